@@ -1,0 +1,118 @@
+"""What a metric is: the declaration that every room's ``metrics/`` modules make.
+
+One module holds one metric: a frozen :class:`Metric` called ``METRIC`` and a small pure function
+``compute``. The registry (:mod:`pipeline.registry`) finds the modules by listing those folders, and
+config checking, report labels, methods text and docs all read the declarations: adding a metric
+touches one file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Domain = Literal["oscillations", "spikes", "coupling", "flexibility", "other"]
+Entity = Literal["animal", "region", "region_pair", "unit"]
+Need = Literal["spectrum", "units", "trials", "movement"]
+ScaleName = Literal["dB", "log2", "logit", "linear", "count", "time_to_event"]
+
+#: unit of a difference on each scale; "" means the unit of the value itself
+SCALE_UNITS: dict[str, str] = {
+    "dB": "dB",
+    "log2": "log2",
+    "logit": "logit",
+    "linear": "",
+    "count": "log2",
+    "time_to_event": "",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """Declaration of one metric.
+
+    Attributes
+    ----------
+    name : str
+        First part of the outcome id (``band_power`` in ``band_power/theta@mPFC``).
+    label : str
+        What a figure's axis says, without the unit ("Band power").
+    domain : str
+        Chapter and family of outcomes that the metric belongs to.
+    entity : str
+        What one observation describes: the animal, a region, a pair of regions or a unit.
+    needs : tuple of str
+        Sources that ``compute`` takes as keyword arguments: ``spectrum``
+        (:class:`pipeline.lfp.Spectrum`), ``units`` (:class:`pipeline.spikes.EpochUnits`),
+        ``trials`` (:class:`pipeline.flexibility.EpochTrials`), ``movement``
+        (:class:`pipeline.ingest.EpochMovement`).
+    grain : {"interval", "cell"}
+        ``interval``: computed for each context interval, and intervals of one cell are combined
+        later. ``cell``: computed once from all intervals of a phase and context (trials: a set of
+        trials may span two intervals).
+    per_band : bool
+        Whether there is one value per frequency band.
+    value_unit : str
+        Physical unit of the raw observation ("uV^2", "Hz", "trials").
+    scale : str
+        Scale on which outcomes are compared; applied in compare only.
+    zero_offset : {"none", "half_count"}
+        ``half_count`` adds 0.5 events to the count before a logarithm (0.5 / seconds for a rate).
+    baseline : {"change", "none"}
+        Default baseline rule of the metric; the config may override it.
+    weight : {"seconds", "n_effective"}
+        How several intervals of one cell are weighted when they are combined.
+    options : tuple of str
+        Config keys that ``compute`` reads from ``options``, dotted ("lfp.bands").
+    description : str
+        One line for tables and the docs.
+    definition : str
+        The formula in words or symbols, for the methods text and the docs.
+    reference : str
+        Source of the definition.
+    """
+
+    name: str
+    label: str
+    domain: Domain
+    entity: Entity
+    needs: tuple[Need, ...]
+    value_unit: str
+    scale: ScaleName
+    description: str
+    definition: str
+    reference: str
+    grain: Literal["interval", "cell"] = "interval"
+    per_band: bool = False
+    zero_offset: Literal["none", "half_count"] = "none"
+    baseline: Literal["change", "none"] = "change"
+    weight: Literal["seconds", "n_effective"] = "seconds"
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """One measured value, as ``compute`` returns it (a list of these, one per entity and band).
+
+    Attributes
+    ----------
+    value : float
+        In the metric's ``value_unit``. NaN is not allowed: leave the entry out instead.
+    region, region_b, unit_id, band : str
+        Entity and band; "" where they do not apply.
+    censored : bool
+        True when the true value is at least ``value`` (criterion not reached).
+    n_effective : float
+        How many independent pieces the value rests on (windows, spikes, trials).
+    n_effective_unit : str
+        What those pieces are.
+    """
+
+    value: float
+    region: str = ""
+    region_b: str = ""
+    unit_id: str = ""
+    band: str = ""
+    censored: bool = False
+    n_effective: float = float("nan")
+    n_effective_unit: str = ""
