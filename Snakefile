@@ -1,0 +1,34 @@
+# Set and Setting: recordings and behaviour logs in, a drug-by-context report out.
+#
+#   snakemake --cores 4                                       the sample experiment
+#   snakemake --cores 4 --configfile my.yaml --directory out  another one
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+include: "workflow/rules/common.smk"
+
+
+localrules:
+    all,
+    acknowledge,
+    check,
+
+
+rule all:
+    input:
+        "results/report/index.html",
+        "results/report/figures",
+        "results/report/sessions.html",
+        "results/acknowledged.txt",
+
+
+include: "workflow/rules/sample.smk"
+include: "workflow/rules/sessions.smk"
+include: "workflow/rules/cohort.smk"
+include: "workflow/rules/report.smk"
+
+
+onerror:
+    print(REMEDIES)

@@ -1,0 +1,294 @@
+"""The typed configuration: every key of config.yaml, described, checked, with its default."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from pipeline.experiment.behaviour_mapping import BehaviourMapping
+from pipeline.experiment.plan import PlanBound, PlanOutcome
+from pipeline.experiment.strict import StrictModel
+from pipeline.experiment.task import Task
+
+#: conditions that the pipeline itself assigns: not to be declared
+NO_CONDITION = "none"
+
+
+def _increasing(pair: tuple[float, float]) -> tuple[float, float]:
+    if not pair[0] < pair[1]:
+        raise ValueError(f"the first number must be smaller than the second; found {list(pair)}")
+    return pair
+
+
+Window = Annotated[tuple[float, float], AfterValidator(_increasing)]
+
+
+class ExperimentSection(StrictModel):
+    """What the report calls the experiment."""
+
+    title: str = Field(min_length=1, description="Title of the report")
+    species: str = Field(description="Species in words, as the sentences name the animals: rat")
+
+
+class Tables(StrictModel):
+    """Where the tables lie, relative to the config file."""
+
+    sessions: str = Field(description="One row per visit of one animal")
+    administrations: str = Field(description="One row per dose of one compound")
+    contexts: str | None = Field(None, description="Where the animal was, when")
+    channels: str | None = Field(None, description="Region, shank and quality of each channel")
+    recordings: str | None = Field(None, description="Several recording files per session")
+    behaviours: str | None = Field(None, description="Several behaviour logs per session")
+    measurements: str | None = Field(None, description="Outcomes measured elsewhere")
+
+
+class Substance(StrictModel):
+    """A drug, with the dose that is meant."""
+
+    drug: str | tuple[str, ...] = Field(description="Name, or names of one and the same thing")
+    dose_mg_per_kg: float | None = Field(
+        None, ge=0, description="Dose that is meant; left out: any dose"
+    )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names, casefolded, as they are compared with the administrations."""
+        names = (self.drug,) if isinstance(self.drug, str) else self.drug
+        return tuple(name.strip().casefold() for name in names)
+
+    @property
+    def label(self) -> str:
+        """First name, as written."""
+        return self.drug if isinstance(self.drug, str) else self.drug[0]
+
+
+class ConditionSpec(Substance):
+    """What must be on board at an anchor for the condition to hold."""
+
+    pretreatment: Substance | None = Field(
+        None, description="Pretreatment on board; left out: none at all"
+    )
+    reference: str | None = Field(
+        None, description="Condition it is compared with; left out: reference_condition"
+    )
+
+
+class Question(StrictModel):
+    """What may change the drug effect."""
+
+    modifier: str = Field(
+        description="context, dosing_context, pretreatment, stage, timing, sex or a column of "
+        "sessions.tsv"
+    )
+    reference: str = Field(description="Level that the others are compared with")
+    phases: tuple[str, ...] | None = Field(
+        None, description="Phases in which it is asked; left out: all but the baseline"
+    )
+
+
+class Phase(StrictModel):
+    """A window after (or before) an anchor; written as [from, to] in seconds, or as a mapping."""
+
+    seconds: Window | None = Field(None, description="[from, to] in seconds from the anchor")
+    days: tuple[int, int] | None = Field(
+        None, description="[first, last] day from the anchor's; for sessions with no anchor"
+    )
+    session: bool = Field(
+        False, description="true (or the word session): the whole session, without clock times"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, data: Any) -> Any:
+        if isinstance(data, list | tuple):
+            return {"seconds": data}
+        return {"session": True} if data == "session" else data
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Phase:
+        if sum([self.seconds is not None, self.days is not None, self.session]) != 1:
+            raise ValueError("give [from, to] in seconds, or {days: [first, last]}, or session")
+        if self.days is not None and self.days[0] > self.days[1]:
+            raise ValueError(f"the first day must not be after the last; found {list(self.days)}")
+        return self
+
+
+class Design(StrictModel):
+    """Who is compared with whom, where and when."""
+
+    unit: Literal["animal", "cage"] = Field(
+        "animal", description="Experimental unit of every test; cage if context goes by cage"
+    )
+    conditions: dict[str, ConditionSpec] = Field(
+        min_length=1, description="In the order of the figures"
+    )
+    reference_condition: str = Field(description="Condition that the others are compared with")
+    contexts: tuple[str, ...] = Field(min_length=1, description="In the order of the figures")
+    questions: tuple[Question, ...] = Field(
+        (), description="What may change the drug effect; left out: context, first one reference"
+    )
+    phases: dict[str, Phase] = Field(min_length=1, description="Windows around the anchor")
+    baseline_phase: str = Field("baseline", description="Which phase is the baseline")
+    handling_s: tuple[float, float] = Field(
+        (-120.0, 300.0), description="Cut out around every administration, [before, after]"
+    )
+    baseline_before: Literal["first_administration", "test", "sham"] = Field(
+        "first_administration", description="What the baseline's seconds are counted from"
+    )
+    baseline_context: str = Field(
+        "same", description="same, or the one context that serves as baseline for all"
+    )
+    minimum_epoch_s: float = Field(30.0, gt=0, description="Less usable time: a missing cell")
+    pretreatment_within_h: float = Field(
+        24.0, gt=0, description="A pretreatment counts as on board for so long"
+    )
+
+    @field_validator("conditions")
+    @classmethod
+    def _not_none(cls, conditions: dict[str, ConditionSpec]) -> dict[str, ConditionSpec]:
+        if NO_CONDITION in conditions:
+            raise ValueError("'none' is what an animal has on board before any dose: rename it")
+        return conditions
+
+    @field_validator("handling_s")
+    @classmethod
+    def _around_zero(cls, handling: tuple[float, float]) -> tuple[float, float]:
+        if not handling[0] <= 0 <= handling[1]:
+            raise ValueError(f"give [seconds before (<= 0), after (>= 0)]; found {list(handling)}")
+        return handling
+
+
+class Outcomes(StrictModel):
+    """Which outcomes matter, and how large an effect must be to matter."""
+
+    primary: tuple[str, ...] = Field((), description="Outcome ids that the report answers first")
+    secondary: tuple[str, ...] = Field((), description="Outcome ids; all others are exploratory")
+    smallest_effect: dict[str, PlanBound] = Field(
+        default_factory=dict, description="By metric or outcome id, on the outcome's own scale"
+    )
+    baseline: dict[str, Literal["change", "none"]] = Field(
+        default_factory=dict, description="Baseline rule by metric; left out: the metric's own"
+    )
+    declare: dict[str, PlanOutcome] = Field(
+        default_factory=dict, description="Outcomes of measurements.tsv"
+    )
+
+    @field_validator("baseline", mode="before")
+    @classmethod
+    def _no_covariate_yet(cls, rules: Any) -> Any:
+        if isinstance(rules, dict) and "covariate" in rules.values():
+            raise ValueError("covariate needs the mixed-model engine, which is not built yet")
+        return rules
+
+
+class RecordingOptions(StrictModel):
+    """The rig."""
+
+    line_noise_hz: Literal[50, 60] | None = Field(
+        None, description="Mains frequency, masked with its harmonics; left out: nothing masked"
+    )
+    stream: str | None = Field(None, description="Stream to read when a recording has several")
+
+
+class LfpOptions(StrictModel):
+    """Local field potential."""
+
+    rate_hz: float = Field(1000.0, gt=0, description="Rate of the extracted LFP")
+    bands: dict[str, Window] = Field(
+        default_factory=lambda: {
+            "delta": (1, 4),
+            "theta": (6, 10),
+            "beta": (15, 30),
+            "low_gamma": (30, 55),
+            "high_gamma": (65, 100),
+            "hfo": (110, 180),
+        },
+        description="Bands in Hz, [from, to)",
+    )
+    segment_s: float = Field(4.0, gt=0, description="Length of a spectrum's segments")
+    half_bandwidth_hz: float = Field(1.0, gt=0, description="Of the multitaper estimate")
+    artefact_sd: float = Field(
+        6.0, gt=0, description="Robust standard deviations (of the baseline) that flag a window"
+    )
+
+    @model_validator(mode="after")
+    def _bands_inside_the_passband(self) -> LfpOptions:
+        high = [name for name, band in self.bands.items() if band[1] > 0.4 * self.rate_hz]
+        if high:
+            raise ValueError(
+                f"bands {high} reach beyond the pass band of the LFP, {0.4 * self.rate_hz:g} Hz "
+                "(0.4 x rate_hz)"
+            )
+        return self
+
+
+class SpikeOptions(StrictModel):
+    """Units."""
+
+    sorting: Literal["existing"] = Field("existing", description="Units come sorted already")
+    qualities: tuple[str, ...] = Field(
+        ("good",), description="Labels of the sorting that are kept; unlabelled units are kept"
+    )
+    minimum_baseline_presence: float = Field(
+        0.9, ge=0, le=1, description="Fraction of baseline bins with spikes, for a unit to count"
+    )
+    presence_bin_s: float = Field(30.0, gt=0, description="Length of those bins")
+    minimum_units: int = Field(5, ge=1, description="Fewer units of a region: a missing cell")
+
+
+class FlexibilityOptions(StrictModel):
+    """Set-shifting."""
+
+    task: Task | None = Field(None, description="The task, or the path of its YAML file")
+    error_scheme: Literal[
+        "floresco_block", "rule_consistent", "widge_sequence", "error_chain", "initial_run"
+    ] = Field("floresco_block", description="Which published definition the errors follow")
+
+
+class MovementOptions(StrictModel):
+    """Speed, and the strata that it gives."""
+
+    time_column: str = Field("time_s", description="Seconds on the session clock")
+    speed_column: str = Field("speed_cm_s", description="Speed")
+    speed_unit: Literal["cm/s", "m/s", "mm/s"] = Field("cm/s", description="Unit of the speed")
+    rest_below_cm_s: float = Field(2.0, gt=0, description="Slower than this is rest")
+    run_above_cm_s: float = Field(15.0, gt=0, description="Faster than this is run")
+    minimum_bout_s: float = Field(3.0, ge=0, description="Shorter bouts belong to no stratum")
+
+
+class BehaviourOptions(StrictModel):
+    """Behaviour logs."""
+
+    formats: dict[str, BehaviourMapping] = Field(
+        default_factory=dict, description="What the logs' columns mean, by name of the format"
+    )
+
+
+class Statistics(StrictModel):
+    """Tests."""
+
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="Level of every test")
+    blind: Literal[False] = Field(False, description="Blinding; not built yet")
+    calibrate: Literal[0] = Field(0, description="Label shuffles; not built yet")
+    seed: int = Field(20240612, ge=0, description="Of the permutations that are not exact")
+
+
+class Config(StrictModel):
+    """config.yaml."""
+
+    experiment: ExperimentSection = Field(description="Title and species")
+    tables: Tables = Field(description="Where the tables lie")
+    design: Design = Field(description="Conditions, contexts, phases, questions")
+    outcomes: Outcomes = Field(default_factory=Outcomes, description="What matters")
+    recording: RecordingOptions = Field(default_factory=RecordingOptions, description="The rig")
+    lfp: LfpOptions = Field(default_factory=LfpOptions, description="Local field potential")
+    spikes: SpikeOptions = Field(default_factory=SpikeOptions, description="Units")
+    flexibility: FlexibilityOptions = Field(
+        default_factory=FlexibilityOptions, description="Set-shifting"
+    )
+    movement: MovementOptions = Field(default_factory=MovementOptions, description="Speed")
+    behaviour: BehaviourOptions = Field(
+        default_factory=BehaviourOptions, description="Behaviour logs"
+    )
+    statistics: Statistics = Field(default_factory=Statistics, description="Tests")

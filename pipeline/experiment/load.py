@@ -1,0 +1,223 @@
+"""One door from a config file to a checked Experiment; every problem is listed at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from pipeline.errors import ExperimentError, Problem
+from pipeline.experiment.anchors import find_anchors, read_administrations
+from pipeline.experiment.config import NO_CONDITION, Config
+from pipeline.experiment.epochs import check_phases, derive_epochs
+from pipeline.experiment.model import Experiment, Measurement, Session
+from pipeline.experiment.plans import build_plan, check_plan, references_of
+from pipeline.experiment.sessions import build_sessions
+from pipeline.experiment.strict import did_you_mean
+from pipeline.experiment.tables import SCHEMAS, Row, read_table
+
+
+class _UniqueLoader(yaml.SafeLoader):
+    """Safe YAML that refuses a key written twice (the first would vanish silently)."""
+
+
+def _mapping(loader: _UniqueLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+    for index, key in enumerate(keys):
+        if key in keys[:index]:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"key {key!r} is written twice", node.value[index][0].start_mark
+            )
+    return loader.construct_mapping(node, deep=True)
+
+
+_UniqueLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file safely; raises ExperimentError that names file and line."""
+    try:
+        # the loader is a subclass of SafeLoader
+        return yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_UniqueLoader)  # noqa: S506
+    except FileNotFoundError:
+        raise ExperimentError(
+            [Problem(path.name, "", f"no file at {path}", "check the path")]
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ExperimentError(
+            [Problem(path.name, f"byte {error.start}", "text that is not UTF-8", "save as UTF-8")]
+        ) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        what = getattr(error, "problem", None) or str(error)
+        raise ExperimentError([Problem(path.name, place, "", f"valid YAML: {what}")]) from None
+
+
+def load_config(path: Path) -> Config:
+    """Read and check config.yaml.
+
+    Parameters
+    ----------
+    path : Path
+        The file; ``flexibility.task`` may name another YAML file relative to it.
+
+    Raises
+    ------
+    ExperimentError
+        With one problem per wrong key, each with what was probably meant.
+    """
+    raw = read_yaml(path)
+    if not isinstance(raw, dict):
+        raise ExperimentError([Problem(path.name, "", repr(raw), "a mapping of keys is expected")])
+    flexibility = raw.get("flexibility")
+    if isinstance(flexibility, dict) and isinstance(flexibility.get("task"), str):
+        task = read_yaml(path.parent / flexibility["task"])
+        raw = {**raw, "flexibility": {**flexibility, "task": task}}
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        raise ExperimentError(
+            Problem(path.name, _key(item["loc"]), _found(item), _expected(item))
+            for item in error.errors(include_url=False)
+        ) from None
+
+
+def _key(location: Sequence[str | int]) -> str:
+    return ".".join(str(part) for part in location)
+
+
+def _found(item: Mapping[str, Any]) -> str:
+    return "" if item["type"] in ("missing", "unknown_key") else repr(item["input"])
+
+
+def _expected(item: Mapping[str, Any]) -> str:
+    if item["type"] == "missing":
+        return "this key is required"
+    return str(item["msg"]).removeprefix("Value error, ")
+
+
+def load_experiment(config_path: Path | str) -> Experiment:
+    """Read config and tables, derive anchors, epochs and plan.
+
+    Parameters
+    ----------
+    config_path : Path or str
+        config.yaml; the tables' paths are relative to it.
+
+    Returns
+    -------
+    Experiment
+        Complete and consistent; warnings stand in ``warnings``.
+
+    Raises
+    ------
+    ExperimentError
+        With all problems at once (a broken config hides those of the tables).
+    """
+    path = Path(config_path)
+    config = load_config(path)
+    problems = check_phases(config.design, file=path.name)
+    rows, wrong = _read_tables(path, config)
+    problems += wrong
+    if wrong:  # rows that are missing would be reported twice, as absent sessions
+        raise ExperimentError(problems)
+
+    sessions, wrong = build_sessions(rows, config)
+    problems += wrong
+    by_name = {session.name: session for session in sessions}
+    administrations, wrong = read_administrations(rows["administrations"], by_name)
+    problems += wrong
+    references = references_of(config)
+    problems += _unknown_references(config, path.name)
+    anchors, wrong = find_anchors(administrations, config, references)
+    problems += wrong
+    epochs, wrong = derive_epochs(sessions, anchors, administrations, config.design)
+    problems += wrong
+    measurements, wrong = _measurements(rows.get("measurements", []), by_name, config)
+    problems += wrong
+    plan = build_plan(config, sessions, anchors)
+    problems += check_plan(plan, config, sessions, file=path.name)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        raise ExperimentError(problems)
+    return Experiment(
+        config_path=path,
+        config=config,
+        sessions=tuple(sessions),
+        administrations=tuple(administrations),
+        anchors=anchors,
+        epochs=epochs,
+        measurements=tuple(measurements),
+        plan=plan,
+        warnings=tuple(problems),
+    )
+
+
+def _read_tables(path: Path, config: Config) -> tuple[dict[str, list[Row]], list[Problem]]:
+    rows: dict[str, list[Row]] = defaultdict(list)
+    problems = []
+    for kind in SCHEMAS:
+        relative = getattr(config.tables, kind)
+        if relative is not None:
+            rows[kind], wrong = read_table(path.parent / relative, kind, file=relative)
+            problems += wrong
+    return rows, problems
+
+
+def _unknown_references(config: Config, file: str) -> list[Problem]:
+    design = config.design
+    stated = {"design.reference_condition": design.reference_condition}
+    for name, spec in design.conditions.items():
+        if spec.reference is not None:
+            stated[f"design.conditions.{name}.reference"] = spec.reference
+    problems = [
+        Problem(file, key, repr(value), f"a declared condition{did_you_mean(value, design.conditions)}")
+        for key, value in stated.items()
+        if value not in design.conditions
+    ]
+    problems += [
+        Problem(file, f"design.conditions.{name}.reference", repr(name), "another condition")
+        for name, spec in design.conditions.items()
+        if spec.reference == name
+    ]
+    return problems
+
+
+def _measurements(
+    rows: Sequence[Row], sessions: Mapping[str, Session], config: Config
+) -> tuple[list[Measurement], list[Problem]]:
+    measurements, problems = [], []
+    design, declared = config.design, config.outcomes.declare
+    for row in rows:
+        value = row.values
+        session = sessions.get(value["session"])
+        checks = (
+            ("session", session is not None, "a session of sessions.tsv", sessions),
+            ("outcome", value["outcome"] in declared, "one of outcomes.declare", declared),
+            ("phase", value["phase"] in design.phases, "a phase of the config", design.phases),
+            (
+                "context",
+                value["context"] in design.contexts,
+                "a context of the config",
+                design.contexts,
+            ),
+        )
+        wrong = [
+            row.problem(column, expected + did_you_mean(value[column], known))
+            for column, fine, expected, known in checks
+            if not fine
+        ]
+        if session is not None and session.animal != value["animal"]:
+            wrong.append(row.problem("animal", f"session {session.name} is of {session.animal}"))
+        problems += wrong
+        if not wrong:
+            measurements.append(Measurement(**{k: value[k] for k in Measurement.__annotations__}))
+    return measurements, problems
+
+
+__all__ = ["NO_CONDITION", "load_config", "load_experiment", "read_yaml"]

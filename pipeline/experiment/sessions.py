@@ -1,0 +1,194 @@
+"""Rows of sessions, contexts, channels, recordings and behaviours to Session records."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from pipeline.errors import Problem
+from pipeline.experiment.config import Config
+from pipeline.experiment.model import Channel, ContextInterval, FileRef, Session
+from pipeline.experiment.strict import did_you_mean
+from pipeline.experiment.tables import Row, duplicates
+
+#: behaviour formats that need no mapping of the lab's
+BUILT_IN_BEHAVIOUR = ("nwb_trials",)
+
+
+def build_sessions(
+    rows: Mapping[str, Sequence[Row]], config: Config
+) -> tuple[list[Session], list[Problem]]:
+    """Join the tables that describe sessions.
+
+    Parameters
+    ----------
+    rows : mapping of str to sequence of Row
+        Tables by kind.
+    config : Config
+        The experiment's.
+
+    Returns
+    -------
+    sessions : list of Session
+        In the order of sessions.tsv.
+    problems : list of Problem
+    """
+    table = rows["sessions"]
+    problems = duplicates(table, ("session",))
+    known = {row.values["session"]: row for row in table}
+    for kind in ("contexts", "recordings", "behaviours", "channels"):
+        for row in rows.get(kind, ()):
+            name = row.values["session"]
+            if name and name not in known:
+                hint = did_you_mean(name, known)
+                problems.append(row.problem("session", f"a session of sessions.tsv{hint}"))
+    problems += _check_contexts(rows, config)
+    problems += _check_channels(rows)
+    for row in table:
+        problems += _check_row(row, rows, config)
+    problems += _one_value_per_animal(table)
+    return [_session(row, rows, config) for row in table], problems
+
+
+def _check_row(
+    row: Row, rows: Mapping[str, Sequence[Row]], config: Config
+) -> list[Problem]:
+    values = row.values
+    problems = []
+    for column, kind in (("recording", "recordings"), ("behaviour", "behaviours")):
+        listed = [r for r in rows.get(kind, ()) if r.values["session"] == values["session"]]
+        if values[column] and listed:
+            expected = f"blank, for the files stand in {listed[0].file} (row {listed[0].line})"
+            problems.append(row.problem(column, expected))
+    formats = [*config.behaviour.formats, *BUILT_IN_BEHAVIOUR]
+    listed = [r for r in rows.get("behaviours", ()) if r.values["session"] == values["session"]]
+    stated = [(row, "behaviour_format")] if values["behaviour"] else []
+    for source, column in stated + [(r, "format") for r in listed]:
+        if source.values[column] not in formats:
+            hint = did_you_mean(source.values[column], formats)
+            expected = f"one of {', '.join(formats)} (behaviour.formats in the config){hint}"
+            problems.append(source.problem(column, expected))
+    if (stated or listed) and config.flexibility.task is None:
+        problems.append(
+            row.problem("behaviour", "flexibility.task in the config, to score the log with")
+        )
+    if not values["exclude"] and "contexts" in rows:
+        own = [r for r in rows["contexts"] if r.values["session"] == values["session"]]
+        if not own:
+            expected = "at least one row in the contexts table (blank times: the whole session)"
+            problems.append(row.problem("session", expected))
+    return problems
+
+
+def _check_contexts(rows: Mapping[str, Sequence[Row]], config: Config) -> list[Problem]:
+    problems = []
+    contexts = config.design.contexts
+    for row in rows.get("contexts", ()):
+        values = row.values
+        if values["context"] not in contexts:
+            expected = f"one of design.contexts{did_you_mean(values['context'], contexts)}"
+            problems.append(row.problem("context", expected))
+        start, stop = values["start_s"], values["stop_s"]
+        if start is not None and stop is not None and start >= stop:
+            problems.append(row.problem("stop_s", f"a time after start_s, {start:g} s"))
+        if start is not None and start < 0:
+            problems.append(
+                row.problem("start_s", "0 or later: 0 is the session's first sample")
+            )
+    if "contexts" not in rows and len(contexts) > 1:
+        expected = "a contexts table, for the config declares several contexts"
+        problems.append(Problem("config", "tables.contexts", "", expected))
+    return problems
+
+
+def _check_channels(rows: Mapping[str, Sequence[Row]]) -> list[Problem]:
+    table = rows.get("channels", ())
+    animals = {row.values["animal"] for row in rows["sessions"]}
+    problems = duplicates(table, ("session", "animal", "channel"))
+    for row in table:
+        animal = row.values["animal"]
+        if animal and animal not in animals:
+            hint = did_you_mean(animal, animals)
+            problems.append(row.problem("animal", f"an animal of sessions.tsv{hint}"))
+        for mark in "/@~":
+            if mark in row.values["region"]:
+                expected = f"a region without {mark}, which separates the parts of an outcome's id"
+                problems.append(row.problem("region", expected))
+    return problems
+
+
+def _one_value_per_animal(table: Sequence[Row]) -> list[Problem]:
+    """Sex, cohort and cage belong to the animal: two values for one animal are a mistake."""
+    problems = []
+    for column in ("sex", "cohort", "cage"):
+        first: dict[str, Row] = {}
+        for row in table:
+            seen = first.setdefault(row.values["animal"], row)
+            if row.values[column] != seen.values[column]:
+                expected = f"{seen.values[column]!r}, as for this animal in row {seen.line}"
+                problems.append(row.problem(column, expected))
+    return problems
+
+
+def _session(row: Row, rows: Mapping[str, Sequence[Row]], config: Config) -> Session:
+    values = row.values
+    name = values["session"]
+    mine: dict[str, list[Row]] = defaultdict(list)
+    for kind in ("contexts", "recordings", "behaviours"):
+        mine[kind] = [r for r in rows.get(kind, ()) if r.values["session"] == name]
+    recordings = [
+        FileRef(
+            r.values["file"], r.values["format"], r.values["starts_at_s"], r.values["probe"]
+        )
+        for r in mine["recordings"]
+    ]
+    if values["recording"]:
+        recordings.append(FileRef(values["recording"], values["recording_format"]))
+    behaviours = [
+        FileRef(r.values["file"], r.values["format"], r.values["starts_at_s"], r.values["task"])
+        for r in mine["behaviours"]
+    ]
+    if values["behaviour"]:
+        behaviours.append(FileRef(values["behaviour"], values["behaviour_format"]))
+    contexts = [
+        ContextInterval(
+            r.values["context"], r.values["start_s"], r.values["stop_s"], r.line
+        )
+        for r in mine["contexts"]
+    ]
+    if "contexts" not in rows:
+        contexts = [ContextInterval(config.design.contexts[0], None, None, row.line)]
+    start = values["start"]
+    return Session(
+        name=name,
+        animal=values["animal"],
+        sex=values["sex"],
+        cohort=values["cohort"],
+        cage=values["cage"],
+        start=start[0] if start else None,
+        has_clock=bool(start and start[1]),
+        stage=values["stage"],
+        recordings=tuple(recordings),
+        sorting=values["sorting"],
+        behaviours=tuple(behaviours),
+        movement=values["movement"],
+        exclude=values["exclude"],
+        contexts=tuple(contexts),
+        channels=_channels_of(name, values["animal"], rows.get("channels", ())),
+        factors=dict(row.extra),
+        line=row.line,
+    )
+
+
+def _channels_of(session: str, animal: str, table: Sequence[Row]) -> tuple[Channel, ...]:
+    """Rows of the session win over those of the animal, and these over rows for everyone."""
+    chosen: dict[str, Row] = {}
+    for wanted in (("", ""), ("", animal), (session, None)):
+        for row in table:
+            owner = (row.values["session"], None if wanted[1] is None else row.values["animal"])
+            if owner == wanted:
+                chosen[row.values["channel"]] = row
+    return tuple(
+        Channel(row.values["channel"], row.values["region"], row.values["shank"], row.values["bad"])
+        for row in chosen.values()
+    )

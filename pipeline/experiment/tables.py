@@ -1,0 +1,338 @@
+"""Read the lab's tables: text that survived a spreadsheet, into typed rows, all problems at once.
+
+The standard library's csv module and not pandas: the Snakefile is parsed once per cluster job, and
+pandas alone costs more than the rest of the parse.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import Problem
+from pipeline.experiment.strict import did_you_mean
+
+_BLANK = {"", "n/a"}
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_COMMA_DECIMAL = re.compile(r"[+-]?\d+,\d+")
+
+
+class CellError(ValueError):
+    """What a cell should have held."""
+
+
+def text(cell: str) -> str:
+    """Return the cell as it is."""
+    return cell
+
+
+def name(cell: str) -> str:
+    """Return a name that is safe as a folder; raises CellError otherwise."""
+    if not _NAME.fullmatch(cell):
+        raise CellError("a name of letters, digits, _ and - is expected")
+    return cell
+
+
+def number(cell: str) -> float:
+    """Return a finite number; raises CellError for comma decimals and anything else."""
+    if _COMMA_DECIMAL.fullmatch(cell):
+        raise CellError(
+            f"write {cell.replace(',', '.')}: comma decimals are refused, for they may be "
+            "thousands (the spreadsheet saved in a locale with comma decimals)"
+        )
+    try:
+        value = float(cell)
+    except ValueError:
+        raise CellError("a number is expected") from None
+    if not math.isfinite(value):
+        raise CellError("a finite number is expected; leave the cell blank if it is unknown")
+    return value
+
+
+def dose(cell: str) -> float:
+    """Return a number of at least 0."""
+    value = number(cell)
+    if value < 0:
+        raise CellError("a dose of at least 0 mg/kg is expected")
+    return value
+
+
+def moment(cell: str) -> tuple[datetime, bool]:
+    """Return an ISO date or date-time, and whether a time of day stands in it."""
+    try:
+        value = datetime.fromisoformat(cell)
+    except ValueError:
+        raise CellError(
+            "an ISO date and time is expected, such as 2026-03-01T09:30:00 (spreadsheets rewrite "
+            "dates: format the column as text)"
+        ) from None
+    if value.tzinfo is not None:
+        raise CellError("local time without a zone is expected, such as 2026-03-01T09:30:00")
+    return value, len(cell) > 10
+
+
+def flag(cell: str) -> bool:
+    """Return a yes/no cell."""
+    known = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+    if cell.casefold() not in known:
+        raise CellError("yes or no is expected")
+    return known[cell.casefold()]
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Return a reader of cells that hold one of the choices."""
+
+    def read(cell: str) -> str:
+        if cell not in choices:
+            raise CellError(f"one of {', '.join(choices)} is expected{did_you_mean(cell, choices)}")
+        return cell
+
+    return read
+
+
+@dataclass(frozen=True)
+class Column:
+    """One known column: how its cells are read, and whether a blank is allowed."""
+
+    read: Callable[[str], Any]
+    required: bool = False
+    default: Any = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: typed values of the known columns, text of the others, and where it stands."""
+
+    file: str
+    line: int
+    values: Mapping[str, Any]
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    def problem(
+        self, column: str, expected: str, *, found: Any = None, severity: str = "error"
+    ) -> Problem:
+        """Return a problem that points at a cell of this row."""
+        value = self.values.get(column, self.extra.get(column)) if found is None else found
+        place = f"row {self.line}, column {column}"
+        return Problem(self.file, place, "" if value is None else repr(value), expected, severity)
+
+
+RECORDING_FORMATS = (
+    "auto",
+    "openephys",
+    "spikeglx",
+    "intan",
+    "blackrock",
+    "neuralynx",
+    "plexon",
+    "nwb",
+    "edf",
+    "binary",
+)
+
+#: the tables that a lab edits: name -> column -> how it is read
+SCHEMAS: dict[str, dict[str, Column]] = {
+    "sessions": {
+        "session": Column(name, required=True),
+        "animal": Column(name, required=True),
+        "sex": Column(text, default=""),
+        "cohort": Column(text, default=""),
+        "cage": Column(text, default=""),
+        "start": Column(moment),
+        "stage": Column(text, default=""),
+        "recording": Column(text, default=""),
+        "recording_format": Column(one_of(*RECORDING_FORMATS), default="auto"),
+        "sorting": Column(text, default=""),
+        "behaviour": Column(text, default=""),
+        "behaviour_format": Column(text, default=""),
+        "movement": Column(text, default=""),
+        "exclude": Column(text, default=""),
+    },
+    "administrations": {
+        "animal": Column(name, required=True),
+        "session": Column(text, default=""),
+        "time_s": Column(number),
+        "datetime": Column(moment),
+        "drug": Column(text, required=True),
+        "dose_mg_per_kg": Column(dose),
+        "route": Column(text, default=""),
+        "role": Column(one_of("test", "pretreatment", "sham"), default="test"),
+        "dosing_context": Column(text, default=""),
+    },
+    "contexts": {
+        "session": Column(name, required=True),
+        "context": Column(text, required=True),
+        "start_s": Column(number),
+        "stop_s": Column(number),
+    },
+    "channels": {
+        "session": Column(text, default=""),
+        "animal": Column(text, default=""),
+        "channel": Column(text, required=True),
+        "region": Column(text, required=True),
+        "shank": Column(text, default=""),
+        "bad": Column(flag, default=False),
+    },
+    "recordings": {
+        "session": Column(name, required=True),
+        "file": Column(text, required=True),
+        "format": Column(one_of(*RECORDING_FORMATS), default="auto"),
+        "starts_at_s": Column(number, default=0.0),
+        "probe": Column(text, default=""),
+    },
+    "behaviours": {
+        "session": Column(name, required=True),
+        "file": Column(text, required=True),
+        "format": Column(text, default=""),
+        "starts_at_s": Column(number, default=0.0),
+        "task": Column(text, default=""),
+    },
+    "measurements": {
+        "animal": Column(name, required=True),
+        "session": Column(name, required=True),
+        "outcome": Column(text, required=True),
+        "value": Column(number, required=True),
+        "censored": Column(flag, default=False),
+        "context": Column(text, default=""),
+        "phase": Column(text, required=True),
+    },
+}
+#: tables whose unknown columns are the lab's own factors
+_WITH_FACTORS = {"sessions"}
+
+
+def _decode(path: Path) -> str:
+    data = path.read_bytes()
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # a spreadsheet's "Unicode text"
+        return data.decode("utf-16")
+    return data.decode("utf-8-sig")
+
+
+def _cells(content: str, suffix: str) -> list[list[str]]:
+    first = content.split("\n", 1)[0]
+    comma = ";" if ";" in first and "," not in first else ","  # spreadsheets of some locales
+    delimiter = comma if suffix == ".csv" else "\t"
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)
+    return [[cell.replace("\xa0", " ").strip() for cell in row] for row in reader]
+
+
+def read_table(
+    path: Path, kind: str, *, file: str | None = None
+) -> tuple[list[Row], list[Problem]]:
+    """Read one of the lab's tables.
+
+    Parameters
+    ----------
+    path : Path
+        A .tsv or .csv file in UTF-8 (with or without BOM) or a spreadsheet's UTF-16 text.
+    kind : str
+        Key of SCHEMAS.
+    file : str, optional
+        Name used in problems; the file's own name by default.
+
+    Returns
+    -------
+    rows : list of Row
+        The rows that could be read whole.
+    problems : list of Problem
+        Everything else, each with row and column; row 1 is the header.
+    """
+    file = file or path.name
+    schema = SCHEMAS[kind]
+    if path.suffix not in (".tsv", ".csv"):
+        return [], [Problem(file, "", repr(path.suffix), "a .tsv or .csv file is expected")]
+    try:
+        content = _decode(path)
+    except FileNotFoundError:
+        return [], [Problem(file, "", f"no file at {path}", "check the path under tables:")]
+    except UnicodeDecodeError as error:
+        where = f"byte {error.start}"
+        return [], [Problem(file, where, "text that is not UTF-8", "save the table as UTF-8")]
+    lines = _cells(content, path.suffix)
+    if not lines or not any(lines[0]):
+        return [], [Problem(file, "row 1", "no header", f"columns {', '.join(schema)}")]
+    header, problems = _header(lines[0], schema, kind, file)
+    if problems:
+        return [], problems
+    rows = []
+    for line, cells in enumerate(lines[1:], 2):
+        if not any(cells):
+            continue
+        if any(cells[len(header) :]):
+            expected = f"{len(header)} cells as in the header"
+            problems.append(Problem(file, f"row {line}", f"{len(cells)} cells", expected))
+            continue
+        padded = cells + [""] * (len(header) - len(cells))
+        named = dict(zip(header, padded, strict=False))
+        row, wrong = _row(named, schema, file, line)
+        problems += wrong
+        if not wrong:
+            rows.append(row)
+    return rows, problems
+
+
+def _header(
+    cells: list[str], schema: Mapping[str, Column], kind: str, file: str
+) -> tuple[list[str], list[Problem]]:
+    header = list(cells)
+    while header and not header[-1]:
+        header.pop()
+    problems = [
+        Problem(file, "row 1", "a column without a name", "give it a name or delete it")
+        for cell in header
+        if not cell
+    ]
+    for cell, count in Counter(header).items():
+        if cell and count > 1:
+            problems.append(Problem(file, f"row 1, column {cell}", f"{count} times", "one column"))
+    for column, spec in schema.items():
+        if spec.required and column not in header:
+            hint = did_you_mean(column, set(header) - set(schema))
+            problems.append(Problem(file, "row 1", "", f"column {column} is missing{hint}"))
+    if kind not in _WITH_FACTORS:
+        for cell in header:
+            if cell and cell not in schema:
+                expected = f"a known column is expected{did_you_mean(cell, schema)}"
+                problems.append(Problem(file, "row 1", repr(cell), expected))
+    return header, problems
+
+
+def _row(
+    cells: Mapping[str, str], schema: Mapping[str, Column], file: str, line: int
+) -> tuple[Row, list[Problem]]:
+    values: dict[str, Any] = {}
+    problems = []
+    for column, spec in schema.items():
+        cell = cells.get(column, "")
+        place = f"row {line}, column {column}"
+        if cell in _BLANK:
+            values[column] = spec.default
+            if spec.required:
+                problems.append(Problem(file, place, "a blank", "a value is expected"))
+            continue
+        try:
+            values[column] = spec.read(cell)
+        except CellError as error:
+            problems.append(Problem(file, place, repr(cell), str(error)))
+    extra = {column: cell for column, cell in cells.items() if column not in schema}
+    return Row(file, line, values, extra), problems
+
+
+def duplicates(rows: Iterable[Row], columns: tuple[str, ...]) -> list[Problem]:
+    """Return a problem for every row that repeats an earlier one in the columns."""
+    seen: dict[tuple[Any, ...], int] = {}
+    problems = []
+    for row in rows:
+        key = tuple(row.values[column] for column in columns)
+        if key in seen:
+            problems.append(row.problem(columns[0], f"once only; it stands in row {seen[key]} too"))
+        seen.setdefault(key, row.line)
+    return problems

@@ -1,0 +1,40 @@
+"""Where results lie: one function, and the files of each rule by name."""
+
+from __future__ import annotations
+
+
+def session_file(session: str, name: str) -> str:
+    """Return the path of one file of one session (``{session}`` stays a wildcard)."""
+    return f"results/sessions/{session}/{name}"
+
+
+_EXTRACTED = {
+    "lfp": "lfp.nc",
+    "units": "units.nc",
+    "trials": "trials.parquet",
+    "movement": "movement.parquet",
+    "sync": "sync.json",
+    "status": "extract.status.json",
+}
+_MEASURED = {
+    "observations": "observations.parquet",
+    "spectra": "spectra.nc",
+    "epochs": "epochs.tsv",
+    "status": "measure.status.json",
+}
+
+#: outputs of the rules ``extract`` and ``measure``
+EXTRACTED = {key: session_file("{session}", name) for key, name in _EXTRACTED.items()}
+MEASURED = {key: session_file("{session}", name) for key, name in _MEASURED.items()}
+
+#: outputs of the rule ``cohort``
+COHORT_TABLES = {
+    "observations": "results/cohort/observations.parquet",
+    "observations_text": "results/cohort/observations.tsv.gz",
+    "outcomes": "results/cohort/outcomes.parquet",
+    "outcomes_text": "results/cohort/outcomes.tsv",
+    "contrasts": "results/cohort/contrasts.tsv",
+    "verdicts": "results/cohort/verdicts.tsv",
+    "missing": "results/cohort/missing_cells.tsv",
+    "completeness": "results/cohort/completeness.tsv",
+}

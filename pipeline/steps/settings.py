@@ -1,0 +1,247 @@
+"""The one param of every rule: plain data in a fixed order, so that only what changed reruns.
+
+Settings hold numbers, strings, lists and dicts only. A changed pydantic model or dataclass among
+a rule's params reruns nothing, silently; sets rerun everything, always.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pipeline.experiment import Experiment, anchor_rows, session_rows
+from pipeline.experiment.model import Session
+from pipeline.ingest.files import behaviour_files, recording_files, sorting_files
+from pipeline.steps.provenance import code_hash, versions
+
+_CORE = ("metric.py", "errors.py", "intervals.py")
+_ROOMS = {
+    "extract": (*_CORE, "ingest", "lfp", "spikes", "experiment/behaviour_mapping.py", "steps/extract.py"),
+    "measure": (
+        *_CORE,
+        "ingest",
+        "lfp",
+        "spikes",
+        "flexibility",
+        "experiment/task.py",
+        "registry.py",
+        "steps/measure.py",
+    ),
+    "cohort": (*_CORE, "registry.py", "compare", "experiment/plan.py", "steps/cohort.py"),
+    "report": (*_CORE, "registry.py", "report", "experiment/plan.py", "steps/report.py"),
+    "pages": ("report", "steps/pages.py"),
+}
+_LIBRARIES = {
+    "extract": ("numpy", "scipy", "spikeinterface", "neo", "pynwb", "xarray", "h5netcdf"),
+    "measure": ("numpy", "scipy", "pandas", "xarray", "h5netcdf"),
+    "cohort": ("numpy", "scipy", "pandas", "statsmodels"),
+    "report": ("altair", "pandas", "vl-convert-python", "jinja2"),
+    "pages": ("altair", "pandas", "xarray", "jinja2"),
+}
+
+
+def _code(step: str) -> dict[str, Any]:
+    return {"hash": code_hash(*_ROOMS[step]), "versions": versions(*_LIBRARIES[step])}
+
+
+def _resolve(experiment: Experiment, path: str) -> str:
+    """Return a table's path as seen from the working directory (absolute stays absolute)."""
+    return str(experiment.config_path.parent / path)
+
+
+def _stated(path: str) -> list[str | int]:
+    stat = os.stat(path)
+    return [path, stat.st_size, stat.st_mtime_ns]
+
+
+def session_files(experiment: Experiment, session: Session) -> list[str]:
+    """List the existing files that a session is made of; never a folder.
+
+    A missing file is not listed: the session fails with that reason instead of stopping the run.
+    """
+    files: list[Path] = []
+    for recording in session.recordings:
+        files += recording_files(_resolve(experiment, recording.path), recording.format)
+    if session.sorting:
+        files += sorting_files(_resolve(experiment, session.sorting))
+    for behaviour in session.behaviours:
+        files += behaviour_files(_resolve(experiment, behaviour.path))
+    if session.movement:
+        files += behaviour_files(_resolve(experiment, session.movement))
+    return list(dict.fromkeys(str(file) for file in files))
+
+
+def extract_settings(experiment: Experiment, session: Session) -> dict[str, Any]:
+    """Return what ``extract`` depends on: files, channel rows, how to read logs, the LFP's rate."""
+    config = experiment.config
+    formats = config.behaviour.formats
+    return {
+        "session": session.name,
+        "animal": session.animal,
+        "recordings": [
+            {
+                "path": _resolve(experiment, recording.path),
+                "format": recording.format,
+                "starts_at_s": recording.starts_at_s,
+                "label": recording.label,
+            }
+            for recording in session.recordings
+        ],
+        "sorting": _resolve(experiment, session.sorting) if session.sorting else "",
+        "behaviours": [
+            {
+                "path": _resolve(experiment, log.path),
+                "format": log.format,
+                "starts_at_s": log.starts_at_s,
+                "mapping": formats[log.format].model_dump(mode="json")
+                if log.format in formats
+                else None,
+            }
+            for log in session.behaviours
+        ],
+        "movement": _resolve(experiment, session.movement) if session.movement else "",
+        "movement_columns": {
+            "time_column": config.movement.time_column,
+            "speed_column": config.movement.speed_column,
+            "unit": config.movement.speed_unit,
+        },
+        "channels": [
+            {"channel": c.channel, "region": c.region, "shank": c.shank, "bad": c.bad}
+            for c in session.channels
+        ],
+        "stream": config.recording.stream or "",
+        "rate_hz": config.lfp.rate_hz,
+        "files": [_stated(file) for file in session_files(experiment, session)],
+        "code": _code("extract"),
+    }
+
+
+def measure_settings(experiment: Experiment, session: Session) -> dict[str, Any]:
+    """Return what ``measure`` depends on: epochs (times, no drug) and the options of metrics."""
+    config = experiment.config
+    return {
+        "session": session.name,
+        "animal": session.animal,
+        "epochs": [
+            {
+                "context": epoch.context,
+                "phase": epoch.phase,
+                "interval": epoch.interval,
+                "start_s": epoch.start_s,
+                "stop_s": epoch.stop_s,
+                "anchor": epoch.anchor,
+                "step": epoch.step,
+                "since_dose_zero_s": epoch.since_dose_zero_s,
+            }
+            for epoch in experiment.epochs[session.name]
+        ],
+        "baseline_phase": config.design.baseline_phase,
+        "minimum_epoch_s": config.design.minimum_epoch_s,
+        "options": {
+            "recording": {"line_noise_hz": config.recording.line_noise_hz},
+            "lfp": config.lfp.model_dump(mode="json"),
+            "spikes": config.spikes.model_dump(mode="json"),
+            "flexibility": config.flexibility.model_dump(mode="json"),
+            "movement": config.movement.model_dump(mode="json"),
+        },
+        "code": _code("measure"),
+    }
+
+
+def cohort_settings(experiment: Experiment) -> dict[str, Any]:
+    """Return what ``cohort`` depends on: the design columns, the exclusions and the plan."""
+    return {
+        "plan": experiment.plan.model_dump(mode="json"),
+        "anchors": anchor_rows(experiment),
+        "sessions": session_rows(experiment),
+        "inputs": [
+            {
+                "session": session.name,
+                "recording": bool(session.recordings),
+                "sorting": bool(session.sorting),
+                "behaviour": bool(session.behaviours),
+                "movement": bool(session.movement),
+                "channels": bool(session.channels),
+            }
+            for session in experiment.sessions
+        ],
+        "measurements": [
+            {
+                "animal": m.animal,
+                "session": m.session,
+                "outcome": m.outcome,
+                "value": m.value,
+                "censored": m.censored,
+                "context": m.context,
+                "phase": m.phase,
+                "anchor": _anchor_of(experiment, m.session, m.phase),
+            }
+            for m in experiment.measurements
+        ],
+        "warnings": [str(warning) for warning in experiment.warnings],
+        "code": _code("cohort"),
+    }
+
+
+def _anchor_of(experiment: Experiment, session: str, phase: str) -> list[Any]:
+    """Return anchor and step of the first epoch of a phase: where a measurement belongs."""
+    for epoch in experiment.epochs[session]:
+        if epoch.phase == phase:
+            return [epoch.anchor, epoch.step]
+    return ["", 1]
+
+
+def report_settings(experiment: Experiment) -> dict[str, Any]:
+    """Return what figures and report depend on beside the cohort's tables."""
+    config = experiment.config
+    routes = [
+        {
+            "condition": anchor.condition,
+            "drug": anchor.administration.drug,
+            "dose_mg_per_kg": anchor.administration.dose_mg_per_kg,
+            "route": anchor.administration.route,
+            "session": anchor.administration.session,
+            "animal": anchor.administration.animal,
+            "time_s": anchor.administration.time_s,
+            "step": anchor.step,
+            "period": anchor.period,
+        }
+        for anchor in experiment.anchors.values()
+    ]
+    return {
+        "plan": experiment.plan.model_dump(mode="json"),
+        "config": config.model_dump(mode="json", exclude={"tables"}),
+        "sessions": session_rows(experiment),
+        "anchors": routes,
+        "warnings": [str(warning) for warning in experiment.warnings],
+        "versions": versions(*sorted({name for names in _LIBRARIES.values() for name in names})),
+        "code": _code("report"),
+    }
+
+
+def pages_settings(experiment: Experiment) -> dict[str, Any]:
+    """Return what the session pages depend on beside the sessions' files."""
+    return {
+        "title": experiment.plan.title,
+        "sessions": [
+            {
+                "session": session.name,
+                "animal": session.animal,
+                "recordings": [f"{r.path} ({r.format})" for r in session.recordings],
+                "behaviours": [f"{b.path} ({b.format})" for b in session.behaviours],
+                "contexts": [
+                    {"context": c.context, "start_s": c.start_s, "stop_s": c.stop_s}
+                    for c in session.contexts
+                ],
+                "administrations_s": sorted(
+                    dose.time_s
+                    for dose in experiment.administrations
+                    if dose.session == session.name and dose.time_s is not None
+                ),
+            }
+            for session in experiment.included
+        ],
+        "handling_s": list(experiment.config.design.handling_s),
+        "code": _code("pages"),
+    }

@@ -1,0 +1,44 @@
+rule cohort:
+    """All sessions: design columns joined, outcomes, contrasts, verdicts, completeness."""
+    input:
+        extracts=[session_file(name, "extract.status.json") for name in SESSIONS],
+        measures=[session_file(name, "measure.status.json") for name in SESSIONS],
+        observations=[session_file(name, "observations.parquet") for name in SESSIONS],
+    output:
+        **COHORT_TABLES,
+    params:
+        settings=settings.cohort_settings(EXPERIMENT),
+    log:
+        "results/logs/cohort.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/cohort.py"
+
+
+rule acknowledge:
+    """Fail, after the report is written, while a failed session is not listed under exclude."""
+    input:
+        report="results/report/index.html",
+        measures=[session_file(name, "measure.status.json") for name in SESSIONS],
+    output:
+        "results/acknowledged.txt",
+    log:
+        "results/logs/acknowledge.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/acknowledge.py"
+
+
+rule check:
+    """Print every problem of the experiment and what was understood of it."""
+    log:
+        "results/logs/check.log",
+    conda:
+        "../../environment.yml"
+    params:
+        config=str(CONFIG),
+        python=sys.executable,
+    shell:
+        "PYTHONPATH={REPOSITORY:q} {params.python:q} -m pipeline check {params.config:q} | tee {log:q}"

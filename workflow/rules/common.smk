@@ -1,0 +1,54 @@
+"""The experiment, loaded once per parse, and the paths that rules share."""
+
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from pipeline.errors import InputError
+from pipeline.experiment import load_experiment
+from pipeline.steps import settings
+from pipeline.steps.paths import (
+    COHORT_TABLES,
+    EXTRACTED,
+    MEASURED,
+    session_file,
+)
+
+REPOSITORY = Path(workflow.basedir)
+
+
+def experiment_config():
+    """One --configfile replaces the sample's config; it is never merged into it."""
+    if len(workflow.configfiles) > 1:
+        raise WorkflowError("Give one --configfile: an experiment is one file and its tables.")
+    if workflow.config_settings.config:
+        raise WorkflowError(
+            "--config is refused, for its values arrive as strings: edit the config file."
+        )
+    if workflow.configfiles:
+        return Path(workflow.configfiles[0])
+    return REPOSITORY / "config" / "config.yaml"
+
+
+CONFIG = experiment_config()
+try:
+    EXPERIMENT = load_experiment(CONFIG)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+SESSIONS = {session.name: session for session in EXPERIMENT.included}
+MISSING_SAMPLE = settings.missing_sample(REPOSITORY, CONFIG)
+
+REMEDIES = """
+A job did not finish; everything that did is kept.
+  - A session whose files are wrong is named above and at the top of the report: mend its files,
+    or write the reason into its 'exclude' cell of the sessions table. Then run the same command.
+  - A job that was killed (memory, time, power): run the same command again; if the folder is
+    said to be locked, run 'snakemake --unlock' first.
+The log of each session's steps is in results/logs/.
+"""
+
+
+wildcard_constraints:
+    session="[^/]+",

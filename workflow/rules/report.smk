@@ -1,0 +1,54 @@
+rule figures:
+    """One figure per outcome: specification, SVG, PDF and the data behind it."""
+    input:
+        outcomes=COHORT_TABLES["outcomes"],
+        contrasts=COHORT_TABLES["contrasts"],
+        verdicts=COHORT_TABLES["verdicts"],
+    output:
+        directory("results/report/figures"),
+    params:
+        settings=settings.report_settings(EXPERIMENT),
+    log:
+        "results/logs/figures.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/figures.py"
+
+
+rule report:
+    """The cohort report, one file that works offline."""
+    input:
+        outcomes=COHORT_TABLES["outcomes"],
+        contrasts=COHORT_TABLES["contrasts"],
+        verdicts=COHORT_TABLES["verdicts"],
+        completeness=COHORT_TABLES["completeness"],
+    output:
+        page="results/report/index.html",
+        run="results/report/run.html",
+    params:
+        settings=settings.report_settings(EXPERIMENT),
+    log:
+        "results/logs/report.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/report.py"
+
+
+rule pages:
+    """All session pages in one job, and their index."""
+    input:
+        extracts=[session_file(name, "extract.status.json") for name in SESSIONS],
+        measures=[session_file(name, "measure.status.json") for name in SESSIONS],
+    output:
+        index="results/report/sessions.html",
+        pages=[session_file(name, "session.html") for name in SESSIONS],
+    params:
+        settings=settings.pages_settings(EXPERIMENT),
+    log:
+        "results/logs/pages.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/pages.py"

@@ -1,0 +1,15 @@
+# The sample recordings are made when the sample experiment is run and they are not there.
+if MISSING_SAMPLE:
+
+    rule sample:
+        output:
+            MISSING_SAMPLE,
+        log:
+            "results/logs/sample.log",
+        conda:
+            "../../environment.yml"
+        params:
+            folder=str(settings.sample_folder(REPOSITORY)),
+        threads: workflow.cores
+        script:
+            "../scripts/sample.py"

@@ -1,0 +1,38 @@
+# Two jobs per session: a job costs its imports, so there are no more.
+rule extract:
+    """Recording, units, behaviour log and movement of one session, onto one clock."""
+    input:
+        lambda wildcards: settings.session_files(EXPERIMENT, SESSIONS[wildcards.session])
+        or settings.missing_files(MISSING_SAMPLE, EXPERIMENT, SESSIONS[wildcards.session]),
+    output:
+        **EXTRACTED,
+    params:
+        settings=lambda wildcards: settings.extract_settings(
+            EXPERIMENT, SESSIONS[wildcards.session]
+        ),
+    log:
+        "results/logs/extract/{session}.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    script:
+        "../scripts/extract.py"
+
+
+rule measure:
+    """Every metric of one session, in every epoch; it is told times, never drugs."""
+    input:
+        **EXTRACTED,
+    output:
+        **MEASURED,
+    params:
+        settings=lambda wildcards: settings.measure_settings(
+            EXPERIMENT, SESSIONS[wildcards.session]
+        ),
+    log:
+        "results/logs/measure/{session}.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    script:
+        "../scripts/measure.py"
