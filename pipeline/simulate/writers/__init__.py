@@ -1,0 +1,14 @@
+"""Door of the writers: signals, spikes and trials with known truth, in the open formats.
+
+Every writer takes microvolts as (time, channel) and writes what the rig of that format would have
+written, so that the readers are tested against files and not against themselves. Same arguments,
+same bytes, except NWB, whose object ids are random by design: there the content is the same.
+"""
+
+from pipeline.simulate.writers.edf import write_edf
+from pipeline.simulate.writers.nwb import write_nwb
+from pipeline.simulate.writers.openephys import write_openephys
+from pipeline.simulate.writers.phy import write_phy
+from pipeline.simulate.writers.spikeglx import write_spikeglx
+
+__all__ = ["write_edf", "write_nwb", "write_openephys", "write_phy", "write_spikeglx"]
