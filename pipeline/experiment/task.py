@@ -1,0 +1,360 @@
+"""What the lab declares of its task: rules, criterion, and what counts.
+
+Rules are small expressions, read by a tiny parser (nothing is evaluated)::
+
+    follow cue                the side that the cue marks
+    avoid cue                 the other side (two sides only)
+    choose left               one side, whatever the cue
+    reverse light             the other side of what the rule `light` asks for (two sides only)
+    map A -> left, B -> right the side that each cue stands for
+
+Each becomes a table from cue to correct side, and scoring knows only these tables: a new kind of
+rule is a new expression here and nothing elsewhere. When the rule changes is read from the log,
+never from the criterion: the log is the truth, the criterion scores it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from pipeline.experiment.strict import StrictModel, did_you_mean
+
+#: What an expression may be, for error messages.
+EXPRESSIONS = (
+    "'follow cue', 'avoid cue', 'choose SIDE', 'reverse RULE' or 'map CUE -> SIDE, CUE -> SIDE'"
+)
+
+#: Cue of a trial on which none was shown.
+NO_CUE = ""
+
+
+class Rule(StrictModel):
+    """One rule of the task."""
+
+    expression: str = Field(description=f"Which side is correct: {EXPRESSIONS}")
+    dimension: str = Field(
+        "",
+        description="What the animal attends to under this rule, for the names of switches "
+        "('light to side'); by default 'cue' for rules that read the cue, else 'side'",
+    )
+
+
+def _expression_only(value: object) -> object:
+    """Let a rule be written as its expression alone."""
+    return {"expression": value} if isinstance(value, str) else value
+
+
+RuleField = Annotated[Rule, BeforeValidator(_expression_only, json_schema_input_type=str | Rule)]
+
+
+class Criterion(StrictModel):
+    """When a rule counts as learnt: `consecutive: 10`, or `m: 7, of: 8`."""
+
+    consecutive: int | None = Field(None, ge=1, description="So many correct choices in a row")
+    m: int | None = Field(None, ge=1, description="So many correct choices ...")
+    of: int | None = Field(
+        None,
+        ge=1,
+        description="... among the last so many; fewer will do at the start of a set (seven right "
+        "at once meet 7 of 8)",
+    )
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Criterion:
+        both_of_pair = self.m is not None and self.of is not None
+        none_of_pair = self.m is None and self.of is None
+        if not (both_of_pair if self.consecutive is None else none_of_pair):
+            raise ValueError("expected either 'consecutive', or both 'm' and 'of'")
+        if both_of_pair and self.m > self.of:
+            raise ValueError(f"m = {self.m} of {self.of} can never be met; expected m <= of")
+        return self
+
+    @property
+    def needed(self) -> int:
+        """Correct choices that the criterion asks for."""
+        return self.m if self.consecutive is None else self.consecutive
+
+    @property
+    def window(self) -> int:
+        """Choices among which it asks for them."""
+        return self.of if self.consecutive is None else self.consecutive
+
+    def __str__(self) -> str:
+        """As a methods section says it."""
+        if self.consecutive is not None:
+            return f"{self.consecutive} consecutive correct"
+        return f"{self.m} correct of {self.of}"
+
+
+class FlorescoBlock(StrictModel):
+    """Parameters of the error scheme `floresco_block`."""
+
+    block: int = Field(8, ge=1, description="Choices on conflict trials per block")
+    perseverative_from: int = Field(
+        6, ge=1, description="Errors in a block from which on they are perseverative"
+    )
+
+    @model_validator(mode="after")
+    def _reachable(self) -> FlorescoBlock:
+        if self.perseverative_from > self.block:
+            raise ValueError(
+                f"perseverative_from = {self.perseverative_from} errors cannot occur in a block of "
+                f"{self.block}"
+            )
+        return self
+
+
+class RuleConsistent(StrictModel):
+    """Parameters of the error scheme `rule_consistent`."""
+
+    correct: int = Field(1, ge=1, description="Correct choices that end perseveration")
+    correct_on: Literal["conflict", "all"] = Field(
+        "conflict",
+        description="Trials whose correct choices count: on the others the previous rule asks for "
+        "the same side, so that a correct choice there does not show that it was left",
+    )
+
+
+class WidgeSequence(StrictModel):
+    """Parameters of the error scheme `widge_sequence`."""
+
+    run: int = Field(4, ge=1, description="Consecutive correct that end the second kind of errors")
+
+
+class Schemes(StrictModel):
+    """Parameters of the error schemes; the defaults are the published ones."""
+
+    floresco_block: FlorescoBlock = Field(FlorescoBlock(), description="Blocks of conflict trials")
+    rule_consistent: RuleConsistent = Field(RuleConsistent(), description="Old rule still followed")
+    widge_sequence: WidgeSequence = Field(WidgeSequence(), description="Order of errors and runs")
+
+
+class Task(StrictModel):
+    """One cognitive-flexibility task, as declared under `flexibility.task`."""
+
+    name: str = Field("", description="Name of the task, for the report")
+    sides: tuple[str, ...] = Field(
+        ("left", "right"), description="What can be chosen, as the log's choices are named"
+    )
+    cues: tuple[str, ...] = Field(
+        (), description="Values that the cue takes; by default the sides (the light is on one)"
+    )
+    rules: dict[str, RuleField] = Field(
+        min_length=1, description="Rules by the label that the log gives them"
+    )
+    criterion: Criterion = Field(description="When a rule counts as learnt")
+    criterion_run_included: bool = Field(
+        True,
+        description="Whether trials to criterion include the run that meets it; false: trials "
+        "before that run",
+    )
+    omissions_count: bool = Field(
+        False, description="Whether an omission is one of the trials to criterion"
+    )
+    omissions_break_run: bool = Field(
+        False, description="Whether an omission ends a run of correct choices"
+    )
+    response_window_s: float | None = Field(
+        None,
+        gt=0,
+        description="A choice with this latency or longer is an omission (some boxes write the "
+        "window's length as the latency of an omission)",
+    )
+    warm_up_trials: int = Field(
+        0, ge=0, description="Trials at the start of a session that are not scored"
+    )
+    unscored_rules: tuple[str, ...] = Field(
+        (), description="Labels in the log's rule column that mark trials not to score (free)"
+    )
+    rule_before_session: str | None = Field(
+        None,
+        description="Rule that the animal was trained on before the session, where the switch is "
+        "between sessions: the previous rule of the first set",
+    )
+    switch_is_cued: bool = Field(
+        False,
+        description="Whether the animal is told of the switch; if not, an error at its first "
+        "choice under the new rule is uninformed and is called first_trial, not perseverative",
+    )
+    correction_trials: bool = Field(
+        False,
+        description="Whether a trial is repeated until the animal is right; the trials after an "
+        "error or omission are then marked in the column `correction` (and are scored)",
+    )
+    probabilistic: bool = Field(
+        False,
+        description="Whether correct choices may go unrewarded and wrong ones rewarded; the log's "
+        "`correct` is then not held against the rule",
+    )
+    streak_minimum: int = Field(
+        1, ge=1, description="Consecutive correct choices that make a streak"
+    )
+    schemes: Schemes = Field(Schemes(), description="Parameters of the error schemes")
+
+    @field_validator("sides")
+    @classmethod
+    def _name_sides(cls, sides: tuple[str, ...]) -> tuple[str, ...]:
+        if len(sides) < 2:
+            raise ValueError(f"found {len(sides)}; expected two sides or more")
+        return _distinct_words(sides)
+
+    @field_validator("cues")
+    @classmethod
+    def _name_cues(cls, cues: tuple[str, ...]) -> tuple[str, ...]:
+        return _distinct_words(cues)
+
+    @model_validator(mode="after")
+    def _rules_make_sense(self) -> Task:
+        problems = []
+        for label in self.rules:
+            try:
+                self.correct_sides(label)
+            except ValueError as error:
+                problems.append(str(error))
+        problems += [
+            f"rules and unscored_rules both name {label!r}"
+            for label in self.unscored_rules
+            if label in self.rules
+        ]
+        before = self.rule_before_session
+        if before is not None and before not in self.rules:
+            problems.append(
+                f"rule_before_session: found {before!r}; expected one of the rules"
+                f"{did_you_mean(before, self.rules)}"
+            )
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def cue_names(self) -> tuple[str, ...]:
+        """Values that the cue takes."""
+        return self.cues or self.sides
+
+    def correct_sides(self, label: str) -> dict[str, str]:
+        """Correct side of a rule for each cue.
+
+        Parameters
+        ----------
+        label : str
+            A key of ``rules``.
+
+        Returns
+        -------
+        dict of str to str
+            Correct side by cue; the cue ``""`` (none shown) is present only if the rule does not
+            need one.
+
+        Raises
+        ------
+        ValueError
+            If the expression cannot be read, naming rule, expression and what was expected.
+        """
+        return _read_rule(label, rules=self.rules, sides=self.sides, cues=self.cue_names, seen=())
+
+    def dimension(self, label: str) -> str:
+        """Return what the animal attends to under a rule ("cue", "side", or as declared)."""
+        rule = self.rules[label]
+        if rule.dimension:
+            return rule.dimension
+        verb, rest = _split(rule.expression)
+        if verb == "reverse":
+            return self.dimension(rest)
+        return "side" if verb == "choose" else "cue"
+
+
+def _distinct_words(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse names that the log or an expression could not tell apart."""
+    for name in names:
+        if not name or name != " ".join(name.split()) or "," in name or "->" in name:
+            raise ValueError(
+                f"found {name!r}; expected a name without comma, arrow or blanks at its ends"
+            )
+    if len(set(names)) < len(names):
+        raise ValueError(f"found {', '.join(names)}; expected each name once")
+    return names
+
+
+def _split(expression: str) -> tuple[str, str]:
+    """Verb of an expression, and what follows it."""
+    verb, _, rest = " ".join(expression.split()).partition(" ")
+    return verb, rest
+
+
+def _read_rule(
+    label: str,
+    *,
+    rules: Mapping[str, Any],
+    sides: tuple[str, ...],
+    cues: tuple[str, ...],
+    seen: tuple[str, ...],
+) -> dict[str, str]:
+    """Correct side by cue; ``seen`` are the rules that led here by ``reverse``."""
+    expression = rules[label].expression
+    verb, rest = _split(expression)
+    where = f"rule {label!r}: found {expression!r}"
+    if verb in ("follow", "avoid") and rest == "cue":
+        strangers = [cue for cue in cues if cue not in sides]
+        if strangers:
+            raise ValueError(
+                f"{where}; expected cues that are sides, but {strangers[0]!r} is none of "
+                f"{', '.join(sides)} (use 'map CUE -> SIDE')"
+            )
+        table = {cue: cue for cue in cues}
+        return table if verb == "follow" else _other_sides(table, sides=sides, where=where)
+    if verb == "choose" and rest:
+        return dict.fromkeys((*cues, NO_CUE), _known(rest, sides, what="side", where=where))
+    if verb == "map" and rest:
+        return _read_pairs(rest, sides=sides, cues=cues, where=where)
+    if verb == "reverse" and rest:
+        target = _known(rest, tuple(rules), what="rule", where=where)
+        if target in (*seen, label):
+            raise ValueError(f"{where}; expected a rule that does not lead back to itself")
+        table = _read_rule(target, rules=rules, sides=sides, cues=cues, seen=(*seen, label))
+        return _other_sides(table, sides=sides, where=where)
+    raise ValueError(f"{where}; expected {EXPRESSIONS}{did_you_mean(expression, _examples(sides))}")
+
+
+def _read_pairs(
+    text: str, *, sides: tuple[str, ...], cues: tuple[str, ...], where: str
+) -> dict[str, str]:
+    """Read ``A -> left, B -> right``; every cue must have its side."""
+    table: dict[str, str] = {}
+    for pair in text.split(","):
+        cue, arrow, side = (part.strip() for part in pair.partition("->"))
+        if not arrow:
+            raise ValueError(f"{where}; expected CUE -> SIDE in place of {pair.strip()!r}")
+        if cue in table:
+            raise ValueError(f"{where}; expected cue {cue!r} once")
+        known_cue = _known(cue, cues, what="cue", where=where)
+        table[known_cue] = _known(side, sides, what="side", where=where)
+    missing = [cue for cue in cues if cue not in table]
+    if missing:
+        raise ValueError(f"{where}; expected a side for the cue {missing[0]!r} too")
+    return table
+
+
+def _other_sides(table: dict[str, str], *, sides: tuple[str, ...], where: str) -> dict[str, str]:
+    """Swap the sides of a rule's table."""
+    if len(sides) != 2:
+        raise ValueError(f"{where}; expected two sides for 'avoid' and 'reverse', not {len(sides)}")
+    other = dict(zip(sides, reversed(sides), strict=True))
+    return {cue: other[side] for cue, side in table.items()}
+
+
+def _known(name: str, names: tuple[str, ...], *, what: str, where: str) -> str:
+    """Return ``name`` if it is known."""
+    if name not in names:
+        raise ValueError(
+            f"{where}; expected a known {what} in place of {name!r}, one of {', '.join(names)}"
+            f"{did_you_mean(name, names)}"
+        )
+    return name
+
+
+def _examples(sides: tuple[str, ...]) -> tuple[str, ...]:
+    """Complete expressions, to guess at what a misspelt one meant."""
+    return ("follow cue", "avoid cue", *(f"choose {side}" for side in sides))
