@@ -239,9 +239,7 @@ def _anchors_of(
             step = 1
         condition, pretreatment = NO_CONDITION, ""
         if administration.role == "test":
-            board = _on_board(
-                administration, given, within_h=config.design.pretreatment_within_h
-            )
+            board = _on_board(administration, given, within_h=config.design.pretreatment_within_h)
             condition, problem = label_condition(administration, board, config)
             if problem:
                 problems.append(problem)

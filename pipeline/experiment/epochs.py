@@ -268,7 +268,9 @@ def _from_days(
     if session.date is None or not tests:
         return [], []
     days = [((session.date - a.administration.date).days, a) for a in tests]
-    after = [(day, anchor) for day, anchor in days if day > 0 or (day == 0 and _given(anchor, session))]
+    after = [
+        (day, anchor) for day, anchor in days if day > 0 or (day == 0 and _given(anchor, session))
+    ]
     before = [(day, anchor) for day, anchor in days if day < 0]
     nearest = [min(after, key=lambda item: item[0])] if after else []
     if nearest:  # of several doses on that day the last one

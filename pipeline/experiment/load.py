@@ -42,7 +42,7 @@ def read_yaml(path: Path) -> Any:
     """Read a YAML file safely; raises ExperimentError that names file and line."""
     try:
         # the loader is a subclass of SafeLoader
-        return yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_UniqueLoader)  # noqa: S506
+        return yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_UniqueLoader)
     except FileNotFoundError:
         raise ExperimentError(
             [Problem(path.name, "", f"no file at {path}", "check the path")]
@@ -176,7 +176,9 @@ def _unknown_references(config: Config, file: str) -> list[Problem]:
         if spec.reference is not None:
             stated[f"design.conditions.{name}.reference"] = spec.reference
     problems = [
-        Problem(file, key, repr(value), f"a declared condition{did_you_mean(value, design.conditions)}")
+        Problem(
+            file, key, repr(value), f"a declared condition{did_you_mean(value, design.conditions)}"
+        )
         for key, value in stated.items()
         if value not in design.conditions
     ]

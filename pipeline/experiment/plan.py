@@ -75,7 +75,8 @@ class AnalysisPlan(PlanModel):
         description="By outcome id, by id without region, or by metric; the most specific wins",
     )
     baseline: dict[str, Literal["change", "none"]] = Field(
-        default_factory=dict, description="Baseline rule by metric; a metric's own default otherwise"
+        default_factory=dict,
+        description="Baseline rule by metric; a metric's own default otherwise",
     )
     declared: dict[str, PlanOutcome] = Field(default_factory=dict)
     factors: tuple[str, ...] = Field((), description="Session columns kept as factors")

@@ -33,9 +33,9 @@ def build_plan(
     conditions = []
     for name, spec in design.conditions.items():
         reference = spec.reference or design.reference_condition
-        if name == design.reference_condition and spec.reference is None:
-            reference = None
-        elif name in references and spec.reference is None and reference not in met:
+        if (name == design.reference_condition and spec.reference is None) or (
+            name in references and spec.reference is None and reference not in met
+        ):
             reference = None
         conditions.append(
             PlanCondition(
@@ -129,7 +129,9 @@ def check_plan(
                 expected = f"one of {', '.join(plan.phases)}{did_you_mean(phase, plan.phases)}"
                 problems.append(Problem(file, f"{key}.phases", repr(phase), expected))
     if plan.baseline_context != "same" and plan.baseline_context not in plan.contexts:
-        expected = f"same, or one of design.contexts{did_you_mean(plan.baseline_context, plan.contexts)}"
+        expected = (
+            f"same, or one of design.contexts{did_you_mean(plan.baseline_context, plan.contexts)}"
+        )
         place = "design.baseline_context"
         problems.append(Problem(file, place, repr(plan.baseline_context), expected))
     both = set(plan.primary) & set(plan.secondary)

@@ -50,9 +50,7 @@ def build_sessions(
     return [_session(row, rows, config) for row in table], problems
 
 
-def _check_row(
-    row: Row, rows: Mapping[str, Sequence[Row]], config: Config
-) -> list[Problem]:
+def _check_row(row: Row, rows: Mapping[str, Sequence[Row]], config: Config) -> list[Problem]:
     values = row.values
     problems = []
     for column, kind in (("recording", "recordings"), ("behaviour", "behaviours")):
@@ -92,9 +90,7 @@ def _check_contexts(rows: Mapping[str, Sequence[Row]], config: Config) -> list[P
         if start is not None and stop is not None and start >= stop:
             problems.append(row.problem("stop_s", f"a time after start_s, {start:g} s"))
         if start is not None and start < 0:
-            problems.append(
-                row.problem("start_s", "0 or later: 0 is the session's first sample")
-            )
+            problems.append(row.problem("start_s", "0 or later: 0 is the session's first sample"))
     if "contexts" not in rows and len(contexts) > 1:
         expected = "a contexts table, for the config declares several contexts"
         problems.append(Problem("config", "tables.contexts", "", expected))
@@ -137,9 +133,7 @@ def _session(row: Row, rows: Mapping[str, Sequence[Row]], config: Config) -> Ses
     for kind in ("contexts", "recordings", "behaviours"):
         mine[kind] = [r for r in rows.get(kind, ()) if r.values["session"] == name]
     recordings = [
-        FileRef(
-            r.values["file"], r.values["format"], r.values["starts_at_s"], r.values["probe"]
-        )
+        FileRef(r.values["file"], r.values["format"], r.values["starts_at_s"], r.values["probe"])
         for r in mine["recordings"]
     ]
     if values["recording"]:
@@ -151,9 +145,7 @@ def _session(row: Row, rows: Mapping[str, Sequence[Row]], config: Config) -> Ses
     if values["behaviour"]:
         behaviours.append(FileRef(values["behaviour"], values["behaviour_format"]))
     contexts = [
-        ContextInterval(
-            r.values["context"], r.values["start_s"], r.values["stop_s"], r.line
-        )
+        ContextInterval(r.values["context"], r.values["start_s"], r.values["stop_s"], r.line)
         for r in mine["contexts"]
     ]
     if "contexts" not in rows:

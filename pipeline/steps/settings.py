@@ -6,18 +6,30 @@ a rule's params reruns nothing, silently; sets rerun everything, always.
 
 from __future__ import annotations
 
+import csv
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import Problem
 from pipeline.experiment import Experiment, anchor_rows, session_rows
 from pipeline.experiment.model import Session
 from pipeline.ingest.files import behaviour_files, recording_files, sorting_files
 from pipeline.steps.provenance import code_hash, versions
 
+#: time of change that the generator of the sample gives to its files: 2026-01-01 00:00 UTC
+SAMPLE_MTIME_NS = 1_767_225_600 * 10**9
 _CORE = ("metric.py", "errors.py", "intervals.py")
 _ROOMS = {
-    "extract": (*_CORE, "ingest", "lfp", "spikes", "experiment/behaviour_mapping.py", "steps/extract.py"),
+    "extract": (
+        *_CORE,
+        "ingest",
+        "lfp",
+        "spikes",
+        "experiment/behaviour_mapping.py",
+        "steps/extract.py",
+    ),
     "measure": (
         *_CORE,
         "ingest",
@@ -46,8 +58,13 @@ def _code(step: str) -> dict[str, Any]:
 
 
 def _resolve(experiment: Experiment, path: str) -> str:
-    """Return a table's path as seen from the working directory (absolute stays absolute)."""
-    return str(experiment.config_path.parent / path)
+    """Return a table's path as seen from the working directory (absolute stays absolute).
+
+    Relative, so that a checkout that is moved or renamed reruns nothing.
+    """
+    if os.path.isabs(path):
+        return path
+    return os.path.relpath(experiment.config_path.parent / path)
 
 
 def _stated(path: str) -> list[str | int]:
@@ -69,10 +86,81 @@ def session_files(experiment: Experiment, session: Session) -> list[str]:
         files += behaviour_files(_resolve(experiment, behaviour.path))
     if session.movement:
         files += behaviour_files(_resolve(experiment, session.movement))
-    return list(dict.fromkeys(str(file) for file in files))
+    return sorted({str(file) for file in files})
 
 
-def extract_settings(experiment: Experiment, session: Session) -> dict[str, Any]:
+def sample_folder(repository: Path) -> Path:
+    """Return where the sample recordings lie."""
+    return repository / "sample_data" / "recordings"
+
+
+def missing_sample(repository: Path, config: Path) -> dict[str, int]:
+    """Return the sample's files (path -> bytes) if the sample is to be run and is not there yet.
+
+    ``sample_data/files.tsv`` lists what the generator writes; with it the workflow can plan the
+    sessions before the sample exists, and finds nothing changed afterwards.
+    """
+    folder = sample_folder(repository)
+    if config.resolve() != (repository / "config" / "config.yaml").resolve() or folder.exists():
+        return {}
+    with (repository / "sample_data" / "files.tsv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    return {os.path.relpath(folder / row["file"]): int(row["bytes"]) for row in rows}
+
+
+def files_of(
+    experiment: Experiment, session: Session, absent: Mapping[str, int]
+) -> dict[str, list[str | int]]:
+    """Return a session's files with size and time of change, planned ones included.
+
+    Parameters
+    ----------
+    experiment, session : Experiment, Session
+        Whose files.
+    absent : mapping of str to int
+        Files that a rule of this run will make, with their sizes.
+
+    Returns
+    -------
+    dict
+        Path -> [path, bytes, mtime_ns].
+    """
+    named = [recording.path for recording in session.recordings]
+    named += [log.path for log in session.behaviours]
+    named += [path for path in (session.sorting, session.movement) if path]
+    places = [_resolve(experiment, path) for path in named]
+    planned = {
+        file: [file, size, SAMPLE_MTIME_NS]
+        for file, size in absent.items()
+        if any(file == place or file.startswith(place + os.sep) for place in places)
+    }
+    found = {file: _stated(file) for file in session_files(experiment, session)}
+    return dict(sorted({**planned, **found}.items()))
+
+
+def absent_files(experiment: Experiment) -> list[Problem]:
+    """List every file that the tables name and that is not there (one problem per table cell)."""
+    problems = []
+    for session in experiment.included:
+        cells = [("recording", recording.path) for recording in session.recordings]
+        cells += [("behaviour", log.path) for log in session.behaviours]
+        cells += [("sorting", session.sorting), ("movement", session.movement)]
+        for column, path in cells:
+            if path and not os.path.exists(_resolve(experiment, path)):
+                problems.append(
+                    Problem(
+                        experiment.config.tables.sessions,
+                        f"row {session.line}, column {column}",
+                        repr(path),
+                        "a file or folder, relative to the config file; there is none",
+                    )
+                )
+    return problems
+
+
+def extract_settings(
+    experiment: Experiment, session: Session, absent: Mapping[str, int]
+) -> dict[str, Any]:
     """Return what ``extract`` depends on: files, channel rows, how to read logs, the LFP's rate."""
     config = experiment.config
     formats = config.behaviour.formats
@@ -112,7 +200,7 @@ def extract_settings(experiment: Experiment, session: Session) -> dict[str, Any]
         ],
         "stream": config.recording.stream or "",
         "rate_hz": config.lfp.rate_hz,
-        "files": [_stated(file) for file in session_files(experiment, session)],
+        "files": list(files_of(experiment, session, absent).values()),
         "code": _code("extract"),
     }
 

@@ -3,7 +3,7 @@ if MISSING_SAMPLE:
 
     rule sample:
         output:
-            MISSING_SAMPLE,
+            list(MISSING_SAMPLE),
         log:
             "results/logs/sample.log",
         conda:

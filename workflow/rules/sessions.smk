@@ -2,13 +2,14 @@
 rule extract:
     """Recording, units, behaviour log and movement of one session, onto one clock."""
     input:
-        lambda wildcards: settings.session_files(EXPERIMENT, SESSIONS[wildcards.session])
-        or settings.missing_files(MISSING_SAMPLE, EXPERIMENT, SESSIONS[wildcards.session]),
+        lambda wildcards: list(
+            settings.files_of(EXPERIMENT, SESSIONS[wildcards.session], MISSING_SAMPLE)
+        ),
     output:
         **EXTRACTED,
     params:
         settings=lambda wildcards: settings.extract_settings(
-            EXPERIMENT, SESSIONS[wildcards.session]
+            EXPERIMENT, SESSIONS[wildcards.session], MISSING_SAMPLE
         ),
     log:
         "results/logs/extract/{session}.log",

@@ -1,0 +1,1 @@
+"""Commands for the lab: ``python -m pipeline COMMAND``."""

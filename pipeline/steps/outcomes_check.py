@@ -1,0 +1,85 @@
+"""Hold the outcome ids of the config against the metrics that exist."""
+
+from __future__ import annotations
+
+from pipeline.errors import Problem
+from pipeline.experiment import Experiment
+from pipeline.experiment.strict import did_you_mean
+from pipeline.registry import metrics, parse_outcome
+
+#: region of every channel when there is no channel table
+WHOLE_RECORDING = "all"
+
+
+def outcome_problems(experiment: Experiment) -> list[Problem]:
+    """List every outcome, metric, band or region that the config names and nothing can give.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        As loaded; its rooms know nothing of metrics, so the ids are checked here.
+
+    Returns
+    -------
+    list of Problem
+    """
+    config = experiment.config
+    file = experiment.config_path.name
+    problems = []
+    for priority in ("primary", "secondary"):
+        for outcome in getattr(config.outcomes, priority):
+            expected = _wrong_outcome(outcome, experiment, whole=True)
+            if expected:
+                place = f"outcomes.{priority}"
+                problems.append(Problem(file, place, repr(outcome), expected))
+    for outcome in config.outcomes.smallest_effect:
+        expected = _wrong_outcome(outcome, experiment, whole=False)
+        if expected:
+            problems.append(Problem(file, "outcomes.smallest_effect", repr(outcome), expected))
+    for metric in config.outcomes.baseline:
+        known = {**metrics(), **config.outcomes.declare}
+        if metric not in known:
+            expected = f"a metric{did_you_mean(metric, known)}"
+            problems.append(Problem(file, "outcomes.baseline", repr(metric), expected))
+    for name in config.outcomes.declare:
+        if name in metrics():
+            expected = "another name: the pipeline computes a metric of this name itself"
+            problems.append(Problem(file, "outcomes.declare", repr(name), expected))
+    return problems
+
+
+def _wrong_outcome(outcome: str, experiment: Experiment, *, whole: bool) -> str:
+    """Return what was expected of an outcome id, or "" if it is right.
+
+    ``whole`` ids must name band and region where the metric has them; keys of smallest_effect may
+    stop early.
+    """
+    config = experiment.config
+    if outcome in config.outcomes.declare:
+        return ""
+    parts = parse_outcome(outcome)
+    if parts is None:
+        return "an outcome id such as band_power/theta@mPFC"
+    known = metrics()
+    if parts["metric"] not in known:
+        names = [*known, *config.outcomes.declare]
+        hint = did_you_mean(parts["metric"], names)
+        return f"a metric or an outcome of outcomes.declare{hint}; metrics: {', '.join(known)}"
+    metric = known[parts["metric"]]
+    bands = config.lfp.bands
+    if parts["band"] and not metric.per_band:
+        return f"{metric.name} has no bands: leave /{parts['band']} out"
+    if parts["band"] and parts["band"] not in bands:
+        return f"a band of lfp.bands{did_you_mean(parts['band'], bands)}"
+    if whole and metric.per_band and not parts["band"]:
+        return f"a band, such as {metric.name}/{next(iter(bands))}@..."
+    if parts["region"] and metric.entity == "animal":
+        return f"{metric.name} has no regions: leave @{parts['region']} out"
+    if whole and metric.entity != "animal" and not parts["region"]:
+        return f"a region, such as {outcome}@mPFC"
+    regions = {c.region for s in experiment.sessions for c in s.channels} or {WHOLE_RECORDING}
+    wanted = {parts["region"], parts["region_b"]} - {""}
+    for region in sorted(wanted - regions):
+        if metric.domain != "spikes":  # a sorting may name regions of its own
+            return f"a region of the channel table{did_you_mean(region, regions)}"
+    return ""
