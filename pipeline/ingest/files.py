@@ -1,0 +1,226 @@
+"""Which files a recording, a sorting or a log is made of, and which format it has.
+
+The Snakefile imports this module at every parse, on every node of a cluster: standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import InputError
+
+#: what phy writes and :func:`pipeline.ingest.read_units` reads
+PHY_FILES = ("params.py", "spike_times.npy", "spike_clusters.npy", "spike_templates.npy")
+#: side-car of a raw binary file: ``session1.dat`` has ``session1.dat.json`` or ``session1.json``
+BINARY_SUFFIXES = (".dat", ".bin", ".raw")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the files of one format lie on the disk.
+
+    Attributes
+    ----------
+    looks_for : str
+        What detection looks for, in the words of the error message.
+    files : callable
+        From the recording's path to its existing files; empty when they are not of this format.
+    """
+
+    looks_for: str
+    files: Callable[[Path], list[Path]]
+
+
+def _walk(folder: Path, *, deep: bool = True) -> Iterator[Path]:
+    """Yield the files of a folder in a fixed order, without hidden ones and macOS shadows."""
+    if not folder.is_dir():
+        return
+    for path in sorted(folder.rglob("*") if deep else folder.iterdir()):
+        if path.is_file() and not path.name.startswith("."):
+            yield path
+
+
+def _openephys(path: Path) -> list[Path]:
+    # The readers accept any level, from the session's folder to structure.oebin itself.
+    folder = path.parent if path.name == "structure.oebin" else path
+    files = list(_walk(folder))
+    if not any(file.name == "structure.oebin" for file in files):
+        return []
+    kinds = (".oebin", ".dat", ".npy", ".xml")
+    return [file for file in files if file.suffix in kinds]
+
+
+def spikeglx_pairs(folder: Path) -> list[tuple[Path, Path]]:
+    """Return (``.bin``, ``.meta``) of each SpikeGLX stream below a folder; one may be absent."""
+    names = [f for f in _walk(folder) if f.suffix in (".bin", ".meta") and _is_spikeglx(f)]
+    stems = sorted({file.with_suffix("") for file in names})
+    return [(Path(f"{stem}.bin"), Path(f"{stem}.meta")) for stem in stems]
+
+
+def _is_spikeglx(path: Path) -> bool:
+    """Whether a name ends as SpikeGLX ends them: .ap, .lf, .nidq or .obx before .bin or .meta."""
+    return Path(path.stem).suffix in (".ap", ".lf", ".nidq", ".obx")
+
+
+def _spikeglx(path: Path) -> list[Path]:
+    folder = path.parent if path.is_file() and _is_spikeglx(path) else path
+    files = [file for pair in spikeglx_pairs(folder) for file in pair if file.is_file()]
+    return files if path.is_dir() or path in files else []
+
+
+def _with_suffix(*suffixes: str, deep: bool = False) -> Callable[[Path], list[Path]]:
+    """Return a finder of one such file, or of all such files of a folder."""
+
+    def find(path: Path) -> list[Path]:
+        if path.is_file():
+            return [path] if path.suffix.casefold() in suffixes else []
+        return [file for file in _walk(path, deep=deep) if file.suffix.casefold() in suffixes]
+
+    return find
+
+
+def _intan(path: Path) -> list[Path]:
+    headers = _with_suffix(".rhd", ".rhs")(path)
+    if not headers or path.is_file():
+        return headers
+    # "One file per channel" and "one file per signal type" keep samples in .dat beside the header.
+    return [file for file in _walk(path, deep=False) if file in headers or file.suffix == ".dat"]
+
+
+_BLACKROCK = tuple(f".ns{number}" for number in range(1, 7))
+
+
+def _blackrock(path: Path) -> list[Path]:
+    signals = _with_suffix(*_BLACKROCK)(path)
+    if not signals:
+        return []
+    stems = {file.stem for file in signals}
+    kinds = (*_BLACKROCK, ".nev", ".ccf")
+    folder = path if path.is_dir() else path.parent
+    beside = _walk(folder, deep=False)
+    return [file for file in beside if file.stem in stems and file.suffix.casefold() in kinds]
+
+
+def _neuralynx(path: Path) -> list[Path]:
+    if not path.is_dir() or not _with_suffix(".ncs")(path):
+        return []
+    return _with_suffix(".ncs", ".nev", ".nse", ".ntt", ".nvt")(path)
+
+
+def sidecar(path: Path) -> Path | None:
+    """Return the JSON file that says what a raw binary file holds; None when there is none."""
+    candidates = (Path(f"{path}.json"), path.with_suffix(".json"))
+    return next((file for file in candidates if file.is_file()), None)
+
+
+def _binary(path: Path) -> list[Path]:
+    if not path.is_file() or path.suffix.casefold() not in BINARY_SUFFIXES:
+        return []
+    found = sidecar(path)
+    return [path, found] if found else [path]
+
+
+LAYOUTS: dict[str, Layout] = {
+    "openephys": Layout("a folder with a structure.oebin", _openephys),
+    "spikeglx": Layout("*.ap, *.lf or *.nidq .bin and .meta files", _spikeglx),
+    "intan": Layout("*.rhd or *.rhs", _intan),
+    "blackrock": Layout("*.ns1 to *.ns6", _blackrock),
+    "neuralynx": Layout("a folder with *.ncs", _neuralynx),
+    "plexon": Layout("*.plx or *.pl2", _with_suffix(".plx", ".pl2")),
+    "nwb": Layout("*.nwb", _with_suffix(".nwb")),
+    "edf": Layout("*.edf", _with_suffix(".edf")),
+    "binary": Layout("a *.dat, *.bin or *.raw file beside a .json side-car", _binary),
+}
+
+
+def detect_format(path: str | Path) -> str:
+    """Return the format of a recording, from names and layout alone.
+
+    Parameters
+    ----------
+    path : path
+        File or folder, as sessions.tsv names it.
+
+    Returns
+    -------
+    str
+        A key of ``LAYOUTS``.
+
+    Raises
+    ------
+    InputError
+        When the path does not exist, when no format fits (with all that was looked for), or when
+        several do.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: not found; check the 'recording' column of the sessions table")
+    found = [name for name, layout in LAYOUTS.items() if layout.files(path)]
+    # A SpikeGLX .bin and the .dat of Open Ephys or Intan are no raw binary files, unless a
+    # side-car says so.
+    if "binary" in found and (len(found) > 1 or sidecar(path) is None):
+        found.remove("binary")
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        looked = "; ".join(f"{name}: {layout.looks_for}" for name, layout in LAYOUTS.items())
+        raise InputError(
+            f"{path}: found no recording of a known format. Looked for {looked}. Set "
+            "recording_format, or name the recording's own folder"
+        )
+    raise InputError(
+        f"{path}: found files of several formats ({', '.join(found)}); set recording_format to one "
+        "of them, or name the recording's own folder"
+    )
+
+
+def recording_files(path: str | Path, format: str = "auto") -> list[Path]:
+    """Return all existing files that a recording is made of, in a fixed order; never a folder.
+
+    Snakemake takes them as inputs: a folder would hide a changed file.
+
+    Parameters
+    ----------
+    path : path
+        File or folder, as sessions.tsv names it.
+    format : str
+        ``auto`` or a key of ``LAYOUTS``.
+
+    Returns
+    -------
+    list of pathlib.Path
+        Empty when the path does not exist. When nothing of the format is found, every file there:
+        the step that opens the recording says what is wrong, and runs again once they change.
+    """
+    path = Path(path)
+    if not path.exists():
+        return []
+    if format == "auto":
+        try:
+            format = detect_format(path)
+        except InputError:
+            return _everything(path)
+    layout = LAYOUTS.get(format)
+    return (layout.files(path) if layout else []) or _everything(path)
+
+
+def sorting_files(path: str | Path, format: str = "auto") -> list[Path]:
+    """Return the existing files of a sorting: an NWB file, or what is read of a phy folder."""
+    path = Path(path)
+    if not path.is_dir():
+        return behaviour_files(path)
+    tables = sorted([*path.glob("cluster_*.tsv"), *path.glob("cluster_*.csv")])
+    files = [file for file in (*(path / name for name in PHY_FILES), *tables) if file.is_file()]
+    return files or _everything(path)
+
+
+def behaviour_files(path: str | Path) -> list[Path]:
+    """Return ``[path]`` if that file exists (a log, a movement track), else an empty list."""
+    path = Path(path)
+    return [path] if path.is_file() else []
+
+
+def _everything(path: Path) -> list[Path]:
+    return [path] if path.is_file() else list(_walk(path, deep=False))

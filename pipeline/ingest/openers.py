@@ -1,0 +1,266 @@
+"""One opener per recording format: a table of SpikeInterface readers and what each needs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator, Field
+
+from pipeline.errors import InputError
+from pipeline.experiment.strict import StrictModel
+from pipeline.ingest.damage import TRUNCATED, check_openephys, check_spikeglx
+from pipeline.ingest.files import LAYOUTS, sidecar
+from pipeline.ingest.hdf5 import open_nwb
+from pipeline.ingest.streams import pick_stream
+
+if TYPE_CHECKING:
+    import h5py
+    from spikeinterface import BaseRecording
+
+
+@dataclass(frozen=True)
+class Opener:
+    """How recordings of one format are opened.
+
+    Attributes
+    ----------
+    label : str
+        The format in words.
+    open : callable
+        From (path, wanted stream or None) to a lazy recording.
+    likely : str
+        Likely causes when the reader fails.
+    """
+
+    label: str
+    open: Callable[[Path, str | None], BaseRecording]
+    likely: str = f"{TRUNCATED}; or a part of the recording was not copied"
+
+
+def _through_neo(extractor: str, path: Path, stream: str | None, *, folder: bool) -> BaseRecording:
+    """Open one stream with a SpikeInterface class that stands on neo."""
+    from spikeinterface.extractors import neoextractors
+
+    reader = getattr(neoextractors, extractor)
+    name = pick_stream(reader.get_streams(path)[0], wanted=stream, file=path)
+    return reader(**{"folder_path" if folder else "file_path": path}, stream_name=name)
+
+
+def _one_file(path: Path, format: str) -> Path:
+    """Return the file itself, or the only file of that format in a folder."""
+    files = LAYOUTS[format].files(path) if path.is_dir() else [path]
+    if len(files) != 1:
+        names = ", ".join(file.name for file in files) or "none"
+        raise InputError(
+            f"{path}: found {names}; expected one {LAYOUTS[format].looks_for}: name it"
+        )
+    return files[0]
+
+
+def _openephys(path: Path, stream: str | None) -> BaseRecording:
+    check_openephys(path)
+    folder = path.parent if path.name == "structure.oebin" else path
+    from spikeinterface.extractors.neoextractors import OpenEphysBinaryRecordingExtractor as Reader
+
+    experiments = Reader.get_available_experiments(folder)
+    if len(experiments) > 1:
+        raise InputError(
+            f"{path}: found {', '.join(experiments)}; each is a recording of its own: name one of "
+            "these folders"
+        )
+    return _through_neo("OpenEphysBinaryRecordingExtractor", folder, stream, folder=True)
+
+
+def _spikeglx(path: Path, stream: str | None) -> BaseRecording:
+    folder = path.parent if path.is_file() else path
+    if path.is_file() and stream is None:
+        # run_g0_t0.imec0.lf.bin names its own stream
+        stream = ".".join(path.name.split(".")[1:-1])
+    check_spikeglx(folder)
+    with warnings.catch_warnings():
+        # Positions of the sites are not used: regions come from the channel table.
+        warnings.filterwarnings("ignore", message="Unable to find a corresponding metadata file")
+        return _through_neo("SpikeGLXRecordingExtractor", folder, stream, folder=True)
+
+
+def _intan(path: Path, stream: str | None) -> BaseRecording:
+    files = [f for f in LAYOUTS["intan"].files(path) if f.suffix.casefold() in (".rhd", ".rhs")]
+    if len(files) != 1:
+        raise InputError(
+            f"{path}: found {len(files)} files, {', '.join(file.name for file in files)}; a "
+            "recording that the rig split into files is not joined yet: name one file"
+        )
+    return _through_neo("IntanRecordingExtractor", files[0], stream, folder=False)
+
+
+def _blackrock(path: Path, stream: str | None) -> BaseRecording:
+    signals = [f for f in LAYOUTS["blackrock"].files(path) if f.suffix.startswith(".ns")]
+    stems = sorted({file.stem for file in signals})
+    if len(stems) != 1:
+        raise InputError(f"{path}: found recordings {', '.join(stems) or 'none'}; name one file")
+    return _through_neo("BlackrockRecordingExtractor", signals[0], stream, folder=False)
+
+
+def _neuralynx(path: Path, stream: str | None) -> BaseRecording:
+    return _through_neo("NeuralynxRecordingExtractor", path, stream, folder=True)
+
+
+def _plexon(path: Path, stream: str | None) -> BaseRecording:
+    file = _one_file(path, "plexon")
+    reader = "Plexon2" if file.suffix.casefold() == ".pl2" else "Plexon"
+    return _through_neo(f"{reader}RecordingExtractor", file, stream, folder=False)
+
+
+def _nwb(path: Path, stream: str | None) -> BaseRecording:
+    from spikeinterface.extractors import read_nwb_recording
+    from spikeinterface.extractors.nwbextractors import NwbRecordingExtractor
+
+    file = _one_file(path, "nwb")
+    with open_nwb(file) as nwb:
+        series = NwbRecordingExtractor.fetch_available_electrical_series_paths(file)
+        name = pick_stream(series, wanted=stream, file=file)
+        _refuse_uneven_clock(nwb[name], file)
+    return read_nwb_recording(file, electrical_series_path=name)
+
+
+def _refuse_uneven_clock(series: h5py.Group, file: Path) -> None:
+    """Refuse time stamps with gaps; SpikeInterface takes the rate from the first thousand."""
+    import numpy as np
+
+    if "timestamps" not in series:
+        return
+    clock = series["timestamps"]
+    first = clock[: min(len(clock), 1000)]
+    step = float(np.median(np.diff(first))) if len(first) > 1 else 0.0
+    last, expected = float(clock[-1]), float(clock[0]) + step * (len(clock) - 1)
+    # A rate of a few hundred ppm off is a clock's drift; more is a gap.
+    if not abs(last - expected) <= max(step, 5e-4 * (expected - float(clock[0]))):
+        raise InputError(
+            f"{file}: {series.name}/timestamps: found the last sample at {last:.3f} s; expected "
+            f"{expected:.3f} s from steps of {step * 1000:.4g} ms: samples were lost, or recording "
+            "was paused"
+        )
+
+
+#: what EDF headers write for units of voltage; also with the two code points of the Greek letter
+_EDF_UNITS = {"uv": 1.0, "\u00b5v": 1.0, "\u03bcv": 1.0, "mv": 1e3, "v": 1e6, "nv": 1e-3}
+
+
+def _edf(path: Path, stream: str | None) -> BaseRecording:
+    """Open EDF through SpikeInterface, with the gains of the EDF standard.
+
+    neo divides the physical range by the number of digital steps instead of the number of
+    intervals between them, which is wrong by up to one bit; gains are set from the header here.
+    Streams are the sampling rates.
+    """
+    import pyedflib
+    from spikeinterface.extractors.neoextractors import EDFRecordingExtractor
+
+    file = _one_file(path, "edf")
+    with pyedflib.EdfReader(str(file)) as edf:
+        headers = edf.getSignalHeaders()
+    rates = list(dict.fromkeys(header["sample_frequency"] for header in headers))
+    names = [f"{rate:g} Hz" for rate in rates]
+    rate = rates[names.index(pick_stream(names, wanted=stream, file=file))]
+    headers = [header for header in headers if header["sample_frequency"] == rate]
+    recording = EDFRecordingExtractor(file, stream_id=str(rates.index(rate)))
+    scales = [_EDF_UNITS.get(header["dimension"].strip().casefold()) for header in headers]
+    gains, offsets = zip(*[_edf_gain(header) for header in headers], strict=True)
+    labels = [header["label"].strip() for header in headers]
+    voltage = [index for index, scale in enumerate(scales) if scale is not None]
+    if not voltage:
+        units = sorted({header["dimension"].strip() or "no unit" for header in headers})
+        raise InputError(f"{file}: found channels in {', '.join(units)}; expected uV, mV or V")
+    recording.set_channel_gains([g * (s or 1.0) for g, s in zip(gains, scales, strict=True)])
+    recording.set_channel_offsets([o * (s or 1.0) for o, s in zip(offsets, scales, strict=True)])
+    recording.set_property("channel_name", labels)
+    recording.annotate(
+        left_out={
+            label: header["dimension"].strip() or "no unit"
+            for label, header, scale in zip(labels, headers, scales, strict=True)
+            if scale is None
+        }
+    )
+    return recording.select_channels(recording.channel_ids[voltage])
+
+
+def _edf_gain(header: dict[str, float]) -> tuple[float, float]:
+    """Return (gain, offset) in physical units (Kemp et al. 1992, the EDF specification)."""
+    gain = (header["physical_max"] - header["physical_min"]) / (
+        header["digital_max"] - header["digital_min"]
+    )
+    return gain, header["physical_min"] - header["digital_min"] * gain
+
+
+def _dtype_name(name: str) -> str:
+    import numpy as np
+
+    try:
+        kind = np.dtype(name).kind
+    except TypeError:
+        kind = ""
+    if kind not in "iuf" or not kind:
+        raise ValueError(f"found '{name}'; expected a number type such as int16, uint16, >i2")
+    return name
+
+
+class BinarySidecar(StrictModel):
+    """JSON beside a raw binary file: what nothing in the file itself says."""
+
+    rate_hz: float = Field(gt=0, description="Samples per second")
+    channels: tuple[str, ...] = Field(min_length=1, description="Names, in the file's order")
+    dtype: Annotated[str, AfterValidator(_dtype_name)] = Field(description="int16, uint16, >i2")
+    gain_uv: float = Field(description="Microvolts per count")
+    offset_uv: float = Field(description="Microvolts at count 0 (for int16 mostly 0)")
+
+
+def _binary(path: Path, stream: str | None) -> BaseRecording:
+    """Open interleaved samples with their side-car."""
+    import numpy as np
+    from spikeinterface.core import BinaryRecordingExtractor
+
+    beside = sidecar(path)
+    keys = ", ".join(BinarySidecar.model_fields)
+    if not path.is_file() or beside is None:
+        raise InputError(
+            f"{path}: a raw binary file says nothing of itself; expected a file "
+            f"{path.name}.json beside it with {keys}"
+        )
+    try:
+        car = BinarySidecar.model_validate_json(beside.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise InputError(f"{beside}: {error}; expected {keys}") from error
+    frame = np.dtype(car.dtype).itemsize * len(car.channels)
+    if path.stat().st_size % frame:
+        raise InputError(
+            f"{path}: found {path.stat().st_size} bytes, no whole number of frames of "
+            f"{len(car.channels)} channels of {car.dtype}; {TRUNCATED}, or {beside.name} is wrong"
+        )
+    return BinaryRecordingExtractor(
+        path,
+        sampling_frequency=car.rate_hz,
+        dtype=car.dtype,
+        num_channels=len(car.channels),
+        channel_ids=list(car.channels),
+        gain_to_uV=car.gain_uv,
+        offset_to_uV=car.offset_uv,
+    )
+
+
+OPENERS: dict[str, Opener] = {
+    "openephys": Opener("Open Ephys recording", _openephys),
+    "spikeglx": Opener(
+        "SpikeGLX recording", _spikeglx, f"{TRUNCATED}; or the .meta is not its own"
+    ),
+    "intan": Opener("Intan recording", _intan),
+    "blackrock": Opener("Blackrock recording", _blackrock),
+    "neuralynx": Opener("Neuralynx recording", _neuralynx),
+    "plexon": Opener("Plexon recording", _plexon, f"{TRUNCATED}; .pl2 needs Plexon's own library"),
+    "nwb": Opener("NWB recording", _nwb),
+    "edf": Opener("EDF recording", _edf, f"{TRUNCATED}; or EDF+D (with gaps), which is not read"),
+    "binary": Opener("raw binary recording", _binary),
+}
