@@ -1,0 +1,137 @@
+"""The phy folder: what a sorting leaves after curation, read without running any of it.
+
+``params.py`` is Python code, and SpikeInterface's reader runs it. A folder that somebody was sent
+must not run code here, so the file is parsed and only literal values are taken; arrays are read
+without pickles. That, and the tables with their custom labels, is why this reader exists.
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import InputError
+
+
+def phy_folder(folder: str | Path) -> tuple[list[dict[str, str]], list[np.ndarray]]:
+    """Read clusters and their spike times.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``params.py``, ``spike_times.npy`` (sample numbers), ``spike_clusters.npy`` (else
+        ``spike_templates.npy``: not curated), and tables ``cluster_<label>.tsv``.
+
+    Returns
+    -------
+    clusters : list of dict
+        One per cluster with spikes, by number: ``cluster_id`` and the labels of the tables.
+    spike_times : list of numpy.ndarray
+        Seconds since the first sample, one array per cluster.
+
+    Raises
+    ------
+    InputError
+        Missing or truncated files, arrays of unequal length, times that are no sample numbers or
+        not in order, a sampling rate that is no plain number.
+    """
+    folder = Path(folder)
+    rate = sample_rate(folder / "params.py")
+    samples = _array(folder / "spike_times.npy")
+    curated = folder / "spike_clusters.npy"
+    labels_file = curated if curated.is_file() else folder / "spike_templates.npy"
+    labels = _array(labels_file)
+    if len(samples) != len(labels):
+        raise InputError(
+            f"{labels_file}: found {len(labels)} spikes; expected {len(samples)} as in "
+            "spike_times.npy: the two files are of different sortings"
+        )
+    backwards = np.flatnonzero(np.diff(samples) < 0)
+    if len(backwards):
+        row = int(backwards[0]) + 1
+        raise InputError(
+            f"{folder / 'spike_times.npy'}: spike {row + 1}: found sample {samples[row]} after "
+            f"{samples[row - 1]}; expected sample numbers in order"
+        )
+    tables = _cluster_tables(folder)
+    clusters = [
+        {"cluster_id": str(number), **tables.get(str(number), {})} for number in np.unique(labels)
+    ]
+    order = np.argsort(labels, kind="stable")
+    edges = np.flatnonzero(np.diff(labels[order])) + 1
+    times = [samples[rows] / rate for rows in np.split(order, edges)] if len(order) else []
+    return clusters, times
+
+
+def sample_rate(params: Path) -> float:
+    """Return ``sample_rate`` of a ``params.py``, which is parsed and never run.
+
+    Raises
+    ------
+    InputError
+        No such file, no such line, or something else than a positive number.
+    """
+    if not params.is_file():
+        raise InputError(f"{params}: not found; phy's params.py gives the sampling rate")
+    try:
+        statements = ast.parse(params.read_text(encoding="utf-8")).body
+    except (SyntaxError, ValueError) as error:
+        raise InputError(f"{params}: no readable params.py ({error})") from error
+    for statement in statements:
+        if not isinstance(statement, ast.Assign):
+            continue
+        if [target.id for target in statement.targets if isinstance(target, ast.Name)] == [
+            "sample_rate"
+        ]:
+            try:
+                rate = float(ast.literal_eval(statement.value))
+            except (ValueError, TypeError, SyntaxError):
+                rate = float("nan")
+            if not 0 < rate < float("inf"):
+                raise InputError(
+                    f"{params}: line {statement.lineno}: found "
+                    f"'{ast.unparse(statement)}'; expected a plain positive number (code in "
+                    "params.py is not run)"
+                )
+            return rate
+    raise InputError(f"{params}: found no line 'sample_rate = <number>'")
+
+
+def _array(path: Path) -> np.ndarray:
+    """Return a one-dimensional array of whole numbers (int64)."""
+    if not path.is_file():
+        raise InputError(f"{path}: not found; copy the whole folder of the sorting")
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(f"{path}: cannot be read ({error}): truncated, or no .npy file") from error
+    if array.dtype.kind not in "iu" or array.size != max(array.shape, default=0):
+        raise InputError(
+            f"{path}: found {array.dtype} of shape {array.shape}; expected one whole number per "
+            "spike (sample numbers, not seconds)"
+        )
+    return array.ravel().astype(np.int64)
+
+
+def _cluster_tables(folder: Path) -> dict[str, dict[str, str]]:
+    """Return the labels by cluster; cluster_info, which phy writes last, wins."""
+    files = sorted(
+        [*folder.glob("cluster_*.tsv"), *folder.glob("cluster_*.csv")],
+        key=lambda file: (file.stem == "cluster_info", file.name),
+    )
+    labels: dict[str, dict[str, str]] = {}
+    for file in files:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            rows = csv.DictReader(lines, delimiter="\t" if file.suffix == ".tsv" else ",")
+            key = "cluster_id" if "cluster_id" in (rows.fieldnames or ()) else "id"
+            if key not in (rows.fieldnames or ()):
+                raise InputError(f"{file}: found no column cluster_id; expected phy's own table")
+            for row in rows:
+                filled = {name: value.strip() for name, value in row.items() if name and value}
+                labels.setdefault((row[key] or "").strip(), {}).update(
+                    {name: value for name, value in filled.items() if value and name != key}
+                )
+    return labels
