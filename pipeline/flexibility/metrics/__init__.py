@@ -1,0 +1,1 @@
+"""Flexibility metrics, one module each: ``METRIC`` and ``compute``."""

@@ -1,0 +1,341 @@
+"""The trial table checked against the task and coded as integers, for vectorised scoring.
+
+Scoring is own code because no published package scores rodent set-shifting; everything follows
+from the trial algebra: the side y that the rule makes correct, the side p that the previous rule
+would have made correct, and the choice x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import InputError
+from pipeline.experiment.strict import did_you_mean
+from pipeline.experiment.task import NO_CUE, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: What became of a trial; codes are positions in this tuple.
+OUTCOMES = ("correct", "error", "omission", "unscored")
+CORRECT, ERROR, OMISSION, UNSCORED = range(4)
+
+#: Code of "none" (no cue, no choice, no side defined).
+NONE = -1
+#: Code of a label that the task does not declare.
+_UNKNOWN = -2
+#: Row ranges that a message lists before it only counts.
+_LISTED = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodedTrials:
+    """Scored trials of one session, in order; every array has shape (n,) unless said otherwise.
+
+    Attributes
+    ----------
+    row : ndarray of int
+        Position in the log's table, which also holds unscored trials.
+    set_id : ndarray of int
+        Set of each trial, from 0, not decreasing. A set is a run of trials under one rule.
+    first : ndarray of int, shape (n_sets,)
+        First trial of each set.
+    rule, previous_rule : ndarray of int, shape (n_sets,)
+        Positions in ``task.rules``; ``previous_rule`` is -1 where nothing preceded.
+    outcome : ndarray of int
+        Position in ``OUTCOMES``.
+    choice, correct_side, previous_side : ndarray of int
+        x, y and p of the trial algebra as positions in ``task.sides``; -1: none or undefined.
+    """
+
+    row: NDArray[np.intp]
+    set_id: NDArray[np.intp]
+    first: NDArray[np.intp]
+    rule: NDArray[np.intp]
+    previous_rule: NDArray[np.intp]
+    outcome: NDArray[np.intp]
+    choice: NDArray[np.intp]
+    correct_side: NDArray[np.intp]
+    previous_side: NDArray[np.intp]
+
+    @property
+    def n_sets(self) -> int:
+        """Number of sets."""
+        return len(self.first)
+
+    @property
+    def responded(self) -> NDArray[np.bool_]:
+        """Whether the animal chose."""
+        return self.outcome != OMISSION
+
+    @property
+    def error(self) -> NDArray[np.bool_]:
+        """Whether it chose wrongly."""
+        return self.outcome == ERROR
+
+    @property
+    def comparable(self) -> NDArray[np.bool_]:
+        """Whether the previous rule asks for a side, so that old and new can be compared."""
+        return self.previous_side != NONE
+
+    @property
+    def conflict(self) -> NDArray[np.bool_]:
+        """Whether the previous rule asks for another side than the present one."""
+        return self.comparable & (self.previous_side != self.correct_side)
+
+
+def trial_times(trials: pd.DataFrame) -> NDArray[np.float64]:
+    """Time of each trial: ``t_cue``, else ``t_init``, else ``t_choice``, else NaN.
+
+    Parameters
+    ----------
+    trials : pandas.DataFrame
+        Canonical trial table; absent time columns count as NaN.
+
+    Returns
+    -------
+    ndarray, shape (n_trials,)
+        Seconds on the session clock.
+    """
+    times = np.full(len(trials), np.nan)
+    for name in ("t_cue", "t_init", "t_choice"):
+        if name in trials:
+            column = trials[name].to_numpy(dtype=float, na_value=np.nan)
+            times = np.where(np.isnan(times), column, times)
+    return times
+
+
+def code_trials(trials: pd.DataFrame, task: Task) -> CodedTrials:
+    """Check a trial table against the task and code it.
+
+    A trial is an omission if no side was chosen, if the log calls it one, or if its latency is the
+    response window or longer; an omission is never an error, even where the log says
+    ``correct = 0``.
+
+    Parameters
+    ----------
+    trials : pandas.DataFrame
+        Canonical trial table of one session, in order of time.
+    task : Task
+        The task.
+
+    Returns
+    -------
+    CodedTrials
+        The scored trials: without warm-up and without trials under ``task.unscored_rules``.
+
+    Raises
+    ------
+    InputError
+        With all problems at once: missing columns, labels that the task does not declare, a cue
+        missing where the rule needs it, `correct` at odds with rule and choice, times that run
+        backwards.
+    """
+    missing = [name for name in ("rule", "choice_side") if name not in trials]
+    if missing:
+        raise InputError(
+            f"{_file(trials)}: columns: found no {' and no '.join(missing)}; expected them in the "
+            "trial table (map them in the log's format)"
+        )
+    labels = (*task.rules, *task.unscored_rules)
+    rule = _codes(trials["rule"], labels)
+    row = np.flatnonzero((np.arange(len(trials)) >= task.warm_up_trials) & (rule < len(task.rules)))
+    kept, rule = trials.iloc[row], rule[row]
+    choice = _codes(kept["choice_side"], task.sides)
+    cue = _codes(kept["cue_side"], task.cue_names) if "cue_side" in kept else np.full(len(row), -1)
+    problems = [
+        *_unknown_labels(kept, "rule", rule < 0, labels),
+        *_unknown_labels(kept, "choice_side", choice < NONE, (*task.sides, "(empty)")),
+        *_unknown_labels(kept, "cue_side", cue < NONE, (*task.cue_names, "(empty)")),
+        *_backward_times(trials),
+    ]
+    if problems:
+        raise InputError(_message(problems))
+    boundary = np.diff(rule, prepend=-1) != 0
+    set_id, first = np.cumsum(boundary) - 1, np.flatnonzero(boundary)
+    previous_rule = _previous_rules(rule[first], task)
+    # Index -1 (no rule, no cue) finds the last row and column of the table, made for it.
+    table = _rule_table(task)
+    correct_side = table[rule, cue]
+    outcome, problems = _outcomes(kept, choice, correct_side, task)
+    if (correct_side == NONE).any():
+        where = _rows(kept, correct_side == NONE)
+        problems.append(f"{where}: cue_side: found none; expected the cue, which the rule needs")
+    if problems:
+        raise InputError(_message(problems))
+    return CodedTrials(
+        row=row,
+        set_id=set_id,
+        first=first,
+        rule=rule[first],
+        previous_rule=previous_rule,
+        outcome=outcome,
+        choice=choice,
+        correct_side=correct_side,
+        previous_side=table[previous_rule[set_id], cue],
+    )
+
+
+def _backward_times(trials: pd.DataFrame) -> list[str]:
+    """Trials that start before the trial before them."""
+    times = trial_times(trials)
+    known = np.flatnonzero(np.isfinite(times))
+    backwards = np.zeros(len(trials), dtype=bool)
+    backwards[known[1:]] = np.diff(times[known]) < 0
+    if not backwards.any():
+        return []
+    return [
+        f"{_rows(trials, backwards)}: time: found a trial earlier than the one before it; expected "
+        "trials in order of time (two sessions in one file, or a clock that restarts?)"
+    ]
+
+
+def _outcomes(
+    trials: pd.DataFrame, choice: NDArray[np.intp], correct_side: NDArray[np.intp], task: Task
+) -> tuple[NDArray[np.intp], list[str]]:
+    """Outcome of each trial by the rule, and where the log says otherwise."""
+    logged, problems = _flags(trials, "correct")
+    called_omission, more = _flags(trials, "omission")
+    problems += more
+    omitted = (choice == NONE) | (called_omission == 1)
+    late = np.zeros(len(trials), dtype=bool)
+    if task.response_window_s is not None and "latency_choice" in trials:
+        latency = trials["latency_choice"].to_numpy(dtype=float, na_value=np.nan)
+        late = ~omitted & (latency >= task.response_window_s)
+    right = choice == correct_side
+    outcome = np.select([omitted | late, right], [OMISSION, CORRECT], default=ERROR)
+    if task.probabilistic:
+        return outcome, problems
+    disagrees = ~omitted & ~late & np.isfinite(logged) & (logged != right)
+    checks = (
+        (
+            omitted & (logged == 1),
+            "1 on an omission",
+            "0 or empty there (is choice_side missing, or mapped from the wrong column?)",
+        ),
+        (
+            late & (logged == 1),
+            "1 on a trial with latency_choice of response_window_s or longer",
+            "an omission there (is response_window_s shorter than in the box, or the latency not "
+            "in seconds?)",
+        ),
+        (
+            disagrees,
+            "a value that contradicts rule, cue_side and choice_side",
+            "agreement (wrong expression for a rule, sides exchanged, or rewards by chance: then "
+            "probabilistic: true)",
+        ),
+    )
+    problems += [
+        f"{_rows(trials, bad)}: correct: found {found}; expected {expected}"
+        for bad, found, expected in checks
+        if bad.any()
+    ]
+    return outcome, problems
+
+
+def _previous_rules(rule: NDArray[np.intp], task: Task) -> NDArray[np.intp]:
+    """Rule before each set; a first set that continues the rule of the day before has none."""
+    before = np.full(len(rule), NONE)
+    before[1:] = rule[:-1]
+    if len(rule) and task.rule_before_session is not None:
+        start = list(task.rules).index(task.rule_before_session)
+        before[0] = NONE if start == rule[0] else start
+    return before
+
+
+def _rule_table(task: Task) -> NDArray[np.intp]:
+    """Correct side of each rule for each cue, shape (n_rules + 1, n_cues + 1), -1: undefined."""
+    cues = (*task.cue_names, NO_CUE)
+    table = np.full((len(task.rules) + 1, len(cues)), NONE)
+    for position, label in enumerate(task.rules):
+        sides = task.correct_sides(label)
+        table[position] = [task.sides.index(sides[cue]) if cue in sides else NONE for cue in cues]
+    return table
+
+
+def _codes(column: pd.Series, names: Sequence[str]) -> NDArray[np.intp]:
+    """Positions of labels in ``names``; -1 for empty cells, -2 for labels that are not there."""
+    import pandas as pd
+
+    codes, labels = pd.factorize(column)
+    position = {"": NONE, **{name: index for index, name in enumerate(names)}}
+    found = [position.get(str(label), _UNKNOWN) for label in labels]
+    return np.array([*found, NONE], dtype=np.intp)[codes]
+
+
+def _flags(trials: pd.DataFrame, name: str) -> tuple[NDArray[np.float64], list[str]]:
+    """Return 0, 1 or NaN (not logged) for each trial, and what is none of these."""
+    import pandas as pd
+
+    if name not in trials:
+        return np.full(len(trials), np.nan), []
+    column = trials[name]
+    flags = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    bad = ~(np.isnan(flags) | (flags == 0) | (flags == 1))
+    bad |= np.isnan(flags) & column.notna().to_numpy()
+    if not bad.any():
+        return flags, []
+    value = str(column.to_numpy(dtype=object)[np.argmax(bad)])
+    return flags, [f"{_rows(trials, bad)}: {name}: found {value!r}; expected 0, 1 or empty"]
+
+
+def _unknown_labels(
+    trials: pd.DataFrame, name: str, bad: NDArray[np.bool_], known: Sequence[str]
+) -> list[str]:
+    """One problem for each label of a column that the task does not declare."""
+    if not bad.any():
+        return []
+    labels = trials[name].astype(object).where(trials[name].notna(), "").to_numpy()
+    return [
+        f"{_rows(trials, bad & (labels == label))}: {name}: found {str(label)!r}; expected one of "
+        f"{', '.join(known)}{did_you_mean(label, known)}"
+        for label in sorted({str(label) for label in labels[bad]})
+    ]
+
+
+def _rows(trials: pd.DataFrame, bad: NDArray[np.bool_]) -> str:
+    """Name the trials of a mask by file and row, else by trial number: ``log.csv: rows 3, 5-8``."""
+    if "source_row" in trials:
+        what, numbers = "row", trials["source_row"]
+    elif "trial" in trials:
+        what, numbers = "trial", trials["trial"]
+    else:
+        what, numbers = "trial", trials.index + 1
+    files = trials.get("source_file")
+    bad_numbers = np.asarray(numbers)[bad]
+    if files is None:
+        return f"trials: {_ranges(what, bad_numbers)}"
+    bad_files = np.asarray(files.astype(object))[bad]
+    return ", ".join(
+        f"{file}: {_ranges(what, bad_numbers[bad_files == file])}"
+        for file in dict.fromkeys(bad_files)
+    )
+
+
+def _ranges(what: str, numbers: NDArray[np.int64]) -> str:
+    """Write ``rows 3, 5-8`` for the rows 3, 5, 6, 7, 8."""
+    pieces = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
+    texts = [f"{p[0]}" if len(p) == 1 else f"{p[0]}-{p[-1]}" for p in pieces]
+    more = f" and more ({len(numbers)} in all)" if len(texts) > _LISTED else ""
+    return f"{what}{'s' if len(numbers) > 1 else ''} {', '.join(texts[:_LISTED])}{more}"
+
+
+def _file(trials: pd.DataFrame) -> str:
+    """File that the trials came from, for messages."""
+    if "source_file" in trials and len(trials):
+        return str(trials["source_file"].iloc[0])
+    return "trials"
+
+
+def _message(problems: Sequence[str]) -> str:
+    """All problems in one message."""
+    if len(problems) == 1:
+        return problems[0]
+    lines = [f"{len(problems)} problems in the trials:"]
+    return "\n".join([*lines, *(f"  {i}. {text}" for i, text in enumerate(problems, 1))])

@@ -1,0 +1,52 @@
+"""Regressive errors per completed shift, under the configured scheme."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.flexibility.epochs import EpochTrials
+from pipeline.flexibility.per_set import errors_per_shift
+from pipeline.metric import Metric, Value
+
+METRIC = Metric(
+    name="regressive_errors",
+    label="Regressive errors",
+    domain="flexibility",
+    entity="animal",
+    needs=("trials",),
+    grain="cell",
+    baseline="none",
+    weight="n_effective",
+    value_unit="errors",
+    scale="count",
+    zero_offset="half_count",
+    description=(
+        "Errors per shift by which the animal returns to the previous rule after leaving it, as"
+        " the configured error scheme defines them: name its id with the number"
+    ),
+    definition=(
+        "Errors of type regressive under flexibility.error_scheme up to the criterion, mean "
+        "over the completed sets that follow another rule"
+    ),
+    reference="depends on the scheme: docs/flexibility.md",
+    options=("flexibility.task", "flexibility.error_scheme"),
+)
+
+
+def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
+    """Mean over completed sets that follow another rule.
+
+    Parameters
+    ----------
+    trials : EpochTrials
+        Trials and sets of one cell.
+    options : mapping
+        Uses ``options["flexibility"]["error_scheme"]``.
+
+    Returns
+    -------
+    list of Value
+        One value; none without such a set, or where the scheme does not know this error type.
+    """
+    return errors_per_shift(trials, "regressive", options=options)
