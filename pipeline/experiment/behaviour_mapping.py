@@ -42,6 +42,9 @@ def cell_key(cell: object) -> str:
     text = str(cell).strip()
     if text.casefold() in ("true", "false"):
         return text.casefold()
+    # Python reads 1_2 as 12; here it is a name.
+    if "_" in text:
+        return text
     try:
         number = float(text)
     except ValueError:
@@ -89,7 +92,7 @@ class BehaviourMapping(StrictModel):
     )
     task: str = Field("", description="Name of the task, where no column gives it")
     keep: tuple[str, ...] = Field(
-        (), description="Further columns of the log to keep, under their own names"
+        (), description="Further columns of the log to keep, as text, under their own names"
     )
 
     @field_validator("rows", mode="before")

@@ -1,0 +1,178 @@
+"""Logs with one row per trial: CSV, TSV and Excel, and what spreadsheets do to them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pipeline.errors import ExperimentError, InputError, Problem
+from pipeline.experiment.strict import did_you_mean
+from pipeline.ingest.adapters.log_table import LogTable
+from pipeline.ingest.reading import reading
+
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
+EXCEL_SUFFIXES = (".xlsx", ".xlsm")
+#: a workbook is a zip file; more than this unpacked is no behaviour log
+LARGEST_WORKBOOK_BYTES = 300_000_000
+
+Row = tuple[int, Sequence[object]]
+
+
+def read_columns(
+    path: str | Path,
+    *,
+    header_row: int = 1,
+    delimiter: str = "auto",
+    sheet: str | None = None,
+    expected: Iterable[str] = (),
+) -> LogTable:
+    """Read the cells of a table.
+
+    Byte order marks, CRLF line ends, blanks around cells and blank rows are dropped: spreadsheets
+    add them. Nothing else is.
+
+    Parameters
+    ----------
+    path : path
+        ``.csv``, ``.tsv``, ``.txt`` (UTF-8) or ``.xlsx``.
+    header_row : int
+        Row with the column names, from 1; rows above it are ignored.
+    delimiter : str
+        ``auto``: the tab for .tsv, else the one that brings forth most of ``expected``.
+    sheet : str, optional
+        Sheet of a workbook; may be left out when there is one.
+    expected : iterable of str
+        Columns that the mapping names.
+
+    Returns
+    -------
+    LogTable
+
+    Raises
+    ------
+    InputError
+        Missing file, unknown suffix or encoding, no header, columns named twice, rows with more
+        cells than the header, a workbook with several sheets and none named.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: not found; check the 'behaviour' column of the sessions table")
+    suffix = path.suffix.casefold()
+    if suffix in EXCEL_SUFFIXES:
+        rows = _excel_rows(path, sheet)
+    elif suffix in TEXT_SUFFIXES:
+        rows = _text_rows(path, delimiter, header_row, set(expected))
+    else:
+        raise InputError(
+            f"{path}: found '{path.suffix}'; expected {', '.join(TEXT_SUFFIXES + EXCEL_SUFFIXES)}"
+            + ("; save the old .xls as .xlsx" if suffix == ".xls" else "")
+        )
+    return _table(path, rows, header_row)
+
+
+def _text_rows(path: Path, delimiter: str, header_row: int, expected: set[str]) -> list[Row]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: byte {error.start}: no UTF-8 text; save it as 'CSV UTF-8' (Excel's plain CSV "
+            "is in the encoding of the computer)"
+        ) from error
+    if delimiter == "auto":
+        delimiter = _delimiter(path, text, header_row, expected)
+    with reading(path, "a table of text", likely="an open quotation mark, or a binary file"):
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        # The line number of a row, not its count: a quoted cell may hold line breaks.
+        rows: list[Row] = []
+        last = 0
+        for cells in lines:
+            rows.append((last + 1, [cell.strip() for cell in cells]))
+            last = lines.line_num
+    return rows
+
+
+def _delimiter(path: Path, text: str, header_row: int, expected: set[str]) -> str:
+    if path.suffix.casefold() == ".tsv":
+        return "\t"
+    header = next(iter(text.splitlines()[header_row - 1 : header_row]), "")
+
+    def brings_forth(candidate: str) -> tuple[int, int]:
+        names = {name.strip().strip('"') for name in header.split(candidate)}
+        return len(names & expected), len(names)
+
+    return max((",", ";", "\t"), key=brings_forth)
+
+
+def _excel_rows(path: Path, sheet: str | None) -> list[Row]:
+    import zipfile
+
+    import openpyxl
+
+    with reading(path, "an Excel workbook", likely="no .xlsx file, or still open in Excel"):
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > LARGEST_WORKBOOK_BYTES:
+            raise InputError(
+                f"{path}: found {size / 1e6:.0f} MB unpacked; expected at most "
+                f"{LARGEST_WORKBOOK_BYTES / 1e6:.0f}: this is no behaviour log"
+            )
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        try:
+            name = _sheet(path, book.sheetnames, sheet)
+            return [
+                (number, [cell.strip() if isinstance(cell, str) else cell for cell in row])
+                for number, row in enumerate(book[name].iter_rows(values_only=True), 1)
+            ]
+        finally:
+            book.close()
+
+
+def _sheet(path: Path, names: Sequence[str], wanted: str | None) -> str:
+    if wanted is None and len(names) == 1:
+        return names[0]
+    if wanted in names:
+        return str(wanted)
+    found = ", ".join(f"'{name}'" for name in names)
+    asked = f"; the mapping asks for '{wanted}'{did_you_mean(wanted, names)}" if wanted else ""
+    raise InputError(f"{path}: found sheets {found}{asked}; name one under 'sheet'")
+
+
+def _blank(cells: Sequence[object]) -> bool:
+    return all(cell is None or cell == "" for cell in cells)
+
+
+def _table(path: Path, rows: Sequence[Row], header_row: int) -> LogTable:
+    header = next((cells for number, cells in rows if number == header_row), ())
+    names = ["" if cell is None else str(cell).strip() for cell in header]
+    while names and not names[-1]:
+        names.pop()
+    if not names:
+        raise InputError(f"{path}: row {header_row}: found no column names; set header_row")
+    body = [row for row in rows if row[0] > header_row and not _blank(row[1])]
+    problems = [
+        Problem(path.name, f"row {header_row}", f"column '{name}' twice", "expected each name once")
+        for name in dict.fromkeys(names)
+        if name and names.count(name) > 1
+    ]
+    problems += [
+        Problem(
+            path.name,
+            f"row {number}",
+            f"{len(cells)} cells",
+            f"expected {len(names)} as in the header (a delimiter inside a cell, comma decimals?)",
+        )
+        for number, cells in body
+        if not _blank(cells[len(names) :])
+    ]
+    if problems:
+        raise ExperimentError(problems)
+    padded = [[*cells[: len(names)], *[None] * (len(names) - len(cells))] for _, cells in body]
+    kept = [index for index, name in enumerate(names) if name]
+    return LogTable(
+        file=path.name,
+        columns=tuple(names[index] for index in kept),
+        rows=tuple(number for number, _ in body),
+        cells=tuple(tuple(cells[index] for index in kept) for cells in padded),
+    )

@@ -1,0 +1,28 @@
+"""What every adapter hands over: the cells of a log as they stand, with their row numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LogTable:
+    """Cells of a behaviour log, nothing interpreted yet.
+
+    Attributes
+    ----------
+    file : str
+        Name of the file, for messages and for ``source_file``.
+    columns : tuple of str
+        Names, each once.
+    rows : tuple of int
+        Number of each row, as the lab counts them: lines of a spreadsheet from 1, trials of an NWB
+        table from 1.
+    cells : tuple of tuple of object
+        (row, column) text, numbers, truth values or None.
+    """
+
+    file: str
+    columns: tuple[str, ...]
+    rows: tuple[int, ...]
+    cells: tuple[tuple[object, ...], ...]
