@@ -42,18 +42,22 @@ class PlanQuestion(PlanModel):
 class PlanBound(PlanModel):
     """Smallest effects of interest, on the outcome's own scale."""
 
-    drug: float | None = Field(None, gt=0)
-    interaction: float | None = Field(None, gt=0)
+    drug: float | None = Field(None, gt=0, description="Of the drug against its reference")
+    interaction: float | None = Field(
+        None, gt=0, description="Of the change of the drug effect between two levels"
+    )
 
 
 class PlanOutcome(PlanModel):
     """Declaration of an outcome that no metric of this package computes (measurements.tsv)."""
 
-    label: str
-    scale: ScaleName = "linear"
-    domain: Domain = "other"
-    value_unit: str = ""
-    baseline: Literal["change", "none"] = "none"
+    label: str = Field(description="What a figure's axis says, without the unit")
+    scale: ScaleName = Field("linear", description="Scale on which it is compared")
+    domain: Domain = Field("other", description="Chapter of the report")
+    value_unit: str = Field("", description="Unit of the values")
+    baseline: Literal["change", "none"] = Field(
+        "none", description="change: minus the animal's own value in the baseline phase"
+    )
 
 
 class AnalysisPlan(PlanModel):
@@ -76,7 +80,7 @@ class AnalysisPlan(PlanModel):
     )
     baseline: dict[str, Literal["change", "none"]] = Field(
         default_factory=dict,
-        description="Baseline rule by metric; a metric's own default otherwise",
+        description="Baseline rule by metric; otherwise the metric's own",
     )
     declared: dict[str, PlanOutcome] = Field(default_factory=dict)
     factors: tuple[str, ...] = Field((), description="Session columns kept as factors")

@@ -11,26 +11,40 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import InputError
+from pipeline.files import replacing
 
 #: errno of the machine's troubles
 _MACHINE = {errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT, errno.ESTALE, errno.ETIMEDOUT}
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a per-session step has to say beside its files.
+
+    Attributes
+    ----------
+    warnings : tuple of str
+        Shown in the report; they stop nothing.
+    facts : mapping
+        Plain numbers and words for the completeness table and the session's page.
+    """
+
+    warnings: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file under a temporary name and rename it, so that it is whole or absent."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    data = content.encode() if isinstance(content, str) else content
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -45,7 +59,7 @@ def read_status(path: Path) -> dict[str, Any]:
 
 def guarded(
     step: str,
-    function: Callable[..., list[str]],
+    function: Callable[..., Outcome],
     *,
     settings: Mapping[str, Any],
     outputs: Mapping[str, str],
@@ -61,7 +75,7 @@ def guarded(
         Name of the step, for the status file.
     function : callable
         Called as ``function(settings=..., outputs=..., **inputs)`` with ``outputs`` a mapping of
-        name to Path (without ``status``); returns warnings for the report.
+        name to Path (without ``status``); returns an Outcome.
     settings : mapping
         The rule's one param.
     outputs : mapping of str to str
@@ -90,7 +104,7 @@ def guarded(
             write_json(status, {**before, "state": "skipped"})
             return
         try:
-            warnings = function(settings=settings, outputs=paths, **inputs)
+            outcome = function(settings=settings, outputs=paths, **inputs)
         except (MemoryError, KeyboardInterrupt):
             raise
         # the guard's purpose: whatever else a session's files provoke is reported, not fatal
@@ -102,7 +116,16 @@ def guarded(
             write_json(status, {"state": "failed", "step": step, "reason": reason(error)})
             print(f"{step}: {reason(error)}", file=sys.__stderr__)
             return
-    write_json(status, {"state": "ok", "step": step, "reason": "", "warnings": warnings})
+    write_json(
+        status,
+        {
+            "state": "ok",
+            "step": step,
+            "reason": "",
+            "warnings": list(outcome.warnings),
+            "facts": dict(outcome.facts),
+        },
+    )
 
 
 def reason(error: Exception) -> str:

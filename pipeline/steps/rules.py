@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import InputError
-from pipeline.steps.guard import guarded
+from pipeline.steps.guard import Outcome, guarded
 
 
-def run_session_step(step: str, function: Callable[..., list[str]], snakemake: Any) -> None:
+def run_session_step(step: str, function: Callable[..., Outcome], snakemake: Any) -> None:
     """Run a per-session step inside the guard."""
     named = dict(snakemake.input.items())
     guarded(

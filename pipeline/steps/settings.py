@@ -20,7 +20,7 @@ from pipeline.steps.provenance import code_hash, versions
 
 #: time of change that the generator of the sample gives to its files: 2026-01-01 00:00 UTC
 SAMPLE_MTIME_NS = 1_767_225_600 * 10**9
-_CORE = ("metric.py", "errors.py", "intervals.py")
+_CORE = ("metric.py", "errors.py", "files.py", "intervals.py")
 _ROOMS = {
     "extract": (
         *_CORE,
@@ -62,13 +62,13 @@ def _resolve(experiment: Experiment, path: str) -> str:
 
     Relative, so that a checkout that is moved or renamed reruns nothing.
     """
-    if os.path.isabs(path):
+    if Path(path).is_absolute():
         return path
     return os.path.relpath(experiment.config_path.parent / path)
 
 
 def _stated(path: str) -> list[str | int]:
-    stat = os.stat(path)
+    stat = Path(path).stat()
     return [path, stat.st_size, stat.st_mtime_ns]
 
 
@@ -146,7 +146,7 @@ def absent_files(experiment: Experiment) -> list[Problem]:
         cells += [("behaviour", log.path) for log in session.behaviours]
         cells += [("sorting", session.sorting), ("movement", session.movement)]
         for column, path in cells:
-            if path and not os.path.exists(_resolve(experiment, path)):
+            if path and not Path(_resolve(experiment, path)).exists():
                 problems.append(
                     Problem(
                         experiment.config.tables.sessions,

@@ -1,0 +1,249 @@
+"""Job 2 of a session: every registered metric in every epoch. It is told times, never drugs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.intervals import Intervals, intersect, subtract, total_seconds
+from pipeline.metric import Metric
+from pipeline.registry import Registered, registered
+from pipeline.steps.epoch_tables import write_epochs, write_spectra
+from pipeline.steps.extract import write_parquet
+from pipeline.steps.guard import Outcome
+from pipeline.steps.session_data import Quality, SessionData, Span, assess
+
+#: columns of a session's observations; the cohort step joins the design columns to them
+COLUMNS = (
+    "session",
+    "animal",
+    "anchor",
+    "step",
+    "context",
+    "phase",
+    "interval",
+    "start_s",
+    "stop_s",
+    "seconds",
+    "since_dose_s",
+    "split",
+    "split_level",
+    "entity",
+    "region",
+    "region_b",
+    "unit_id",
+    "band",
+    "metric",
+    "value",
+    "value_unit",
+    "censored",
+    "n_effective",
+    "n_effective_unit",
+)
+
+
+def measure(
+    *, settings: Mapping[str, Any], outputs: Mapping[str, Path], inputs: Mapping[str, Path]
+) -> Outcome:
+    """Compute every metric whose sources the session has, in every epoch.
+
+    Parameters
+    ----------
+    settings : mapping
+        :func:`pipeline.steps.settings.measure_settings`.
+    outputs : mapping of str to Path
+        observations, spectra, epochs.
+    inputs : mapping of str to Path
+        lfp, units, trials, movement, sync, as ``extract`` left them.
+
+    Returns
+    -------
+    Outcome
+        Warnings, and facts: kept units, kept fraction of time.
+    """
+    data = SessionData(inputs, settings["options"])
+    spans = [_span(epoch) for epoch in settings["epochs"]]
+    baseline = [span for span in spans if span.phase == settings["baseline_phase"]]
+    quality = assess(data, baseline, settings["options"])
+    rows: list[dict[str, Any]] = []
+    spectra: list[tuple[Span, Any]] = []
+    for span in spans:
+        measured = _clipped(span, data.recorded)
+        for split, level, within in _splits(measured, data):
+            sources = _interval_sources(within, data, quality)
+            rows += _observe(measured, sources, split, level, settings, grain="interval")
+            if not split and sources.get("spectrum") is not None:
+                spectra.append((span, sources["spectrum"]))
+    for cell in _cells(spans):
+        rows += _observe(
+            _joined(cell, data), _cell_sources(cell, data), "", "", settings, grain="cell"
+        )
+    write_observations(rows, outputs["observations"])
+    write_spectra(spectra, data, quality, outputs["spectra"])
+    write_epochs(spans, data, quality, dict_of(spectra), outputs["epochs"])
+    return Outcome(quality.warnings, quality.facts)
+
+
+def dict_of(spectra: Iterable[tuple[Span, Any]]) -> dict[tuple[str, str, str, int], Any]:
+    """Index spectra by the identity of their span."""
+    return {(s.anchor, s.phase, s.context, s.interval): spectrum for s, spectrum in spectra}
+
+
+def _span(epoch: Mapping[str, Any]) -> Span:
+    start = 0.0 if epoch["start_s"] is None else epoch["start_s"]
+    stop = np.inf if epoch["stop_s"] is None else epoch["stop_s"]
+    return Span(**{**epoch, "start_s": start, "stop_s": stop})
+
+
+def _clipped(span: Span, recorded: Intervals) -> Span:
+    """The part of a span that was recorded (an open end is where the recording ends)."""
+    if not len(recorded):
+        return span
+    start, stop = max(span.start_s, recorded[0, 0]), min(span.stop_s, recorded[-1, 1])
+    return replace(span, start_s=start, stop_s=max(start, stop))
+
+
+def _joined(cell: Sequence[Span], data: SessionData) -> Span:
+    """All intervals of a cell as one span, from the first one's start to the last one's end."""
+    stop = max(span.stop_s for span in cell)
+    if not np.isfinite(stop) and data.has("trials"):
+        times = data.scores.trials[["t_cue", "t_init", "t_choice"]].to_numpy(float)
+        stop = float(np.nanmax(times)) if np.isfinite(times).any() else float("nan")
+    return replace(cell[0], start_s=min(span.start_s for span in cell), stop_s=stop)
+
+
+def _splits(span: Span, data: SessionData) -> list[tuple[str, str, Intervals]]:
+    """The whole span, and its parts by movement."""
+    if not span.start_s < span.stop_s:
+        return []
+    parts = [("", "", span.intervals)]
+    for level, intervals in data.strata.items():
+        within = intersect(span.intervals, intervals)
+        if len(within):
+            parts.append(("movement", level, within))
+    return parts
+
+
+def _interval_sources(within: Intervals, data: SessionData, quality: Quality) -> dict[str, Any]:
+    """Sources of the metrics that are computed per context interval; None where empty."""
+    recorded = intersect(within, data.recorded)
+    if not total_seconds(recorded):
+        return {}
+    sources: dict[str, Any] = {}
+    if data.has("lfp"):
+        from pipeline.lfp import epoch_spectrum
+
+        options = data.options["lfp"]
+        sources["spectrum"] = epoch_spectrum(
+            data.lfp,
+            subtract(recorded, quality.artefacts),
+            segment_s=options["segment_s"],
+            half_bandwidth_hz=options["half_bandwidth_hz"],
+        )
+    if data.has("units"):
+        from pipeline.spikes import epoch_units, select_units
+
+        sources["units"] = epoch_units(select_units(data.units, quality.kept_units), recorded)
+    if data.has("movement"):
+        from pipeline.ingest import epoch_movement
+
+        sources["movement"] = epoch_movement(data.movement, recorded)
+    return sources
+
+
+def _cells(spans: Sequence[Span]) -> list[list[Span]]:
+    """Group the context intervals of one anchor, phase and context."""
+    cells: dict[tuple[str, str, str], list[Span]] = {}
+    for span in spans:
+        cells.setdefault((span.anchor, span.phase, span.context), []).append(span)
+    return list(cells.values())
+
+
+def _cell_sources(cell: Sequence[Span], data: SessionData) -> dict[str, Any]:
+    """Sources of the metrics that are computed once per cell: the trials."""
+    if not data.has("trials"):
+        return {}
+    from pipeline.flexibility import epoch_trials
+
+    whole = len(cell) == 1 and cell[0].start_s == 0 and cell[0].stop_s == np.inf
+    intervals = None if whole else np.vstack([span.intervals for span in cell])
+    scheme = data.options["flexibility"]["error_scheme"]
+    return {"trials": epoch_trials(data.scores, intervals, scheme=scheme)}
+
+
+def _observe(
+    span: Span,
+    sources: Mapping[str, Any],
+    split: str,
+    level: str,
+    settings: Mapping[str, Any],
+    *,
+    grain: str,
+) -> list[dict[str, Any]]:
+    """Rows of every metric whose sources are all there."""
+    rows = []
+    for entry in registered().values():
+        metric = entry.metric
+        if metric.grain != grain or any(sources.get(need) is None for need in metric.needs):
+            continue
+        used = {need: sources[need] for need in metric.needs}
+        rows += _rows(entry, span, used, split, level, settings)
+    return rows
+
+
+def _rows(
+    entry: Registered,
+    span: Span,
+    used: Mapping[str, Any],
+    split: str,
+    level: str,
+    settings: Mapping[str, Any],
+) -> list[dict[str, Any]]:
+    metric: Metric = entry.metric
+    compute: Callable[..., Any] = entry.compute
+    seconds = min((_seconds(source) for source in used.values()), default=float("nan"))
+    zero = span.since_dose_zero_s
+    middle = (span.start_s + span.stop_s) / 2
+    common = {
+        "session": settings["session"],
+        "animal": settings["animal"],
+        "anchor": span.anchor,
+        "step": span.step,
+        "context": span.context,
+        "phase": span.phase,
+        "interval": 0 if metric.grain == "cell" else span.interval,
+        "start_s": span.start_s,
+        "stop_s": span.stop_s,
+        "seconds": seconds,
+        "since_dose_s": float("nan") if zero is None else middle - zero,
+        "split": split,
+        "split_level": level,
+        "entity": metric.entity,
+        "metric": metric.name,
+        "value_unit": metric.value_unit,
+    }
+    return [common | asdict(value) for value in compute(**used, options=settings["options"])]
+
+
+def _seconds(source: Any) -> float:
+    return float(getattr(source, "seconds", float("nan")))
+
+
+def write_observations(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write a session's observations, sorted, with fixed columns and types."""
+    import pandas as pd
+
+    table = pd.DataFrame(list(rows), columns=list(COLUMNS))
+    keys = ["metric", "phase", "context", "anchor", "interval", "split", "split_level"]
+    keys += ["region", "region_b", "unit_id", "band"]
+    table = table.sort_values(keys, kind="stable", ignore_index=True)
+    numbers = ("start_s", "stop_s", "seconds", "since_dose_s", "value", "n_effective")
+    texts = set(COLUMNS) - set(numbers) - {"step", "interval", "censored"}
+    types = dict.fromkeys(numbers, "float64")
+    types |= dict.fromkeys(texts, "str")
+    types |= {"step": "int64", "interval": "int64", "censored": "bool"}
+    write_parquet(table.astype(types), path)

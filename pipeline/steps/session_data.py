@@ -1,0 +1,175 @@
+"""One session as ``measure`` sees it: its epochs in seconds, its data, what is left out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.intervals import Intervals, intersect, total_seconds
+
+
+@dataclass(frozen=True)
+class Span:
+    """One epoch as ``measure`` knows it: the settings' entry with its bounds in seconds."""
+
+    context: str
+    phase: str
+    interval: int
+    start_s: float
+    stop_s: float
+    anchor: str
+    step: int
+    since_dose_zero_s: float | None
+
+    @property
+    def intervals(self) -> Intervals:
+        """The span as an interval set of one."""
+        return np.array([[self.start_s, self.stop_s]])
+
+
+@dataclass(frozen=True, eq=False)
+class SessionData:
+    """What ``extract`` left of one session, opened when asked for.
+
+    Attributes
+    ----------
+    inputs : mapping of str to Path
+        lfp, units, trials, movement; empty files stand for what the session does not have.
+    options : mapping
+        The config's sections that metrics read.
+    """
+
+    inputs: Mapping[str, Path]
+    options: Mapping[str, Any]
+
+    def has(self, source: str) -> bool:
+        """Whether the session has a source (lfp, units, trials, movement)."""
+        return self.inputs[source].stat().st_size > 0
+
+    @cached_property
+    def lfp(self) -> Any:
+        """LFP (time, channel), read lazily."""
+        from pipeline.lfp import open_lfp
+
+        return open_lfp(self.inputs["lfp"])
+
+    @cached_property
+    def units(self) -> Any:
+        """Units dataset."""
+        from pipeline.spikes import load_units
+
+        return load_units(self.inputs["units"])
+
+    @cached_property
+    def scores(self) -> Any:
+        """Scored trials."""
+        import pandas as pd
+
+        from pipeline.flexibility import Task, score
+
+        task = Task.model_validate(self.options["flexibility"]["task"])
+        return score(pd.read_parquet(self.inputs["trials"]), task)
+
+    @cached_property
+    def movement(self) -> Any:
+        """Speed over time."""
+        import pandas as pd
+
+        return pd.read_parquet(self.inputs["movement"])
+
+    @cached_property
+    def strata(self) -> dict[str, Intervals]:
+        """Intervals of rest, walk and run; empty without movement."""
+        if not self.has("movement"):
+            return {}
+        from pipeline.ingest import movement_strata
+
+        options = self.options["movement"]
+        return movement_strata(
+            self.movement,
+            rest_below_cm_s=options["rest_below_cm_s"],
+            run_above_cm_s=options["run_above_cm_s"],
+            minimum_bout_s=options["minimum_bout_s"],
+        )
+
+    @cached_property
+    def recorded(self) -> Intervals:
+        """Seconds of the session clock that a recording covers."""
+        if self.has("lfp"):
+            from pipeline.lfp.signal import extent
+
+            return np.atleast_2d(extent(self.lfp))
+        ends = [0.0]
+        if self.has("units") and self.units.sizes["spike"]:
+            ends.append(float(self.units["spike_time"].max()))
+        if self.has("movement") and len(self.movement):
+            ends.append(float(self.movement["time_s"].iloc[-1]))
+        return np.array([[0.0, max(ends)]]) if max(ends) > 0 else np.empty((0, 2))
+
+
+@dataclass(frozen=True, eq=False)
+class Quality:
+    """What is left out of a session, and why.
+
+    Attributes
+    ----------
+    artefacts : ndarray, shape (n, 2)
+        Seconds that no spectrum uses.
+    kept_units : ndarray of bool
+        Units that enter the comparison.
+    warnings : tuple of str
+    facts : mapping
+    """
+
+    artefacts: Intervals
+    kept_units: Any = None
+    warnings: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def assess(data: SessionData, baseline: Sequence[Span], options: Mapping[str, Any]) -> Quality:
+    """Find artefacts and units to leave out, with thresholds frozen on the baseline.
+
+    A session without a baseline of its own takes its whole length instead, and says so.
+    """
+    warnings: list[str] = []
+    facts: dict[str, Any] = {}
+    spans = [span.intervals for span in baseline]
+    frozen = intersect(np.vstack(spans), data.recorded) if spans else np.empty((0, 2))
+    if not len(frozen) and len(data.recorded):
+        frozen = data.recorded
+        warnings.append("no baseline in this session: thresholds rest on the whole recording")
+    artefacts: Intervals = np.empty((0, 2))
+    if data.has("lfp"):
+        from pipeline.lfp import artefact_intervals
+
+        artefacts = artefact_intervals(
+            data.lfp, baseline=frozen, threshold_sd=options["lfp"]["artefact_sd"]
+        )
+        seconds = total_seconds(data.recorded)
+        facts["kept_fraction"] = round(1 - total_seconds(artefacts) / seconds, 4)
+    kept = None
+    if data.has("units"):
+        from pipeline.spikes import present_in_baseline, with_quality
+
+        labelled = with_quality(data.units, accepted=(*options["spikes"]["qualities"], ""))
+        present = present_in_baseline(
+            data.units,
+            frozen,
+            minimum_presence=options["spikes"]["minimum_baseline_presence"],
+            bin_s=options["spikes"]["presence_bin_s"],
+        )
+        kept = labelled["keep"].values & present["keep"].values
+        reasons = np.where(labelled["keep"].values, present["reason"], labelled["reason"])
+        facts["n_units_kept"] = int(np.sum(kept))
+        facts["units_left_out"] = {
+            str(unit): str(reason)
+            for unit, reason, keep in zip(data.units["unit_id"].values, reasons, kept, strict=True)
+            if not keep
+        }
+    return Quality(artefacts, kept, tuple(warnings), facts)

@@ -1,0 +1,157 @@
+"""The repository keeps its promises: pins agree, schemas are in step, rooms import upwards only."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.commands.schemas import FOLDER, schemas
+from pipeline.experiment.config import Config
+from pipeline.registry import ROOMS, metrics, registered
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+NAMED = re.compile(r"^([A-Za-z0-9_.-]+)(.*)$")
+
+
+def lines(name: str) -> list[str]:
+    text = (REPOSITORY / name).read_text()
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def pins() -> dict[str, str]:
+    found = re.findall(
+        r"^([a-z0-9-]+)==([^ \\;]+)", (REPOSITORY / "requirements/lock.txt").read_text(), re.M
+    )
+    return dict(found)
+
+
+def test_every_named_package_has_a_floor_and_a_pin():
+    for file in ("requirements/main.in", "requirements/dev.in"):
+        for line in lines(file):
+            name, bounds = NAMED.match(line).groups()
+            assert ">=" in bounds, f"{file}: {name} has no floor"
+            assert name in pins(), f"{name} is not in the lock"
+
+
+def test_the_lock_is_hashed_and_names_no_index():
+    text = (REPOSITORY / "requirements/lock.txt").read_text()
+    assert not re.search(r"https?://|file:|--index|--extra-index|--find-links", text)
+    for requirement in re.split(r"\n(?=[a-z0-9])", text):
+        assert "--hash=sha256:" in requirement, requirement[:60]
+
+
+def test_conda_gets_the_same_versions():
+    environment = yaml.safe_load((REPOSITORY / "environment.yml").read_text())
+    stated = {}
+    for entry in environment["dependencies"]:
+        for line in entry["pip"] if isinstance(entry, dict) else [entry]:
+            name, _, version = line.replace("==", "=").partition("=")
+            stated[name] = version
+    python = stated.pop("python")
+    assert python in ("3.11", "3.12", "3.13")
+    stated.pop("pip")
+    named = [
+        NAMED.match(line)[1] for f in ("main", "dev") for line in lines(f"requirements/{f}.in")
+    ]
+    assert stated == {name: pins()[name] for name in named}
+
+
+def test_the_schemas_for_editors_are_in_step():
+    for name, schema in schemas().items():
+        committed = json.loads((FOLDER / name).read_text())
+        assert committed == json.loads(json.dumps(schema)), (
+            f"run: python -m pipeline schemas ({name})"
+        )
+
+
+def described(model, path=""):
+    """Yield the fields of a model and of the models inside it that have no description."""
+    for name, field in model.model_fields.items():
+        if not field.description:
+            yield f"{path}{name}"
+        for inner in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(inner, type) and hasattr(inner, "model_fields"):
+                yield from described(inner, f"{path}{name}.")
+
+
+def test_every_key_of_the_config_is_described():
+    assert list(described(Config)) == []
+
+
+def test_every_metric_is_defined_and_sourced():
+    assert len(metrics()) >= 6
+    for metric in metrics().values():
+        for text in (metric.label, metric.description, metric.definition, metric.reference):
+            assert text.strip(), metric.name
+        assert "\n" not in metric.description
+
+
+#: rooms from the top of the house to the bottom (design: a room imports from rooms above it)
+ORDER = (
+    "errors",
+    "files",
+    "metric",
+    "intervals",
+    "experiment",
+    "simulate",
+    "ingest",
+    "lfp",
+    "spikes",
+    "flexibility",
+    "registry",
+    "compare",
+    "report",
+    "steps",
+    "commands",
+)
+FILES = sorted((REPOSITORY / "pipeline").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(REPOSITORY)))
+def test_rooms_import_from_rooms_above_only(path):
+    parts = path.relative_to(REPOSITORY / "pipeline").with_suffix("").parts
+    room = parts[0]
+    if room in ("__init__", "__main__"):
+        return
+    assert room in ORDER, f"{room} has no place in the house"
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            modules = [node.module or ""]
+        elif isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        else:
+            continue
+        for module in modules:
+            if module.startswith("pipeline."):
+                other = module.split(".")[1]
+                assert ORDER.index(other) <= ORDER.index(room), f"{room} imports {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(REPOSITORY)))
+def test_modules_stay_short_and_run_nothing_from_data(path):
+    text = path.read_text()
+    assert len(text.splitlines()) < 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("eval", "exec"), path
+        if isinstance(node, ast.Import):
+            assert "pickle" not in [alias.name for alias in node.names], path
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, f"{path}: bare except, line {node.lineno}"
+
+
+def test_adding_a_metric_touches_one_file():
+    """Every metric module is found by its place alone: no list names it."""
+    on_disk = {
+        path.stem
+        for room in ROOMS
+        for path in (REPOSITORY / "pipeline" / room / "metrics").glob("[!_]*.py")
+    }
+    assert {
+        entry.compute.__module__.rsplit(".", 1)[1] for entry in registered().values()
+    } == on_disk
