@@ -31,6 +31,7 @@ def write_nwb(
     units: Sequence[Mapping[str, Any]] | None = None,
     trials: pd.DataFrame | None = None,
     uv_per_bit: float = 0.195,
+    cache_spec: bool = True,
 ) -> Path:
     """Write an NWB 2 file: int16 samples with a conversion to volts, units, trials.
 
@@ -59,6 +60,8 @@ def write_nwb(
         Needs ``start_time`` and ``stop_time`` (s); all other columns are written as they are.
     uv_per_bit : float
         Microvolts per count.
+    cache_spec : bool
+        Whether the file holds the NWB schema (200 kB), as files of the field do.
 
     Returns
     -------
@@ -95,7 +98,7 @@ def write_nwb(
     if trials is not None:
         _add_trials(nwb, trials, path)
     with NWBHDF5IO(str(path), "w") as file:
-        file.write(nwb)
+        file.write(nwb, cache_spec=cache_spec)
     return path
 
 
@@ -107,10 +110,12 @@ def _add_electrodes(nwb: pynwb.NWBFile, channels: Sequence[str], regions: Sequen
     device = nwb.create_device(name="probe")
     nwb.add_electrode_column(name="channel_name", description="Name of the channel")
     groups: dict[str, Any] = {}
-    for name, region in zip(channels, regions, strict=True):
+    for name, said in zip(channels, regions, strict=True):
+        # pynwb refuses an empty location, and writes "unknown" itself where it has none.
+        region = said or "unknown"
         if region not in groups:
             groups[region] = nwb.create_electrode_group(
-                name=f"electrodes_{region or 'unknown'}",
+                name=f"electrodes_{region}",
                 description="Electrodes of one region",
                 location=region,
                 device=device,

@@ -68,9 +68,9 @@ def write_phy(
     _write(
         folder / "params.py",
         [
-            "dat_path = r'continuous.dat'",
+            'dat_path = "continuous.dat"',
             "n_channels_dat = 1",
-            "dtype = 'int16'",
+            'dtype = "int16"',
             "offset = 0",
             f"sample_rate = {float(rate_hz)!r}",
             "hp_filtered = False",
