@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationError
 
 from pipeline.errors import InputError
 from pipeline.experiment.strict import StrictModel
@@ -167,7 +167,10 @@ def _edf(path: Path, stream: str | None) -> BaseRecording:
     names = [f"{rate:g} Hz" for rate in rates]
     rate = rates[names.index(pick_stream(names, wanted=stream, file=file))]
     headers = [header for header in headers if header["sample_frequency"] == rate]
-    recording = EDFRecordingExtractor(file, stream_id=str(rates.index(rate)))
+    with warnings.catch_warnings():
+        # Channels that hold no voltage are left out below.
+        warnings.filterwarnings("ignore", message="Found a mix of voltage and non-voltage units")
+        recording = EDFRecordingExtractor(file, stream_id=str(rates.index(rate)))
     scales = [_EDF_UNITS.get(header["dimension"].strip().casefold()) for header in headers]
     gains, offsets = zip(*[_edf_gain(header) for header in headers], strict=True)
     labels = [header["label"].strip() for header in headers]
@@ -232,8 +235,11 @@ def _binary(path: Path, stream: str | None) -> BaseRecording:
         )
     try:
         car = BinarySidecar.model_validate_json(beside.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise InputError(f"{beside}: {error}; expected {keys}") from error
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()
+        )
+        raise InputError(f"{beside}: {wrong}; expected {keys}") from error
     frame = np.dtype(car.dtype).itemsize * len(car.channels)
     if path.stat().st_size % frame:
         raise InputError(

@@ -39,7 +39,9 @@ def pick_stream(names: Sequence[str], *, wanted: str | None, file: object) -> st
     """
     listed = ", ".join(f"'{name}'" for name in names)
     if not names:
-        raise InputError(f"{file}: found no stream of signals; is this a recording of events only?")
+        raise InputError(
+            f"{file}: found no stream of signals: a recording of events only, or truncated"
+        )
     if wanted:
         if wanted in names:
             return wanted
