@@ -99,7 +99,7 @@ def find_runs(
     misses_before = missed - np.concatenate([missed, [0]])[start][sets]
     misses = (stop - start) - (total[stop] - total[start])
     too_early = misses_before < (misses - (window - needed))[sets]
-    offset = np.maximum(np.bincount(sets[too_early], minlength=n_sets), stop - start - (window - 1))
+    offset = np.bincount(sets[too_early], minlength=n_sets)
     earliest = np.concatenate([trial, [len(set_id)]])[
         np.where(offset < stop - start, start + offset, len(trial))
     ]
