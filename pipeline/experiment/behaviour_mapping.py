@@ -79,9 +79,8 @@ class BehaviourMapping(StrictModel):
     )
     rows: dict[str, str] = Field(
         default_factory=dict,
-        description="Keep only rows with this value in this column of the log. {session}, "
-        "{animal} and other columns of sessions.tsv in braces are filled in: "
-        "{Rat: '{animal}', Day: '3'}",
+        description="Keep only rows with this value in this column of the log; {session} and "
+        "{animal} are filled in: {Rat: '{animal}', Visit: '{session}'}",
     )
     sheet: str | None = Field(
         None, description="Sheet of an Excel file; {session} and {animal} are filled in"
