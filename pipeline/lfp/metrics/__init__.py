@@ -1,0 +1,1 @@
+"""Metrics of the LFP room, one module each."""

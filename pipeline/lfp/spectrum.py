@@ -1,0 +1,279 @@
+"""Spectra per epoch: what every spectral metric is computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from pipeline.lfp.multitaper import frequencies_hz, median_bias, multitaper_psd, tapers_for
+from pipeline.lfp.signal import good_channels, rate_of, read_samples, sample_ranges, start_of
+
+#: bytes of segment spectra held at a time; channels are taken in groups that stay below it
+_HELD_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """Power spectral density of one epoch.
+
+    Attributes
+    ----------
+    psd : DataArray (channel, frequency)
+        One-sided density in uV^2/Hz of the good channels, with coordinate ``region`` on channel;
+        frequency in Hz, 0 to the end of the pass-band.
+    n_windows : int
+        Segments that it rests on.
+    seconds : float
+        Clean seconds that these segments cover.
+    """
+
+    psd: xr.DataArray
+    n_windows: int
+    seconds: float
+
+
+def epoch_spectrum(
+    lfp: xr.DataArray,
+    intervals: ArrayLike,
+    *,
+    segment_s: float = 4.0,
+    overlap: float = 0.5,
+    half_bandwidth_hz: float = 1.0,
+    bad: Collection[str] = (),
+    aggregate: Literal["median", "mean"] = "median",
+) -> Spectrum | None:
+    """Multitaper spectrum of the clean time of one epoch.
+
+    Segments lie wholly inside one interval, on a grid that starts at each interval's start: short
+    bouts (movement strata) then lose as little as possible.
+
+    Parameters
+    ----------
+    lfp : DataArray (time, channel)
+        Microvolts; may be opened lazily (:func:`pipeline.lfp.open_lfp`).
+    intervals : array_like, shape (n, 2)
+        Clean seconds of the epoch on the session clock, without overlaps. Time outside the
+        recording is left out.
+    segment_s : float
+        Segment length.
+    overlap : float
+        Part of a segment that the next one shares, 0 to below 1.
+    half_bandwidth_hz : float
+        Half bandwidth of the tapers.
+    bad : collection of str
+        Channels to leave out, besides those that ``lfp`` marks.
+    aggregate : {"median", "mean"}
+        How segments are combined. The median (default) withstands rare large events and is
+        corrected for its bias (:func:`pipeline.lfp.multitaper.median_bias`).
+
+    Returns
+    -------
+    Spectrum or None
+        None when no segment fits.
+
+    Raises
+    ------
+    InputError
+        If intervals overlap, a channel is unknown, or no good channel is left.
+    """
+    rate = rate_of(lfp)
+    length, step = segment_samples(rate, segment_s=segment_s, overlap=overlap)
+    ranges = sample_ranges(lfp, intervals)
+    ranges = ranges[ranges[:, 1] - ranges[:, 0] >= length]
+    if len(ranges) == 0:
+        return None
+    counts = (ranges[:, 1] - ranges[:, 0] - length) // step + 1
+    n_windows = int(counts.sum())
+    frequency = passed_frequencies(lfp, length)
+    channels = good_channels(lfp, bad)
+    psd = np.empty((len(channels), len(frequency)))
+    group = max(1, _HELD_BYTES // (8 * n_windows * len(frequency)))
+    for first in range(0, len(channels), group):
+        picked = channels[first : first + group]
+        held = np.empty((len(picked), n_windows, len(frequency)))
+        past = 0
+        for (start, _), count in zip(ranges, counts, strict=True):
+            stop = start + (count - 1) * step + length
+            segments = cut(lfp, start, stop, picked, length=length, step=step)
+            held[:, past : past + count] = multitaper_psd(
+                segments,
+                rate_hz=rate,
+                half_bandwidth_hz=half_bandwidth_hz,
+                n_frequencies=len(frequency),
+            )
+            past += count
+        psd[first : first + group] = np.median(held, 1) if aggregate == "median" else held.mean(1)
+    if aggregate == "median":
+        used = tapers_for(length, rate_hz=rate, half_bandwidth_hz=half_bandwidth_hz)
+        psd /= median_bias(n_windows, used.independent)
+    seconds = float(np.sum((counts - 1) * min(step, length) + length) / rate)
+    return Spectrum(_spectral_array(lfp, psd, channels, frequency), n_windows, seconds)
+
+
+def session_spectrogram(
+    lfp: xr.DataArray,
+    *,
+    window_s: float = 4.0,
+    step_s: float = 10.0,
+    half_bandwidth_hz: float = 1.0,
+    resolution_hz: float = 1.0,
+    max_hz: float = 200.0,
+    clean: ArrayLike | None = None,
+    bad: Collection[str] = (),
+) -> xr.DataArray:
+    """Spectrogram of a whole session, coarse enough to be shown on a page.
+
+    Parameters
+    ----------
+    lfp : DataArray (time, channel)
+        Microvolts; read piece by piece.
+    window_s : float
+        Length of the (adjoining) windows.
+    step_s : float
+        Width of one column: the mean of the whole windows that fit into it, at least `window_s`.
+    half_bandwidth_hz : float
+        Half bandwidth of the tapers.
+    resolution_hz : float
+        Height of one row: the mean over the frequencies nearest to it.
+    max_hz : float
+        Highest row; the end of the pass-band if that is lower.
+    clean : array_like, shape (n, 2), optional
+        Seconds without artefacts: windows that reach beyond are left out, columns without any
+        window are NaN. Everything counts when not given.
+    bad : collection of str
+        Channels to leave out, besides those that ``lfp`` marks.
+
+    Returns
+    -------
+    DataArray (time, channel, frequency), float32, uV^2/Hz
+        time is the middle of each column; a last column that is not whole is left out.
+
+    Raises
+    ------
+    InputError
+        If a channel is unknown or no good channel is left.
+    """
+    rate = rate_of(lfp)
+    length, _ = segment_samples(rate, segment_s=window_s, overlap=0.0)
+    per_column = max(1, int(step_s * rate + 1e-6) // length)
+    width = max(length, round(step_s * rate))
+    starts = np.arange(lfp.sizes["time"] // width) * width
+    frequency = passed_frequencies(lfp, length)
+    frequency = frequency[frequency < max_hz + resolution_hz / 2]
+    row = np.floor(frequency / resolution_hz + 0.5).astype(int)
+    firsts = np.flatnonzero(np.diff(row, prepend=-1))
+    channels = good_channels(lfp, bad)
+    out = np.full((len(starts), len(channels), len(firsts)), np.nan, dtype=np.float32)
+    inside = _windows_inside(lfp, starts, per_column, length, clean)
+    for column, start in enumerate(starts):
+        if not inside[column].any():
+            continue
+        stop = start + per_column * length
+        segments = cut(lfp, start, stop, channels, length=length, step=length)
+        psd = multitaper_psd(
+            segments[:, inside[column]],
+            rate_hz=rate,
+            half_bandwidth_hz=half_bandwidth_hz,
+            n_frequencies=len(frequency),
+        ).mean(axis=1)
+        out[column] = np.add.reduceat(psd, firsts, axis=1) / np.diff([*firsts, len(frequency)])
+    middle = start_of(lfp) + (starts + width / 2) / rate
+    return xr.DataArray(
+        out,
+        dims=("time", "channel", "frequency"),
+        coords={
+            "time": ("time", middle, {"units": "s"}),
+            "frequency": ("frequency", row[firsts] * resolution_hz, {"units": "Hz"}),
+            **_channel_coords(lfp, channels),
+        },
+        name="spectrogram",
+        attrs={"units": "uV^2/Hz"},
+    )
+
+
+def segment_samples(rate_hz: float, *, segment_s: float, overlap: float) -> tuple[int, int]:
+    """Samples per segment and from one segment's start to the next.
+
+    Raises
+    ------
+    ValueError
+        If the segment is shorter than two samples or the overlap is not in [0, 1).
+    """
+    length = round(segment_s * rate_hz)
+    if length < 2 or not 0 <= overlap < 1:
+        raise ValueError(
+            f"segment of {segment_s} s, overlap {overlap}: expected > 0 s and 0 to < 1"
+        )
+    return length, max(1, round(length * (1 - overlap)))
+
+
+def passed_frequencies(lfp: xr.DataArray, length: int) -> NDArray[np.float64]:
+    """Frequencies of a segment's spectrum up to the end of the LFP's pass-band."""
+    rate = rate_of(lfp)
+    frequency = frequencies_hz(length, rate)
+    return frequency[frequency <= lfp.attrs.get("pass_band_hz", rate / 2) + 1e-9]
+
+
+def cut(
+    lfp: xr.DataArray,
+    start: int,
+    stop: int,
+    channels: NDArray[np.int64],
+    *,
+    length: int,
+    step: int,
+) -> NDArray[np.float32]:
+    """Segments of samples [start, stop) as a view, shape (n_channels, n_segments, length)."""
+    samples = read_samples(lfp, start, stop, channels)
+    return np.lib.stride_tricks.sliding_window_view(samples, length, axis=1)[:, ::step]
+
+
+def _windows_inside(
+    lfp: xr.DataArray,
+    starts: NDArray[np.int64],
+    per_column: int,
+    length: int,
+    clean: ArrayLike | None,
+) -> NDArray[np.bool_]:
+    """Which windows of each column lie in clean time, shape (n_columns, per_column)."""
+    firsts = starts[:, np.newaxis] + np.arange(per_column) * length
+    if clean is None:
+        return np.ones(firsts.shape, dtype=bool)
+    ranges = sample_ranges(lfp, clean)
+    # A window lies in clean time when the range that holds its first sample holds its last.
+    if len(ranges) == 0:
+        return np.zeros(firsts.shape, dtype=bool)
+    holder = np.searchsorted(ranges[:, 0], firsts, side="right") - 1
+    return (holder >= 0) & (firsts + length <= ranges[np.maximum(holder, 0), 1])
+
+
+def _channel_coords(lfp: xr.DataArray, channels: NDArray[np.int64]) -> dict:
+    """Names and regions of the picked channels."""
+    names = lfp["channel"].values[channels].astype(str)
+    known = "region" in lfp.coords
+    regions = lfp["region"].values[channels].astype(str) if known else np.full(len(names), "")
+    return {"channel": ("channel", names), "region": ("channel", regions)}
+
+
+def _spectral_array(
+    lfp: xr.DataArray,
+    psd: NDArray[np.float64],
+    channels: NDArray[np.int64],
+    frequency: NDArray[np.float64],
+) -> xr.DataArray:
+    """Density with its coordinates."""
+    return xr.DataArray(
+        psd,
+        dims=("channel", "frequency"),
+        coords={
+            **_channel_coords(lfp, channels),
+            "frequency": ("frequency", frequency, {"units": "Hz"}),
+        },
+        name="psd",
+        attrs={"units": "uV^2/Hz"},
+    )
