@@ -1,0 +1,1 @@
+"""Metrics of the spikes room, one module each."""
