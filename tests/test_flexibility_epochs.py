@@ -196,6 +196,15 @@ def test_errors_that_a_scheme_does_not_know_give_no_value():
     assert compute("perseverative_errors", cell([[0.0, 60.0]])) == []
 
 
+def test_sets_with_errors_that_cannot_be_typed_give_no_error_count():
+    # Without cues the light rule's side is unknown: zero perseverative errors would be a lie.
+    table = trial_table("Lll Lrr Lll  Arr Arr Arr Arl Arl Arl").drop(columns="cue_side")
+    scores = score(table, make_task())
+    assert compute("perseverative_errors", cell(None, scores=scores)) == []
+    initial = cell(None, "initial_run", scores=scores)
+    assert only("perseverative_errors", initial, "initial_run").value == 2
+
+
 def test_scheme_of_cell_and_options_must_be_one():
     with pytest.raises(ValueError, match="cut for rule_consistent, the options name error_chain"):
         compute("perseverative_errors", cell(None), "error_chain")

@@ -33,7 +33,7 @@ def fed3_trials(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
             "trial": np.arange(1, len(pokes) + 1),
             "t_choice": pokes["t_choice"],
             "rule": pokes["Active_Poke"],
-            "choice_side": pokes["Event"],
+            "choice_side": pokes["Event"].str.lower(),
             "correct": pokes["Event"] == pokes["Active_Poke"],
             "source_file": path.name,
             "source_row": pokes.index + 2,
@@ -65,7 +65,7 @@ def test_fed3_reversal_logs(real_data):
             held = epoch_trials(scores, None, scheme=scheme)
             assert len(held.trials) == len(trials)
         errors = (scores.trials["outcome"] == "error").sum()
-        assert errors == (trials["choice_side"] != trials["rule"]).sum()
+        assert errors == (trials["choice_side"] != trials["rule"].str.lower()).sum()
 
 
 def test_pavlovian_reversal_vectors(real_data):

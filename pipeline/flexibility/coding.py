@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.experiment.strict import did_you_mean
 from pipeline.experiment.task import NO_CUE, Task
+from pipeline.flexibility.messages import file_name, one_message, rows, unknown_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,8 +29,6 @@ CORRECT, ERROR, OMISSION, UNSCORED = range(4)
 NONE = -1
 #: Code of a label that the task does not declare.
 _UNKNOWN = -2
-#: Row ranges that a message lists before it only counts.
-_LISTED = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +78,13 @@ class CodedTrials:
 
     @property
     def comparable(self) -> NDArray[np.bool_]:
-        """Whether the previous rule asks for a side, so that old and new can be compared."""
-        return self.previous_side != NONE
+        """Whether both rules ask for a side, so that old and new can be compared."""
+        return (self.previous_side != NONE) & (self.correct_side != NONE)
+
+    @property
+    def chose(self) -> NDArray[np.bool_]:
+        """Whether it is known which side the animal chose."""
+        return self.choice != NONE
 
     @property
     def conflict(self) -> NDArray[np.bool_]:
@@ -117,6 +120,10 @@ def code_trials(trials: pd.DataFrame, task: Task) -> CodedTrials:
     response window or longer; an omission is never an error, even where the log says
     ``correct = 0``.
 
+    A log may lack all choices or all cues (a spreadsheet with rule and ``correct`` only). Then
+    ``correct`` is the outcome, and what is missing follows from it where the task has two sides:
+    the choice from the correct side, or the correct side from the choice.
+
     Parameters
     ----------
     trials : pandas.DataFrame
@@ -136,48 +143,74 @@ def code_trials(trials: pd.DataFrame, task: Task) -> CodedTrials:
         missing where the rule needs it, `correct` at odds with rule and choice, times that run
         backwards.
     """
-    missing = [name for name in ("rule", "choice_side") if name not in trials]
+    missing = [] if "rule" in trials else ["rule"]
+    missing += [] if {"choice_side", "correct"} & set(trials) else ["choice_side"]
     if missing:
         raise InputError(
-            f"{_file(trials)}: columns: found no {' and no '.join(missing)}; expected them in the "
-            "trial table (map them in the log's format)"
+            f"{file_name(trials)}: columns: found no {' and no '.join(missing)}; expected them in "
+            "the trial table (map them in the log's format)"
         )
     labels = (*task.rules, *task.unscored_rules)
     rule = _codes(trials["rule"], labels)
     row = np.flatnonzero((np.arange(len(trials)) >= task.warm_up_trials) & (rule < len(task.rules)))
     kept, rule = trials.iloc[row], rule[row]
-    choice = _codes(kept["choice_side"], task.sides)
-    cue = _codes(kept["cue_side"], task.cue_names) if "cue_side" in kept else np.full(len(row), -1)
-    problems = [
-        *_unknown_labels(kept, "rule", rule < 0, labels),
-        *_unknown_labels(kept, "choice_side", choice < NONE, (*task.sides, "(empty)")),
-        *_unknown_labels(kept, "cue_side", cue < NONE, (*task.cue_names, "(empty)")),
+    choice = _codes(kept.get("choice_side"), task.sides, count=len(row))
+    cue = _codes(kept.get("cue_side"), task.cue_names, count=len(row))
+    logged, problems = _flags(kept, "correct")
+    omission, more = _flags(kept, "omission")
+    problems += [
+        *more,
+        *unknown_labels(kept, "rule", rule < 0, labels),
+        *unknown_labels(kept, "choice_side", choice < NONE, (*task.sides, "(empty)")),
+        *unknown_labels(kept, "cue_side", cue < NONE, (*task.cue_names, "(empty)")),
         *_backward_times(trials),
     ]
     if problems:
-        raise InputError(_message(problems))
+        raise InputError(one_message(problems))
     boundary = np.diff(rule, prepend=-1) != 0
     set_id, first = np.cumsum(boundary) - 1, np.flatnonzero(boundary)
     previous_rule = _previous_rules(rule[first], task)
     # Index -1 (no rule, no cue) finds the last row and column of the table, made for it.
     table = _rule_table(task)
     correct_side = table[rule, cue]
-    outcome, problems = _outcomes(kept, choice, correct_side, task)
-    if (correct_side == NONE).any():
-        where = _rows(kept, correct_side == NONE)
+    # An answer without a choice proves that the log has no choices, rather than only omissions.
+    answered = (logged == 1) | ((logged == 0) & (omission == 0))
+    no_choices = bool((choice == NONE).all() and answered.any() and not task.probabilistic)
+    no_cues = bool((cue == NONE).all() and np.isfinite(logged).any() and not task.probabilistic)
+    omitted = (omission == 1) | (np.isnan(logged) if no_choices else choice == NONE)
+    if no_choices:
+        choice = np.where(omitted, NONE, _deduce(correct_side, logged, task))
+    elif no_cues:
+        deduced = np.where(omitted, NONE, _deduce(choice, logged, task))
+        correct_side = np.where(correct_side == NONE, deduced, correct_side)
+    late = _late(kept, task)
+    by_rule = (choice != NONE) & (correct_side != NONE)
+    right = np.where(by_rule, choice == correct_side, logged == 1)
+    problems = [] if task.probabilistic else _contradictions(kept, omitted, late, logged, right)
+    no_cue = (correct_side == NONE) & ~(no_cues & (omitted | np.isfinite(logged)))
+    if no_cue.any():
+        where = rows(kept, no_cue)
         problems.append(f"{where}: cue_side: found none; expected the cue, which the rule needs")
     if problems:
-        raise InputError(_message(problems))
+        raise InputError(one_message(problems))
     return CodedTrials(
         row=row,
         set_id=set_id,
         first=first,
         rule=rule[first],
         previous_rule=previous_rule,
-        outcome=outcome,
+        outcome=np.select([omitted | late, right], [OMISSION, CORRECT], default=ERROR),
         choice=choice,
         correct_side=correct_side,
         previous_side=table[previous_rule[set_id], cue],
+    )
+
+
+def _deduce(side: NDArray[np.intp], logged: NDArray[np.float64], task: Task) -> NDArray[np.intp]:
+    """Choice from correct side and `correct`, or the reverse; -1 where it does not follow."""
+    other = 1 - side if len(task.sides) == 2 else np.full(len(side), NONE)
+    return np.where(
+        side == NONE, NONE, np.select([logged == 1, logged == 0], [side, other], default=NONE)
     )
 
 
@@ -190,28 +223,27 @@ def _backward_times(trials: pd.DataFrame) -> list[str]:
     if not backwards.any():
         return []
     return [
-        f"{_rows(trials, backwards)}: time: found a trial earlier than the one before it; expected "
+        f"{rows(trials, backwards)}: time: found a trial earlier than the one before it; expected "
         "trials in order of time (two sessions in one file, or a clock that restarts?)"
     ]
 
 
-def _outcomes(
-    trials: pd.DataFrame, choice: NDArray[np.intp], correct_side: NDArray[np.intp], task: Task
-) -> tuple[NDArray[np.intp], list[str]]:
-    """Outcome of each trial by the rule, and where the log says otherwise."""
-    logged, problems = _flags(trials, "correct")
-    called_omission, more = _flags(trials, "omission")
-    problems += more
-    omitted = (choice == NONE) | (called_omission == 1)
-    late = np.zeros(len(trials), dtype=bool)
-    if task.response_window_s is not None and "latency_choice" in trials:
-        latency = trials["latency_choice"].to_numpy(dtype=float, na_value=np.nan)
-        late = ~omitted & (latency >= task.response_window_s)
-    right = choice == correct_side
-    outcome = np.select([omitted | late, right], [OMISSION, CORRECT], default=ERROR)
-    if task.probabilistic:
-        return outcome, problems
-    disagrees = ~omitted & ~late & np.isfinite(logged) & (logged != right)
+def _late(trials: pd.DataFrame, task: Task) -> NDArray[np.bool_]:
+    """Whether the latency is the response window or longer."""
+    if task.response_window_s is None or "latency_choice" not in trials:
+        return np.zeros(len(trials), dtype=bool)
+    latency = trials["latency_choice"].to_numpy(dtype=float, na_value=np.nan)
+    return latency >= task.response_window_s
+
+
+def _contradictions(
+    trials: pd.DataFrame,
+    omitted: NDArray[np.bool_],
+    late: NDArray[np.bool_],
+    logged: NDArray[np.float64],
+    right: NDArray[np.bool_],
+) -> list[str]:
+    """Where the log's `correct` says something else than rule and choice."""
     checks = (
         (
             omitted & (logged == 1),
@@ -219,24 +251,23 @@ def _outcomes(
             "0 or empty there (is choice_side missing, or mapped from the wrong column?)",
         ),
         (
-            late & (logged == 1),
+            late & ~omitted & (logged == 1),
             "1 on a trial with latency_choice of response_window_s or longer",
             "an omission there (is response_window_s shorter than in the box, or the latency not "
             "in seconds?)",
         ),
         (
-            disagrees,
+            ~omitted & ~late & np.isfinite(logged) & (logged != right),
             "a value that contradicts rule, cue_side and choice_side",
             "agreement (wrong expression for a rule, sides exchanged, or rewards by chance: then "
             "probabilistic: true)",
         ),
     )
-    problems += [
-        f"{_rows(trials, bad)}: correct: found {found}; expected {expected}"
+    return [
+        f"{rows(trials, bad)}: correct: found {found}; expected {expected}"
         for bad, found, expected in checks
         if bad.any()
     ]
-    return outcome, problems
 
 
 def _previous_rules(rule: NDArray[np.intp], task: Task) -> NDArray[np.intp]:
@@ -259,10 +290,12 @@ def _rule_table(task: Task) -> NDArray[np.intp]:
     return table
 
 
-def _codes(column: pd.Series, names: Sequence[str]) -> NDArray[np.intp]:
+def _codes(column: pd.Series | None, names: Sequence[str], *, count: int = 0) -> NDArray[np.intp]:
     """Positions of labels in ``names``; -1 for empty cells, -2 for labels that are not there."""
     import pandas as pd
 
+    if column is None:
+        return np.full(count, NONE)
     codes, labels = pd.factorize(column)
     position = {"": NONE, **{name: index for index, name in enumerate(names)}}
     found = [position.get(str(label), _UNKNOWN) for label in labels]
@@ -282,60 +315,4 @@ def _flags(trials: pd.DataFrame, name: str) -> tuple[NDArray[np.float64], list[s
     if not bad.any():
         return flags, []
     value = str(column.to_numpy(dtype=object)[np.argmax(bad)])
-    return flags, [f"{_rows(trials, bad)}: {name}: found {value!r}; expected 0, 1 or empty"]
-
-
-def _unknown_labels(
-    trials: pd.DataFrame, name: str, bad: NDArray[np.bool_], known: Sequence[str]
-) -> list[str]:
-    """One problem for each label of a column that the task does not declare."""
-    if not bad.any():
-        return []
-    labels = trials[name].astype(object).where(trials[name].notna(), "").to_numpy()
-    return [
-        f"{_rows(trials, bad & (labels == label))}: {name}: found {str(label)!r}; expected one of "
-        f"{', '.join(known)}{did_you_mean(label, known)}"
-        for label in sorted({str(label) for label in labels[bad]})
-    ]
-
-
-def _rows(trials: pd.DataFrame, bad: NDArray[np.bool_]) -> str:
-    """Name the trials of a mask by file and row, else by trial number: ``log.csv: rows 3, 5-8``."""
-    if "source_row" in trials:
-        what, numbers = "row", trials["source_row"]
-    elif "trial" in trials:
-        what, numbers = "trial", trials["trial"]
-    else:
-        what, numbers = "trial", trials.index + 1
-    files = trials.get("source_file")
-    bad_numbers = np.asarray(numbers)[bad]
-    if files is None:
-        return f"trials: {_ranges(what, bad_numbers)}"
-    bad_files = np.asarray(files.astype(object))[bad]
-    return ", ".join(
-        f"{file}: {_ranges(what, bad_numbers[bad_files == file])}"
-        for file in dict.fromkeys(bad_files)
-    )
-
-
-def _ranges(what: str, numbers: NDArray[np.int64]) -> str:
-    """Write ``rows 3, 5-8`` for the rows 3, 5, 6, 7, 8."""
-    pieces = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
-    texts = [f"{p[0]}" if len(p) == 1 else f"{p[0]}-{p[-1]}" for p in pieces]
-    more = f" and more ({len(numbers)} in all)" if len(texts) > _LISTED else ""
-    return f"{what}{'s' if len(numbers) > 1 else ''} {', '.join(texts[:_LISTED])}{more}"
-
-
-def _file(trials: pd.DataFrame) -> str:
-    """File that the trials came from, for messages."""
-    if "source_file" in trials and len(trials):
-        return str(trials["source_file"].iloc[0])
-    return "trials"
-
-
-def _message(problems: Sequence[str]) -> str:
-    """All problems in one message."""
-    if len(problems) == 1:
-        return problems[0]
-    lines = [f"{len(problems)} problems in the trials:"]
-    return "\n".join([*lines, *(f"  {i}. {text}" for i, text in enumerate(problems, 1))])
+    return flags, [f"{rows(trials, bad)}: {name}: found {value!r}; expected 0, 1 or empty"]

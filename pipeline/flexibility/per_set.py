@@ -66,7 +66,8 @@ def errors_per_shift(cell: EpochTrials, kind: str, *, options: Mapping[str, Any]
     Returns
     -------
     list of Value
-        One value; none where the scheme does not know the type or no shift was completed.
+        One value; none where the scheme does not know the type, or where no shift was completed all
+        of whose errors it can classify.
 
     Raises
     ------
@@ -78,7 +79,12 @@ def errors_per_shift(cell: EpochTrials, kind: str, *, options: Mapping[str, Any]
         raise ValueError(f"the cell was cut for {cell.scheme}, the options name {scheme}")
     if kind not in SCHEMES[scheme].types:
         return []
-    shifts = cell.sets[cell.sets["reached"] & (cell.sets["previous_rule"] != "")]
+    # A set with errors that the scheme cannot classify would count too few.
+    shifts = cell.sets[
+        cell.sets["reached"]
+        & (cell.sets["previous_rule"] != "")
+        & (cell.sets[f"{scheme}_untyped"] == 0)
+    ]
     if not len(shifts):
         return []
     return [

@@ -8,6 +8,8 @@ What all of them share is applied by :func:`label_errors`:
   ``omission``.
 * An error at the first choice of a set after an uncued switch is ``first_trial``: the animal could
   not know. With ``switch_is_cued`` the scheme's own rule applies.
+* Where a log does not say what the previous rule asked for (no cue), or what was chosen,
+  ``floresco_block`` and ``rule_consistent`` leave an error ``none``.
 * Omissions are ``omission`` and fill no slot, except in ``widge_sequence``, which counts them.
 * Labels are given to the end of the set, also after the criterion was met.
 """
@@ -98,7 +100,7 @@ def floresco_block(coded: CodedTrials, parameters: Schemes) -> Labels:
     ndarray of int8, shape (n,)
     """
     size, limit = parameters.floresco_block.block, parameters.floresco_block.perseverative_from
-    slot = np.flatnonzero(coded.conflict & coded.responded)
+    slot = np.flatnonzero(coded.conflict & coded.responded & coded.chose)
     sets = coded.set_id[slot]
     rank = np.arange(len(slot)) - np.searchsorted(sets, sets)
     block = np.cumsum(rank % size == 0) - 1
@@ -324,9 +326,10 @@ def label_errors(coded: CodedTrials, task: Task) -> dict[str, Labels]:
 
 
 def _never_reinforced(coded: CodedTrials) -> Labels:
-    """Errors that neither rule asks for; "none" where the previous rule asks for nothing."""
+    """Errors that neither rule asks for; "none" where a side or the choice is not known."""
     labels = np.zeros(len(coded.outcome), dtype=np.int8)
-    neither = coded.error & coded.comparable & (coded.choice != coded.previous_side)
+    known = coded.error & coded.comparable & coded.chose
+    neither = known & (coded.choice != coded.previous_side)
     labels[neither] = NEVER_REINFORCED
     return labels
 

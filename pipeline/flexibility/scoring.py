@@ -59,8 +59,9 @@ def score(trials: pd.DataFrame, task: Task) -> Scores:
     ----------
     trials : pandas.DataFrame
         Canonical trial table of one session in order of time. Needed: ``rule``, ``choice_side``
-        (empty: none), and ``cue_side`` for rules that read the cue. Used where present: ``trial``,
-        ``correct`` (checked), ``omission``, ``latency_choice`` (s), ``t_cue``, ``t_init``,
+        (empty: none), and ``cue_side`` for rules that read the cue; a log without any choices or
+        any cues needs ``correct`` instead. Used where present: ``trial``, ``correct`` (checked),
+        ``omission``, ``latency_choice`` (s), ``t_cue``, ``t_init``,
         ``t_choice`` (s), ``source_file``, ``source_row``. Not changed. Columns of an earlier
         scoring are replaced.
     task : Task
@@ -134,7 +135,7 @@ def _add_columns(trials: pd.DataFrame, coded: CodedTrials, task: Task) -> pd.Dat
         "previous_rule": labels(tuple(task.rules), coded.previous_rule[set_id]),
         "conflict": flag(coded.conflict, coded.comparable),
         "previous_rule_choice": flag(
-            coded.choice == coded.previous_side, coded.comparable & coded.responded
+            coded.choice == coded.previous_side, coded.comparable & coded.responded & coded.chose
         ),
         "correction": spread(task.correction_trials & failed_before & (trial_in_set > 1), False),
     }

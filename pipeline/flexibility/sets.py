@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.experiment.task import Task
 from pipeline.flexibility.coding import CORRECT, ERROR, OMISSION
 from pipeline.flexibility.runs import find_runs, streak_lengths
-from pipeline.flexibility.schemes import ERROR_TYPES, SCHEMES
+from pipeline.flexibility.schemes import ERROR_TYPES, NO_ERROR, SCHEMES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,8 @@ def summarise_sets(trials: pd.DataFrame, task: Task) -> pd.DataFrame:
         ``trials_to_criterion``, ``reached``, ``censored`` (= not reached),
         ``n_after_criterion`` (trials), ``errors_to_criterion``, ``n_streaks``, ``mean_streak``
         (trials, NaN without streaks), and ``<scheme>_<type>``: errors of each type up to the
-        criterion, for each scheme and each type that it knows.
+        criterion, for each scheme and each type that it knows; ``<scheme>_untyped``: errors that
+        it cannot classify (no previous rule, or the log does not say what that rule asked for).
     """
     import pandas as pd
 
@@ -119,6 +120,7 @@ def summarise_sets(trials: pd.DataFrame, task: Task) -> pd.DataFrame:
         codes = trials[f"error_{name}"].cat.codes.to_numpy()
         for kind in scheme.types:
             columns[f"{name}_{kind}"] = tally(upto & (codes == ERROR_TYPES.index(kind)))
+        columns[f"{name}_untyped"] = tally(upto & (codes == NO_ERROR) & (outcome == ERROR))
     return pd.DataFrame(columns)
 
 
