@@ -278,7 +278,7 @@ def test_4_sham_and_antagonist(tmp_path):
         {"session": s["session"], "context": "running_wheel", "start_s": 0, "stop_s": 9000}
         for s in sessions
     ]
-    tables = dict(sessions=sessions, administrations=administrations, contexts=contexts)
+    tables = {"sessions": sessions, "administrations": administrations, "contexts": contexts}
     experiment = load_experiment(write_experiment(tmp_path, config, **tables))
     assert spans(experiment, "sal_psi") == [
         ("baseline", "running_wheel", 1, None, 1680, "psilocybin", 1),

@@ -120,6 +120,26 @@ CONFIG_CASES = {
         ("outcomes.baseline", "not built yet"),
     ),
     "blind": (lambda c: c.update(statistics={"blind": True}), ("statistics.blind",)),
+    "a log with a side that the task does not have": (
+        lambda c: c.update(
+            flexibility={
+                "task": {
+                    "rules": {"light": "follow cue"},
+                    "sides": ["front", "rear"],
+                    "criterion": {"consecutive": 5},
+                }
+            },
+            behaviour={
+                "formats": {
+                    "log": {
+                        "columns": {"choice_side": "x"},
+                        "values": {"choice_side": {"F": "frnt", "R": "rear"}},
+                    }
+                }
+            },
+        ),
+        ("behaviour.formats.log.values.choice_side", "'frnt'", "did you mean 'front'"),
+    ),
     "table not there": (
         lambda c: c["tables"].update(sessions="nowhere.tsv"),
         ("nowhere.tsv", "no file"),

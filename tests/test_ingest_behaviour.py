@@ -431,10 +431,6 @@ BAD_MAPPINGS = {
         {"columns": {"correct": "x"}, "values": {"correct": {"1": "maybe"}}},
         "'maybe' is not one of True, False",
     ),
-    "side that does not exist": (
-        {"columns": {"choice_side": "x"}, "values": {"choice_side": {"L": "up"}}},
-        "'up' is not one of 'left', 'right', '', 'omission'",
-    ),
     "codes of a number": (
         {"columns": {"correct": "x", "trial": "t"}, "values": {"trial": {"a": "1"}}},
         "numbers and have no codes",

@@ -25,8 +25,6 @@ MAPPABLE_COLUMNS = (
     *YES_NO_COLUMNS,
     "task",
 )
-#: what a cell of a side column may mean
-SIDE_VALUES = ("left", "right", "")
 #: the word for "no response" in ``values``
 OMISSION = "omission"
 
@@ -167,10 +165,8 @@ def _meaning(value: object) -> object:
 
 def _allowed_meanings(column: str) -> tuple[bool | str, ...] | None:
     """Return what the cells of a column may mean; None: any word."""
-    if column == "choice_side":
-        return (*SIDE_VALUES, OMISSION)
-    if column in SIDE_COLUMNS:
-        return SIDE_VALUES
+    if column in SIDE_COLUMNS:  # the sides of the task; the whole config checks them
+        return None
     if column == "correct":
         return (True, False, "", OMISSION)
     if column in YES_NO_COLUMNS:

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from pipeline.experiment.behaviour_mapping import BehaviourMapping
+from pipeline.experiment.behaviour_mapping import OMISSION, BehaviourMapping
 from pipeline.experiment.plan import PlanBound, PlanOutcome
-from pipeline.experiment.strict import StrictModel
+from pipeline.experiment.strict import StrictModel, did_you_mean
 from pipeline.experiment.task import Task
 
 #: conditions that the pipeline itself assigns: not to be declared
@@ -292,3 +292,23 @@ class Config(StrictModel):
         default_factory=BehaviourOptions, description="Behaviour logs"
     )
     statistics: Statistics = Field(default_factory=Statistics, description="Tests")
+
+    @model_validator(mode="after")
+    def _logs_speak_of_the_tasks_sides(self) -> Config:
+        task = self.flexibility.task
+        sides = (
+            {"choice_side": (*task.sides, OMISSION, ""), "cue_side": (*task.cue_names, "")}
+            if (task)
+            else {}
+        )
+        wrong = [
+            f"behaviour.formats.{name}.values.{column}: {meaning!r} is not one of "
+            f"{', '.join(map(repr, known))} (the task's){did_you_mean(meaning, known)}"
+            for name, mapping in self.behaviour.formats.items()
+            for column, known in sides.items()
+            for meaning in mapping.values.get(column, {}).values()
+            if meaning not in known
+        ]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return self

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from itertools import pairwise
 
 from pipeline.errors import Problem
 from pipeline.experiment.config import Design, Phase
@@ -22,7 +23,7 @@ def check_phases(design: Design, *, file: str) -> list[Problem]:
     dated = [(name, phase.days) for name, phase in design.phases.items() if phase.days]
     for kind, windows, gap in (("seconds", timed, 0), ("days", dated, 1)):
         windows.sort(key=lambda item: item[1])
-        for (first, a), (second, b) in zip(windows, windows[1:], strict=False):
+        for (first, a), (second, b) in pairwise(windows):
             if b[0] < a[1] + gap:
                 expected = f"a window that does not overlap {first} {list(a)} ({kind})"
                 place = f"design.phases.{second}"
@@ -95,7 +96,7 @@ def _when(epoch: Epoch) -> tuple[float, str, str, int]:
 def _overlapping(session: Session) -> list[Problem]:
     spans = sorted((_span(i.start_s, i.stop_s), i.line, i.context) for i in session.contexts)
     problems = []
-    for (first, line, context), (second, other, name) in zip(spans, spans[1:], strict=False):
+    for (first, line, context), (second, other, name) in pairwise(spans):
         if second[0] < first[1]:
             problems.append(
                 Problem(

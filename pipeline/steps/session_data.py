@@ -135,19 +135,24 @@ class Quality:
 def assess(data: SessionData, baseline: Sequence[Span], options: Mapping[str, Any]) -> Quality:
     """Find artefacts and units to leave out, with thresholds frozen on the baseline.
 
-    A session without a baseline of its own takes its whole length instead, and says so.
+    In a session without a baseline of its own the artefacts' thresholds rest on its whole length,
+    and a warning says so; units are not judged by their presence then, for a unit that the drug
+    silenced would be dropped.
     """
     warnings: list[str] = []
     facts: dict[str, Any] = {}
     spans = [span.intervals for span in baseline]
-    frozen = intersect(np.vstack(spans), data.recorded) if spans else np.empty((0, 2))
-    if not len(frozen) and len(data.recorded):
-        frozen = data.recorded
-        warnings.append("no baseline in this session: thresholds rest on the whole recording")
+    own = intersect(np.vstack(spans), data.recorded) if spans else np.empty((0, 2))
     artefacts: Intervals = np.empty((0, 2))
     if data.has("lfp"):
         from pipeline.lfp import artefact_intervals
 
+        frozen = own
+        if not len(own):
+            frozen = data.recorded
+            warnings.append(
+                "no baseline in this session: artefact thresholds rest on the whole recording"
+            )
         artefacts = artefact_intervals(
             data.lfp, baseline=frozen, threshold_sd=options["lfp"]["artefact_sd"]
         )
@@ -160,7 +165,7 @@ def assess(data: SessionData, baseline: Sequence[Span], options: Mapping[str, An
         labelled = with_quality(data.units, accepted=(*options["spikes"]["qualities"], ""))
         present = present_in_baseline(
             data.units,
-            frozen,
+            own,
             minimum_presence=options["spikes"]["minimum_baseline_presence"],
             bin_s=options["spikes"]["presence_bin_s"],
         )

@@ -48,7 +48,7 @@ _LIBRARIES = {
     "extract": ("numpy", "scipy", "spikeinterface", "neo", "pynwb", "xarray", "h5netcdf"),
     "measure": ("numpy", "scipy", "pandas", "xarray", "h5netcdf"),
     "cohort": ("numpy", "scipy", "pandas", "statsmodels"),
-    "report": ("altair", "pandas", "vl-convert-python", "jinja2"),
+    "report": ("altair", "jinja2", "pandas", "scipy", "vl-convert-python"),
     "pages": ("altair", "pandas", "xarray", "jinja2"),
 }
 
@@ -302,6 +302,16 @@ def report_settings(experiment: Experiment) -> dict[str, Any]:
         "config": config.model_dump(mode="json", exclude={"tables"}),
         "sessions": session_rows(experiment),
         "anchors": routes,
+        "contexts": [
+            {
+                "session": session.name,
+                "context": interval.context,
+                "start_s": interval.start_s,
+                "stop_s": interval.stop_s,
+            }
+            for session in experiment.included
+            for interval in session.contexts
+        ],
         "warnings": [str(warning) for warning in experiment.warnings],
         "versions": versions(*sorted({name for names in _LIBRARIES.values() for name in names})),
         "code": _code("report"),

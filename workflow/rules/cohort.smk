@@ -6,12 +6,12 @@ rule cohort:
         observations=[session_file(name, "observations.parquet") for name in SESSIONS],
     output:
         **COHORT_TABLES,
-    params:
-        settings=settings.cohort_settings(EXPERIMENT),
     log:
         "results/logs/cohort.log",
     conda:
         "../../environment.yml"
+    params:
+        settings=settings.cohort_settings(EXPERIMENT),
     script:
         "../scripts/cohort.py"
 

@@ -21,7 +21,9 @@ REPOSITORY = Path(workflow.basedir)
 def experiment_config():
     """One --configfile replaces the sample's config; it is never merged into it."""
     if len(workflow.configfiles) > 1:
-        raise WorkflowError("Give one --configfile: an experiment is one file and its tables.")
+        raise WorkflowError(
+            "Give one --configfile: an experiment is one file and its tables."
+        )
     if workflow.config_settings.config:
         raise WorkflowError(
             "--config is refused, for its values arrive as strings: edit the config file."

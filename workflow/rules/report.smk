@@ -6,12 +6,12 @@ rule figures:
         verdicts=COHORT_TABLES["verdicts"],
     output:
         directory("results/report/figures"),
-    params:
-        settings=settings.report_settings(EXPERIMENT),
     log:
         "results/logs/figures.log",
     conda:
         "../../environment.yml"
+    params:
+        settings=settings.report_settings(EXPERIMENT),
     script:
         "../scripts/figures.py"
 
@@ -23,15 +23,16 @@ rule report:
         contrasts=COHORT_TABLES["contrasts"],
         verdicts=COHORT_TABLES["verdicts"],
         completeness=COHORT_TABLES["completeness"],
+        figures="results/report/figures",
     output:
         page="results/report/index.html",
         run="results/report/run.html",
-    params:
-        settings=settings.report_settings(EXPERIMENT),
     log:
         "results/logs/report.log",
     conda:
         "../../environment.yml"
+    params:
+        settings=settings.report_settings(EXPERIMENT),
     script:
         "../scripts/report.py"
 
@@ -44,11 +45,11 @@ rule pages:
     output:
         index="results/report/sessions.html",
         pages=[session_file(name, "session.html") for name in SESSIONS],
-    params:
-        settings=settings.pages_settings(EXPERIMENT),
     log:
         "results/logs/pages.log",
     conda:
         "../../environment.yml"
+    params:
+        settings=settings.pages_settings(EXPERIMENT),
     script:
         "../scripts/pages.py"

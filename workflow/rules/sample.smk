@@ -8,8 +8,8 @@ if MISSING_SAMPLE:
             "results/logs/sample.log",
         conda:
             "../../environment.yml"
+        threads: workflow.cores
         params:
             folder=str(settings.sample_folder(REPOSITORY)),
-        threads: workflow.cores
         script:
             "../scripts/sample.py"

@@ -7,15 +7,15 @@ rule extract:
         ),
     output:
         **EXTRACTED,
-    params:
-        settings=lambda wildcards: settings.extract_settings(
-            EXPERIMENT, SESSIONS[wildcards.session], MISSING_SAMPLE
-        ),
     log:
         "results/logs/extract/{session}.log",
     conda:
         "../../environment.yml"
     threads: 1
+    params:
+        settings=lambda wildcards: settings.extract_settings(
+            EXPERIMENT, SESSIONS[wildcards.session], MISSING_SAMPLE
+        ),
     script:
         "../scripts/extract.py"
 
@@ -26,14 +26,14 @@ rule measure:
         **EXTRACTED,
     output:
         **MEASURED,
-    params:
-        settings=lambda wildcards: settings.measure_settings(
-            EXPERIMENT, SESSIONS[wildcards.session]
-        ),
     log:
         "results/logs/measure/{session}.log",
     conda:
         "../../environment.yml"
     threads: 1
+    params:
+        settings=lambda wildcards: settings.measure_settings(
+            EXPERIMENT, SESSIONS[wildcards.session]
+        ),
     script:
         "../scripts/measure.py"

@@ -1,0 +1,108 @@
+"""Figures and the cohort report, from the cohort's tables."""
+
+from __future__ import annotations
+
+import getpass
+import platform
+import shutil
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.compare.tables import CONTRASTS, VERDICTS
+from pipeline.experiment.plan import AnalysisPlan
+from pipeline.registry import metrics
+
+
+def read_typed(path: str | Path, types: Mapping[str, str]) -> pd.DataFrame:
+    """Read a TSV with declared column types; text stays text ("NA" too), blanks are missing.
+
+    Parameters
+    ----------
+    path : str or Path
+        File that ``cohort`` wrote.
+    types : mapping of str to str
+        Column -> dtype; other columns are text.
+    """
+    header = pd.read_csv(path, sep="\t", nrows=0).columns
+    known = {column: types.get(column, "str") for column in header}
+    missing = {column: [""] for column, dtype in known.items() if dtype != "str"}
+    return pd.read_csv(path, sep="\t", dtype=known, keep_default_na=False, na_values=missing)
+
+
+def figures(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
+    """Write every figure: specification, SVG, PDF and its data.
+
+    Parameters
+    ----------
+    inputs : object
+        Attributes outcomes, contrasts, verdicts: files of the cohort.
+    outputs : sequence of str
+        The folder.
+    settings : mapping
+        :func:`pipeline.steps.settings.report_settings`.
+    """
+    from pipeline.report import write_figures
+
+    folder = Path(outputs[0])
+    partial = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    write_figures(
+        pd.read_parquet(inputs.outcomes),
+        read_typed(inputs.contrasts, CONTRASTS),
+        read_typed(inputs.verdicts, VERDICTS),
+        AnalysisPlan.model_validate(settings["plan"]),
+        metrics(),
+        partial,
+    )
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+
+
+def report(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
+    """Write the cohort report, and beside it what changes from run to run.
+
+    Parameters
+    ----------
+    inputs : object
+        Attributes outcomes, contrasts, verdicts, completeness, figures.
+    outputs : object
+        Attributes page and run.
+    settings : mapping
+        :func:`pipeline.steps.settings.report_settings`.
+    """
+    from pipeline.report import write_report, write_run_page
+
+    write_report(
+        pd.read_parquet(inputs.outcomes),
+        read_typed(inputs.contrasts, CONTRASTS),
+        read_typed(inputs.verdicts, VERDICTS),
+        read_typed(inputs.completeness, {}),
+        plan=AnalysisPlan.model_validate(settings["plan"]),
+        metrics=metrics(),
+        design={
+            "blind": False,
+            "warnings": settings["warnings"],
+            "sessions": settings["sessions"],
+            "anchors": settings["anchors"],
+            "contexts": settings["contexts"],
+        },
+        methods={"config": settings["config"], "versions": settings["versions"]},
+        figures=Path(inputs.figures),
+        path=Path(outputs.page),
+    )
+    write_run_page(
+        Path(outputs.run),
+        {
+            "Report written": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "Host": platform.node(),
+            "System": platform.platform(),
+            "Python": platform.python_version(),
+            "User": getpass.getuser(),
+            "Folder": str(Path.cwd()),
+        },
+    )
