@@ -1,0 +1,106 @@
+"""Reasons that come before any p value: what the design cannot tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pipeline.compare.arms import DRUG, REFERENCE, Arms
+from pipeline.compare.contrasts import Contrast
+from pipeline.compare.per_animal import TOO_FEW
+
+#: animals (or cages) per cell below which there is no verdict
+MINIMUM_FOR_VERDICT = 5
+
+
+def reasons(arms: Arms, contrasts: Sequence[Contrast]) -> list[str]:
+    """List why a comparison cannot have a verdict; an empty list means that it can.
+
+    Parameters
+    ----------
+    arms : Arms
+        The comparison.
+    contrasts : sequence of Contrast
+        Its simple, main and difference-of-differences contrasts.
+    """
+    if arms.problem:
+        return [f"unestimable: {arms.problem}"]
+    found = [*_order_of_doses(arms), *_groups_of_animals(arms), *_order_of_contexts(arms)]
+    smallest = min((int(contrast.row["n_smallest_group"]) for contrast in contrasts), default=0)
+    if smallest < MINIMUM_FOR_VERDICT:
+        kind = arms.slice.unit_kind
+        found.append(f"fewer than {MINIMUM_FOR_VERDICT} {kind}s in a cell ({smallest})")
+    problems = dict.fromkeys(
+        contrast.problem
+        for contrast in contrasts
+        if contrast.problem and contrast.problem != TOO_FEW
+    )
+    return found + [f"unestimable: {problem}" for problem in problems]
+
+
+def _arm_rows(arms: Arms, arm: int) -> np.ndarray:
+    used = np.zeros(arms.values.shape, dtype=bool)
+    used[arm] = True
+    return arms.row_mask(used)
+
+
+def _order_of_doses(arms: Arms) -> Iterator[str]:
+    """Drug and period cannot be separated when every animal had them in the same order."""
+    if not arms.drug_within:
+        return
+    rows = arms.slice.rows
+    drug, reference = _arm_rows(arms, DRUG), _arm_rows(arms, REFERENCE)
+    known = np.isfinite(rows.period)
+    animals, orders = set(), set()
+    for animal, level in {*zip(rows.animal[drug], rows.level[drug], strict=True)}:
+        here = known & (rows.animal == animal) & (rows.level == level)
+        with_drug, without = rows.period[here & drug], rows.period[here & reference]
+        if len(with_drug) and len(without):
+            animals.add(animal)
+            before = without.max() < with_drug.min()
+            after = with_drug.max() < without.min()
+            orders.add(REFERENCE if before else DRUG if after else None)
+    if len(animals) >= 2 and len(orders) == 1 and None not in orders:
+        first = arms.reference if orders == {REFERENCE} else arms.condition
+        yield f"confounded: {first} always came first (drug and period cannot be separated)"
+
+
+def _groups_of_animals(arms: Arms) -> Iterator[str]:
+    """Drug and cohort (or sex) cannot be separated when each has one of the two arms only."""
+    if arms.drug_within:
+        return
+    rows = arms.slice.rows
+    drug, reference = _arm_rows(arms, DRUG), _arm_rows(arms, REFERENCE)
+    for name, column in (("cohort", rows.cohort), ("sex", rows.sex)):
+        with_drug, without = set(column[drug]) - {""}, set(column[reference]) - {""}
+        if with_drug and without and not with_drug & without:
+            yield f"confounded: drug and {name} cannot be separated (each {name} had only one)"
+
+
+def _order_of_contexts(arms: Arms) -> Iterator[str]:
+    """A context visited at other times after the dose than its reference measures time, too."""
+    part = arms.slice
+    if part.modifier != "context" or part.reference_level not in arms.levels:
+        return
+    drug = _arm_rows(arms, DRUG)
+    reference = _times(arms, drug, part.reference_level)
+    for level in arms.levels:
+        here = _times(arms, drug, level)
+        if level == part.reference_level or here is None or reference is None:
+            continue
+        if here[0] > reference[1] or reference[0] > here[1]:
+            yield (
+                f"context order: {level} and {part.reference_level} were never visited at the "
+                "same time after the dose"
+            )
+
+
+def _times(arms: Arms, drug: np.ndarray, level: str) -> tuple[float, float] | None:
+    """Earliest and latest interval midpoint (s since the dose) of the drug's rows at a level."""
+    rows = arms.slice.rows
+    here = drug & (rows.level == arms.slice.levels.index(level))
+    first, last = rows.since_first[here], rows.since_last[here]
+    if not np.isfinite(first).any() or not np.isfinite(last).any():
+        return None
+    return float(np.nanmin(first)), float(np.nanmax(last))
