@@ -1,0 +1,41 @@
+"""The report: figures, cohort page, session pages, methods text.
+
+==========================  =====================================================================
+module                      does
+==========================  =====================================================================
+numbers, names, slug        the one way in which numbers, labels and file names are written
+lookup                      rows of contrasts.tsv as records
+sentences                   a verdict in plain words; feeds answer, captions and alternative texts
+style                       colours of conditions, shapes of contexts, the look of every chart
+views, marks, estimation    one outcome: what is shown, the marks' records, the chart
+figures                     charts as files
+matrix, splits,             parts of the cohort page as plain records
+design_tables, timeline,
+chapters, methods
+embed, page, templates/     the pages
+session_page,               one page per session, and the index of them
+session_charts,
+session_tables, png
+==========================  =====================================================================
+
+Importing this package imports nothing heavy; Altair and pandas come with the first call.
+"""
+
+from pipeline.report.figures import write_figures
+from pipeline.report.methods import methods_text
+from pipeline.report.page import write_report, write_run_page
+from pipeline.report.sentences import verdict_sentence
+from pipeline.report.session_page import SessionPage, read_session, write_session_pages
+from pipeline.report.slug import slug
+
+__all__ = [
+    "SessionPage",
+    "methods_text",
+    "read_session",
+    "slug",
+    "verdict_sentence",
+    "write_figures",
+    "write_report",
+    "write_run_page",
+    "write_session_pages",
+]

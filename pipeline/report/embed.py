@@ -1,0 +1,161 @@
+"""Putting charts into a page: pictures, specifications, the library, and the page's own policy."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from pipeline.errors import InputError
+from pipeline.files import replacing
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+TEMPLATES = Path(__file__).with_name("templates")
+_SVG = "{http://www.w3.org/2000/svg}"
+#: attributes that only Vega's own screen-reader labels and pointer handling need; the page gives
+#: each figure one label, and its style sheet sets the font
+_SPARE = (
+    "role",
+    "aria-roledescription",
+    "aria-hidden",
+    "aria-label",
+    "pointer-events",
+    "font-family",
+    "stroke-miterlimit",
+)
+
+
+def environment() -> Environment:
+    """The template engine: everything is escaped, an unknown name is an error."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES, encoding="utf-8"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def template_text(name: str) -> str:
+    """A style sheet or script of the templates folder."""
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def inline_json(value: Any) -> Markup:
+    """JSON that may stand inside a script element: ``<``, ``>``, ``&`` are written as escapes.
+
+    No text of a label can therefore end the element, whatever it says.
+    """
+    from jinja2.utils import htmlsafe_json_dumps
+
+    return htmlsafe_json_dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def inline_svg(svg: str) -> Markup:
+    """Picture for the page: parsed, stripped of what the page does not need, written again.
+
+    Parameters
+    ----------
+    svg : str
+        As vl-convert draws it.
+
+    Returns
+    -------
+    markupsafe.Markup
+        An ``<svg>`` element without width and height (the style sheet scales it), escaped anew by
+        the XML writer.
+
+    Raises
+    ------
+    InputError
+        If the text is no SVG, or holds a script, a link or an image.
+    """
+    from markupsafe import Markup
+
+    try:
+        root = ElementTree.fromstring(svg)
+    except ElementTree.ParseError as error:
+        raise InputError(f"a figure's SVG cannot be read: {error}; was it written whole?") from None
+    refused = {"script", "a", "image", "foreignObject", "use"}
+    found = refused & {element.tag.removeprefix(_SVG) for element in root.iter()}
+    if found:
+        raise InputError(f"a figure's SVG holds {', '.join(sorted(found))}; expected marks only")
+    width = root.attrib.pop("width", "")
+    root.attrib.pop("height", None)
+    _strip(root)
+    root.set("style", f"max-width:{width}px")
+    root.set("aria-hidden", "true")  # the figure around it has the label
+    ElementTree.register_namespace("", _SVG[1:-1])
+    return Markup(ElementTree.tostring(root, encoding="unicode"))
+
+
+def _strip(element: ElementTree.Element) -> None:
+    for name in _SPARE:
+        element.attrib.pop(name, None)
+    if element.attrib.get("opacity") == "1":
+        del element.attrib["opacity"]
+    for child in list(element):
+        empty = child.get("display") == "none" or child.get("d") in ("M0,0h0v0h0Z", "")
+        if empty and child.tag == f"{_SVG}path":
+            element.remove(child)
+        else:
+            _strip(child)
+
+
+@cache
+def vega_library() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script, from vl-convert; nothing is downloaded."""
+    import vl_convert
+
+    library = vl_convert.javascript_bundle()
+    if "</script" in library.lower() or "<!--" in library:
+        raise InputError("the chart library cannot stand inside a page; is vl-convert too new?")
+    return library
+
+
+def script_hash(script: str) -> str:
+    """A script's entry in the page's content security policy."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def policy(*scripts: str, files: str = "") -> str:
+    """Content security policy of a page: its own scripts by hash, and nothing from the network.
+
+    Even a label that escaped every escaping could neither run nor send anything.
+
+    Parameters
+    ----------
+    *scripts : str
+        Inline scripts of the page.
+    files : str
+        Source expression for script files beside the page, "" for none.
+    """
+    sources = " ".join([*(script_hash(script) for script in scripts), files]).strip() or "'none'"
+    return (
+        f"default-src 'none'; script-src {sources}; style-src 'unsafe-inline'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def read_specification(path: Path) -> Any:
+    """A figure's specification."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_page(path: Path, text: str) -> None:
+    """Write a page or script, whole or not at all."""
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")

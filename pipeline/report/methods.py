@@ -1,0 +1,221 @@
+"""The methods text, written from the settings that ran; what nobody stated is marked as such."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pipeline.experiment.plan import AnalysisPlan
+from pipeline.metric import Metric
+from pipeline.report.names import Names, capital, spoken
+from pipeline.report.numbers import SPACE, count, finite, listing, number, with_unit
+
+NOT_STATED = "[not stated]"
+
+
+def methods_text(
+    methods: Mapping[str, Any],
+    plan: AnalysisPlan,
+    metrics: Mapping[str, Metric],
+    n: Mapping[str, Any],
+) -> str:
+    """Write the methods as a paper would, from what actually ran.
+
+    Parameters
+    ----------
+    methods : mapping
+        ``config``: the resolved settings as nested plain data (keys of config.yaml); ``versions``:
+        package -> version.
+    plan : AnalysisPlan
+        Conditions, questions, smallest effects, alpha.
+    metrics : Mapping of str to Metric
+        The metrics that the report shows.
+    n : mapping
+        ``animals``, ``sessions``, ``analysed``, ``failed``, ``excluded`` (counts) and ``reasons``
+        (session -> why it was excluded or failed).
+
+    Returns
+    -------
+    str
+        Paragraphs between blank lines. A setting that is missing reads ``[not stated]``.
+    """
+    config = methods.get("config", {})
+    domains = {metric.domain for metric in metrics.values()}
+    needs = {need for metric in metrics.values() for need in metric.needs}
+    paragraphs = [
+        _animals(plan, n),
+        _epochs(config.get("design", {}), plan),
+        _lfp(config.get("lfp", {}), config.get("recording", {})) if "spectrum" in needs else "",
+        _spikes(config.get("spikes", {})) if "units" in needs else "",
+        _task(config.get("flexibility", {})) if "flexibility" in domains else "",
+        _definitions(metrics.values()),
+        _statistics(config.get("statistics", {}), plan),
+        _software(methods.get("versions", {})),
+    ]
+    return "\n\n".join(filter(None, paragraphs))
+
+
+def _stated(settings: Mapping[str, Any], key: str, unit: str = "") -> str:
+    value = settings.get(key)
+    if value is None or value == "":
+        return NOT_STATED
+    return with_unit(number(value), unit) if finite(value) else str(value)
+
+
+def _animals(plan: AnalysisPlan, n: Mapping[str, Any]) -> str:
+    names = Names(plan=plan, metrics={})
+    species, plural = (
+        (plan.species, names.animals()[1]) if plan.unit == "animal" else ("animal", "animals")
+    )
+    conditions = [_condition(entry) for entry in plan.conditions]
+    contexts = listing(spoken(name) for name in plan.contexts)
+    sentences = [
+        f"Data came from {count(n['animals'], species, plural)} in "
+        f"{count(n['sessions'], 'session')}.",
+        f"Conditions were {listing(conditions)}.",
+        f"Animals were measured in {count(len(plan.contexts), 'context')} ({contexts}).",
+        f"The experimental unit of every test was the {plan.unit}; sessions, channels, units and "
+        "trials were never counted as independent.",
+    ]
+    reasons: Mapping[str, str] = n.get("reasons", {})
+    if reasons:
+        why = listing(f"{session} ({reason.rstrip('.')})" for session, reason in reasons.items())
+        sentences.append(f"Not analysed: {why}.")
+    else:
+        sentences.append("No session was excluded.")
+    return " ".join(sentences)
+
+
+def _condition(entry: Any) -> str:
+    dose = f", {with_unit(number(entry.dose_mg_per_kg), 'mg/kg')}" if entry.dose_mg_per_kg else ""
+    against = f", compared with {spoken(entry.reference)}" if entry.reference else ""
+    return f"{spoken(entry.name)} ({entry.drug}{dose}{against})"
+
+
+def _epochs(design: Mapping[str, Any], plan: AnalysisPlan) -> str:
+    phases: Mapping[str, Any] = design.get("phases", {})
+    windows = listing(f"{spoken(name)} ({_window(phase)})" for name, phase in phases.items())
+    handling = design.get("handling_s")
+    cut = (
+        f"from {number(handling[0])} to {with_unit(number(handling[1]), 's')} around every "
+        "administration"
+        if isinstance(handling, Sequence) and len(handling) == 2
+        else NOT_STATED
+    )
+    baseline = (
+        "each session's own baseline in the same context"
+        if plan.baseline_context == "same"
+        else f"each session's own baseline in {spoken(plan.baseline_context)}"
+    )
+    return (
+        f"Phases were counted from the test dose: {windows or NOT_STATED}. Handling time was cut "
+        f"out ({cut}). The baseline ended before {spoken(_stated(design, 'baseline_before'))}. "
+        "An epoch was the intersection of a context interval and a phase; several intervals of one "
+        "cell were combined weighted by their usable time, and cells with less than "
+        f"{with_unit(number(plan.minimum_epoch_s), 's')} were left out. Where the outcome's rule "
+        f"is change, {baseline} was subtracted; a session without it counts as a missing cell."
+    )
+
+
+def _window(phase: Any) -> str:
+    if isinstance(phase, Mapping):
+        if phase.get("seconds"):
+            phase = phase["seconds"]
+        elif phase.get("days"):
+            first, last = phase["days"]
+            return f"day {first}" if first == last else f"days {first} to {last}"
+        elif phase.get("session"):
+            return "the whole session"
+    if isinstance(phase, Sequence) and len(phase) == 2 and not isinstance(phase, str):
+        return f"{number(phase[0])} to {with_unit(number(phase[1]), 's')}"
+    return NOT_STATED
+
+
+def _lfp(lfp: Mapping[str, Any], recording: Mapping[str, Any]) -> str:
+    line = recording.get("line_noise_hz")
+    mains = (
+        f"Mains interference ({with_unit(number(line), 'Hz')} and harmonics) was masked."
+        if line
+        else "No mains interference was masked."
+    )
+    bands = listing(
+        f"{spoken(name)} {number(edges[0])}–{with_unit(number(edges[1]), 'Hz')}"
+        for name, edges in lfp.get("bands", {}).items()
+    )
+    return (
+        "Field potentials were low-pass filtered and resampled to "
+        f"{_stated(lfp, 'rate_hz', 'Hz')}. "
+        f"Windows beyond {_stated(lfp, 'artefact_sd')} robust standard deviations of the baseline "
+        "were left out as artefacts. Spectra were estimated by the multitaper method in segments "
+        f"of {_stated(lfp, 'segment_s', 's')} with a half-bandwidth of "
+        f"{_stated(lfp, 'half_bandwidth_hz', 'Hz')}. {mains} Bands were {bands or NOT_STATED}."
+    )
+
+
+def _spikes(spikes: Mapping[str, Any]) -> str:
+    sorting = _stated(spikes, "sorting")
+    source = {"existing": "taken from the lab's existing sorting"}.get(
+        sorting, f"sorted by {sorting}"
+    )
+    return (
+        f"Units were {source}. A unit counted if it fired in at least "
+        f"{_stated(spikes, 'minimum_baseline_presence')} of the baseline's bins, and a region with "
+        f"fewer than {_stated(spikes, 'minimum_units')} such units was a missing cell. Units were "
+        "averaged within animal before any test."
+    )
+
+
+def _task(flexibility: Mapping[str, Any]) -> str:
+    task = flexibility.get("task")
+    name = task.get("name") if isinstance(task, Mapping) else task
+    return (
+        f"Set-shifting ({spoken(str(name)) if name else NOT_STATED}) was scored per rule change; "
+        f"errors follow the scheme {spoken(_stated(flexibility, 'error_scheme'))}. Rule changes "
+        "without criterion were kept as censored, not dropped."
+    )
+
+
+def _definitions(metrics: Iterable[Metric]) -> str:
+    entries = [
+        f"{capital(metric.label)}: {metric.definition.rstrip('.')} ({metric.reference.rstrip('.')})"
+        for metric in metrics
+    ]
+    return f"Definitions. {'. '.join(entries)}." if entries else ""
+
+
+def _statistics(statistics: Mapping[str, Any], plan: AnalysisPlan) -> str:
+    questions = listing(
+        f"{spoken(question.modifier)} (reference {spoken(question.reference)})"
+        for question in plan.questions
+    )
+    bounds = listing(
+        f"{name} ({_bound(bound.drug)} for the drug effect, {_bound(bound.interaction)} for a "
+        "difference between levels)"
+        for name, bound in plan.smallest_effect.items()
+    )
+    alpha = number(plan.alpha)
+    level = f"{100 * (1 - plan.alpha):g}{SPACE}%"
+    return (
+        f"What may change the drug effect: {questions or NOT_STATED}. Per animal, planned "
+        "contrasts were the drug effect in each level (condition minus its reference), its mean "
+        "over levels, and the difference of differences against the reference level: one-sample t tests where "
+        "both factors vary within animals, otherwise Welch tests on the animals' scores, each with "
+        f"an exact or random permutation test beside it. Intervals are {level} confidence "
+        "intervals and not adjusted; p values are adjusted by Holm's method within each outcome, "
+        f"phase, question and kind of contrast, and judged at {alpha}. Nothing is adjusted across "
+        "outcomes: primary outcomes were declared before. A difference counts as absent only if "
+        "its 90 % interval lies inside the smallest effect of interest, declared beforehand"
+        f"{': ' + bounds if bounds else ''}; otherwise the verdict is inconclusive. Seed of random "
+        f"permutations: {_stated(statistics, 'seed') if 'seed' in statistics else plan.seed}."
+    )
+
+
+def _bound(value: float | None) -> str:
+    return "none" if value is None else number(value)
+
+
+def _software(versions: Mapping[str, str]) -> str:
+    if not versions:
+        return f"Software: {NOT_STATED}."
+    packages = listing(f"{name}{SPACE}{version}" for name, version in sorted(versions.items()))
+    return f"Analysis ran in Python with {packages}."

@@ -1,0 +1,205 @@
+"""The cohort report: one self-contained page, and the small page of what changes between runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.experiment.plan import AnalysisPlan
+from pipeline.metric import Metric
+from pipeline.report.chapters import chapters, outcome_order
+from pipeline.report.design_tables import completeness_view, design_table, n_words
+from pipeline.report.embed import (
+    environment,
+    inline_json,
+    inline_svg,
+    policy,
+    template_text,
+    vega_library,
+    write_page,
+)
+from pipeline.report.figures import chart_json, render_svg
+from pipeline.report.lookup import Contrasts
+from pipeline.report.matrix import WHISKER_WIDTH, panels
+from pipeline.report.methods import methods_text
+from pipeline.report.names import Names, parse
+from pipeline.report.splits import carry_over, remarks, split_tables
+from pipeline.report.timeline import timeline_chart
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: tables beside the report: what they hold, and where they lie as seen from the page
+TABLES: tuple[tuple[str, str], ...] = (
+    ("Verdicts", "../cohort/verdicts.tsv"),
+    ("Contrasts", "../cohort/contrasts.tsv"),
+    ("Outcomes", "../cohort/outcomes.tsv"),
+    ("Outcomes (Parquet)", "../cohort/outcomes.parquet"),
+    ("Observations", "../cohort/observations.tsv.gz"),
+    ("Observations (Parquet)", "../cohort/observations.parquet"),
+    ("Completeness", "../cohort/completeness.tsv"),
+)
+
+
+def write_report(
+    outcomes: pd.DataFrame,
+    contrasts: pd.DataFrame,
+    verdicts: pd.DataFrame,
+    completeness: pd.DataFrame,
+    *,
+    plan: AnalysisPlan,
+    metrics: Mapping[str, Metric],
+    design: Mapping[str, Any],
+    methods: Mapping[str, Any],
+    figures: Path,
+    path: Path,
+    tables: Sequence[tuple[str, str]] = TABLES,
+) -> Path:
+    """Write the cohort report, one file that needs no network.
+
+    Parameters
+    ----------
+    outcomes, contrasts, verdicts, completeness : pandas.DataFrame
+        Tables of design.md section 5; completeness as
+        :func:`pipeline.report.design_tables.completeness_view` reads it.
+    plan : AnalysisPlan
+        Title, labels, order, bounds.
+    metrics : Mapping of str to Metric
+        The registry.
+    design : mapping
+        ``blind`` (bool), ``warnings`` (list of str), ``sessions`` (rows with session, animal, sex,
+        cohort, cage, start), ``anchors`` (rows with session, animal, condition, drug,
+        dose_mg_per_kg, route, time_s, step, period) and, for the time line, ``contexts`` (rows with
+        session, context, start_s, stop_s).
+    methods : mapping
+        ``config`` (resolved settings as nested plain data) and ``versions``.
+    figures : pathlib.Path
+        Folder that :func:`pipeline.report.figures.write_figures` filled from the same tables.
+    path : pathlib.Path
+        The page; the folder is made if absent.
+    tables : sequence of (str, str)
+        Downloads: label and address relative to the page.
+
+    Returns
+    -------
+    pathlib.Path
+        ``path``. The same tables give the same bytes; nothing in it depends on time or host.
+
+    Raises
+    ------
+    InputError
+        If a table lacks a column that the report needs.
+    FileNotFoundError
+        If a figure is missing from ``figures``.
+    """
+    names = Names(plan=plan, metrics=metrics)
+    index = Contrasts(contrasts)
+    config = methods.get("config", {})
+    order = outcome_order(outcomes, list(config.get("lfp", {}).get("bands", {})))
+    splits = split_tables(verdicts, index, order, names)
+    answer = panels(verdicts, index, order, names, remarks(splits))
+    done = completeness_view(completeness)
+    lost = {line.session: f"{line.state}: {line.reason}" for line in (*done.failed, *done.excluded)}
+    shown = {
+        name: metrics[name] for name in sorted({parse(o).metric for o in order} & set(metrics))
+    }
+    scripts = (vega_library(), template_text("report.js"))
+    page = (
+        environment()
+        .get_template("report.html")
+        .render(
+            plan=plan,
+            names=names,
+            style=template_text("style.css"),
+            scripts=scripts,
+            policy=policy(*scripts),
+            n_words=n_words(done, names),
+            blind=bool(design.get("blind", False)),
+            warnings=list(design.get("warnings", ())),
+            panels=answer,
+            whisker_width=WHISKER_WIDTH,
+            completeness=done,
+            design=design_table(outcomes, verdicts, design, lost, names),
+            timeline=_timeline(design, config, names),
+            chapters=chapters(
+                outcomes,
+                index,
+                verdicts,
+                names,
+                figures=figures,
+                order=order,
+                panel_keys={(panel.phase, panel.modifier): panel.key for panel in answer},
+            ),
+            splits=splits,
+            carry_over=carry_over(index, order, names),
+            methods=methods_text(methods, plan, shown, {**done.n, "reasons": lost}).split("\n\n"),
+            settings=_flat(config),
+            versions=sorted(methods.get("versions", {}).items()),
+            tables=list(tables),
+            json=inline_json,
+        )
+    )
+    write_page(path, page)
+    return path
+
+
+def write_run_page(path: Path, facts: Mapping[str, Any]) -> Path:
+    """Write what changes from run to run: times, host, durations. The report itself has none.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        ``results/report/run.html``.
+    facts : mapping
+        Label -> value; a value may itself be a mapping (shown as a table of its own).
+
+    Returns
+    -------
+    pathlib.Path
+        ``path``.
+    """
+    simple = {key: value for key, value in facts.items() if not isinstance(value, Mapping)}
+    groups = {key: value for key, value in facts.items() if isinstance(value, Mapping)}
+    page = (
+        environment()
+        .get_template("run.html")
+        .render(style=template_text("style.css"), policy=policy(), facts=simple, groups=groups)
+    )
+    write_page(path, page)
+    return path
+
+
+def _timeline(
+    design: Mapping[str, Any], config: Mapping[str, Any], names: Names
+) -> dict[str, Any] | None:
+    import json
+
+    chart = timeline_chart(design, config.get("design", {}).get("phases", {}), names)
+    if chart is None:
+        return None
+    specification = chart_json(chart)
+    return {
+        "svg": inline_svg(render_svg(specification)),
+        "specification": json.loads(specification),
+    }
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Every setting with its dotted key, in the config's order."""
+    rows: list[tuple[str, str]] = []
+    for key, value in settings.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            rows += _flat(value, f"{name}.")
+        else:
+            rows.append((name, _setting(value)))
+    return rows
+
+
+def _setting(value: Any) -> str:
+    if value is None or value == {}:
+        return "–"
+    if isinstance(value, list | tuple):
+        return ", ".join(_setting(item) for item in value) or "–"
+    return str(value)

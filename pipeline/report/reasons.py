@@ -1,0 +1,96 @@
+"""Why a verdict is inconclusive, sorted by what the reader must be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.report.names import spoken
+from pipeline.report.numbers import listing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reasons:
+    """The ``why`` of an inconclusive verdict, sorted by what the reader must be told.
+
+    Attributes
+    ----------
+    unestimable, confounded, few : str
+        Reasons that lie in the design, in words; "" where there are none.
+    interaction_open, drug_open : bool
+        The data leave the question open.
+    undeclared : bool
+        No smallest effect of interest was declared.
+    other : str
+        Whatever this version of the report does not know.
+    """
+
+    unestimable: str
+    confounded: str
+    few: str
+    interaction_open: bool
+    drug_open: bool
+    undeclared: bool
+    other: str
+
+    @classmethod
+    def of(cls, why: str) -> Reasons:
+        """Sort the reasons, which ``why`` lists between semicolons."""
+        found: dict[str, list[str]] = {}
+        for reason in filter(None, (part.strip() for part in why.split(";"))):
+            kind = next((kind for kind in _REASONS if reason.casefold().startswith(kind)), "")
+            found.setdefault(kind, []).append(reason)
+        details = {
+            kind: listing(dict.fromkeys(spoken(_detail(reason)) for reason in reasons))
+            for kind, reasons in found.items()
+        }
+        order = details.get("context order", "")
+        if order:
+            order += ", so that an effect which merely fades would look alike"
+        return cls(
+            unestimable=details.get("unestimable", ""),
+            confounded="; ".join(filter(None, (details.get("confounded", ""), order))),
+            few=listing(spoken(reason) for reason in found.get("fewer than", [])),
+            interaction_open="interaction open" in found,
+            drug_open="drug effect open" in found,
+            undeclared="no smallest effect" in found,
+            other=listing(spoken(reason) for reason in found.get("", [])),
+        )
+
+    @property
+    def undeclared_sentence(self) -> str:
+        """A sentence to append, "" when the smallest effects are declared."""
+        if not self.undeclared:
+            return ""
+        return " No smallest effect of interest was declared, so that none can be excluded."
+
+    @property
+    def short(self) -> str:
+        """A few words for the verdict matrix."""
+        if self.unestimable:
+            return "cannot be estimated"
+        if self.confounded:
+            return "design cannot tell"
+        if self.few:
+            return "too few animals"
+        if self.interaction_open and not self.drug_open:
+            return "context open"
+        if self.drug_open:
+            return "drug effect open"
+        return "no smallest effect declared" if self.undeclared else self.other
+
+
+#: beginnings of the reasons that :mod:`pipeline.compare` gives
+_REASONS = (
+    "unestimable",
+    "confounded",
+    "context order",
+    "fewer than",
+    "interaction open",
+    "drug effect open",
+    "no smallest effect",
+)
+
+
+def _detail(reason: str) -> str:
+    """What follows the colon; the reason itself where nothing does."""
+    return reason.partition(":")[2].strip() or reason

@@ -1,0 +1,317 @@
+"""Plain sentences for verdicts; every number in them comes from the results tables.
+
+The same functions feed the answer, the verdict matrix, the captions and the alternative texts of
+the figures, so that they cannot disagree. A direction is only ever read from an estimate's sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pipeline.experiment.plan import AnalysisPlan
+from pipeline.metric import Metric
+from pipeline.report.lookup import Contrasts, Effect, Evidence, text
+from pipeline.report.names import Names, capital, spoken
+from pipeline.report.numbers import (
+    SPACE,
+    count,
+    decimals,
+    finite,
+    fold,
+    interval,
+    listing,
+    number,
+    p_value,
+    signed,
+    with_unit,
+)
+from pipeline.report.reasons import Reasons
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PROCESS = "process"
+PILL = "pill"
+NO_EFFECT = "no drug effect"
+ONE_CONTEXT = "drug effect, one context"
+INCONCLUSIVE = "inconclusive"
+
+
+def verdict_sentence(
+    verdict: Mapping[str, Any],
+    contrasts: pd.DataFrame | Contrasts,
+    plan: AnalysisPlan,
+    metrics: Mapping[str, Metric],
+) -> str:
+    """Say one verdict in plain words, with estimate, interval, adjusted p and n.
+
+    Parameters
+    ----------
+    verdict : mapping
+        A row of verdicts.tsv.
+    contrasts : pandas.DataFrame or Contrasts
+        contrasts.tsv, or its index when many sentences are written.
+    plan : AnalysisPlan
+        Labels, species, smallest effects, alpha.
+    metrics : Mapping of str to Metric
+        The registry: labels, scales, units.
+
+    Returns
+    -------
+    str
+        Plain text, one to three sentences. Units and numbers are joined by no-break spaces.
+
+    Raises
+    ------
+    InputError
+        If contrasts.tsv lacks a column.
+    """
+    table = contrasts if isinstance(contrasts, Contrasts) else Contrasts(contrasts)
+    speaker = _Speaker(verdict, table.of(verdict), Names(plan=plan, metrics=metrics))
+    return speaker.sentence()
+
+
+def amount(effect: Effect, names: Names) -> str:
+    """An estimate on its scale: ``−1.90 dB``."""
+    return with_unit(signed(effect.estimate, digits_of(effect, names)), names.unit(effect.outcome))
+
+
+def factor(effect: Effect, names: Names) -> str:
+    """What a difference of logarithms means as a factor: ``0.50 times``; "" on other scales."""
+    return fold(effect.estimate) if names.scale(effect.outcome) in ("log2", "count") else ""
+
+
+def amount_in_words(effect: Effect, names: Names) -> str:
+    """An estimate that no bracket follows: ``−1.00 log2 (0.50 times)``."""
+    words = factor(effect, names)
+    return amount(effect, names) + (f" ({words})" if words else "")
+
+
+def digits_of(effect: Effect, names: Names) -> int:
+    """Digits after the point for an effect and its interval."""
+    numbers = (effect.estimate, effect.ci_low, effect.ci_high)
+    return decimals(numbers, scale=names.scale(effect.outcome))
+
+
+def ci_name(plan: AnalysisPlan) -> str:
+    """``95 % CI``: the level follows from alpha."""
+    return f"{100 * (1 - plan.alpha):g}{SPACE}%{SPACE}CI"
+
+
+def certainty(effect: Effect, names: Names, *, with_n: bool = True) -> str:
+    """What stands in the brackets after an estimate: factor, interval, adjusted p, n."""
+    parts = [factor(effect, names), ci_text(effect, names)]
+    parts.append(p_value(effect.p_adjusted, name=f"adjusted{SPACE}p"))
+    if with_n:
+        parts.append(n_text(effect, names))
+    return "; ".join(filter(None, parts))
+
+
+def ci_text(effect: Effect, names: Names) -> str:
+    """``95 % CI −2.61 to −1.19``."""
+    if not (finite(effect.ci_low) and finite(effect.ci_high)):
+        return "no confidence interval"
+    written = interval(effect.ci_low, effect.ci_high, digits_of(effect, names))
+    return f"{ci_name(names.plan)} {written}"
+
+
+def n_text(effect: Effect, names: Names) -> str:
+    """``8 rats``; the number of cages where they are the experimental unit."""
+    by_cage = names.plan.unit == "cage" and finite(effect.n_units)
+    return count(effect.n_units if by_cage else effect.n_animals, *names.animals())
+
+
+def bound_text(bound: float, outcome: str, names: Names) -> str:
+    """A smallest effect of interest, as it was declared: ``0.5 dB``."""
+    return with_unit(number(bound), names.unit(outcome))
+
+
+def strongest(evidence: Evidence, verdict: Mapping[str, Any]) -> Effect | None:
+    """The difference of differences that the verdict names, else the largest one."""
+    named = evidence.difference(text(verdict["interaction_level"]))
+    if named is not None:
+        return named
+    known = [effect for effect in evidence.differences if finite(effect.estimate)]
+    return max(known, key=lambda effect: abs(effect.estimate), default=None)
+
+
+class _Speaker:
+    """Sentence of one verdict: holds what all its clauses need."""
+
+    def __init__(self, verdict: Mapping[str, Any], evidence: Evidence, names: Names) -> None:
+        self.verdict = verdict
+        self.evidence = evidence
+        self.names = names
+        self.outcome = text(verdict["outcome"])
+        self.drug = spoken(text(verdict["condition"]))
+        self.what = names.in_sentence(self.outcome)
+        self.modifier = spoken(text(verdict["modifier"]))
+        self.bound = names.bound(self.outcome)
+        self.drug_effect = self._drug_effect()
+        self.difference = strongest(evidence, verdict)
+
+    def _drug_effect(self) -> Effect | None:
+        """The main effect; with one level only, the simple effect is all there is."""
+        if self.evidence.main is not None:
+            return self.evidence.main
+        return self.evidence.simple[0] if len(self.evidence.simple) == 1 else None
+
+    def sentence(self) -> str:
+        kind = text(self.verdict["verdict"])
+        writers = {
+            PROCESS: self._process,
+            PILL: self._pill,
+            NO_EFFECT: self._no_effect,
+            ONE_CONTEXT: self._one_context,
+            INCONCLUSIVE: self._inconclusive,
+        }
+        if kind not in writers:
+            return f"{capital(self.drug)}, {self.what}: {kind or 'no verdict'}."
+        return writers[kind]()
+
+    # -- the five verdicts ---------------------------------------------------------------------
+
+    def _process(self) -> str:
+        found = self.difference
+        start = f"The effect of {self.drug} on {self.what} depends on {self.modifier}"
+        if found is None:
+            return f"{start}."
+        return f"{start}: {self._pattern(found)}{self._also(found)}."
+
+    def _pattern(self, found: Effect) -> str:
+        at, reference = spoken(found.level), spoken(found.reference_level)
+        there, base = self.evidence.at(found.level), self.evidence.at(found.reference_level)
+        size, sure = amount(found, self.names), certainty(found, self.names)
+        begin = f"it was {amount_in_words(base, self.names)} in {reference}" if base else ""
+        match text(self.verdict["pattern"]):
+            case "amplified" if base:
+                return f"{begin} and a further {size} in {at} ({sure})"
+            case "attenuated" if base:
+                return f"{begin} and weaker in {at}, by {size} ({sure})"
+            case "reversed" if base and there:
+                turned = amount_in_words(there, self.names)
+                return (
+                    f"{begin} and the other way in {at}, {turned}: a difference of {size} ({sure})"
+                )
+            case "negligible":
+                limit = self.bound.interaction
+                least = f" ({bound_text(limit, self.outcome, self.names)})" if limit else ""
+                return (
+                    f"in {at} it differed from that in {reference} by {size} ({sure}), but by less "
+                    f"than the smallest difference of interest{least}"
+                )
+        lead = f"{begin}; " if begin else ""
+        return f"{lead}in {at} it differed from that in {reference} by {size} ({sure})"
+
+    def _also(self, named: Effect) -> str:
+        """Further levels that differ; the verdict names only one."""
+        others = [
+            f"{spoken(effect.level)} ({amount(effect, self.names)}; "
+            f"{certainty(effect, self.names, with_n=False)})"
+            for effect in self.evidence.differences
+            if effect.level != named.level and effect.p_adjusted < self.names.plan.alpha
+        ]
+        return f"; it also differed in {listing(others)}" if others else ""
+
+    def _pill(self) -> str:
+        first = f"{capital(self.drug)} changed {self.what} alike in {self._everywhere()}"
+        if self.drug_effect is not None:
+            first += f": by {self._average(self.drug_effect)}"
+        limit = self.bound.interaction
+        if limit is None or self.difference is None:
+            return f"{first}."
+        size = bound_text(limit, self.outcome, self.names)
+        reference = spoken(self.difference.reference_level)
+        return f"{first}. No {self.modifier} differed from {reference} by as much as {size}."
+
+    def _no_effect(self) -> str:
+        limit = self.bound.drug
+        size = f" by as much as {bound_text(limit, self.outcome, self.names)}" if limit else ""
+        first = f"{capital(self.drug)} did not change {self.what}{size} in any {self.modifier}"
+        if self.drug_effect is None:
+            return f"{first}."
+        return f"{first}: the difference was {self._average(self.drug_effect)}."
+
+    def _one_context(self) -> str:
+        found = self.drug_effect
+        if found is None:
+            return f"{capital(self.drug)} changed {self.what}, seen in one {self.modifier} only."
+        size, sure = amount(found, self.names), certainty(found, self.names)
+        return (
+            f"{capital(self.drug)} changed {self.what} by {size} ({sure}). It is measured in "
+            f"{spoken(found.level)} only, so one {self.modifier} cannot tell pill from process."
+        )
+
+    # -- inconclusive, by reason ---------------------------------------------------------------
+
+    def _inconclusive(self) -> str:
+        why = Reasons.of(text(self.verdict["why"]))
+        numbers = self._numbers()
+        about_drug = f"Whether {self.drug} changes {self.what}"
+        about_modifier = (
+            f"Whether the effect of {self.drug} on {self.what} depends on {self.modifier}"
+        )
+        one_level = not self.evidence.differences
+        question = about_drug if one_level else about_modifier
+        if why.unestimable:
+            return f"{question} cannot be estimated: {why.unestimable}."
+        if why.confounded:
+            return f"{question} cannot be told from this design: {why.confounded}{numbers}."
+        if why.few:
+            return f"{question}, {self._these()} are too few to tell: {why.few}{numbers}."
+        tail = why.undeclared_sentence
+        if why.interaction_open and not why.drug_open and self.drug_effect is not None:
+            found = self._average(self.drug_effect, with_n=False)
+            more = f": {self._open_difference(self.difference)}" if self.difference else ""
+            return (
+                f"{capital(self.drug)} changed {self.what} by {found}, but whether that depends on "
+                f"{self.modifier}, {self._these()} cannot tell{more}.{tail}"
+            )
+        if why.drug_open:
+            question = about_drug
+        other = f" ({why.other})" if why.other else ""
+        return f"{question}, {self._these()} cannot tell{other}{numbers}.{tail}"
+
+    def _open_difference(self, found: Effect) -> str:
+        sure = certainty(found, self.names, with_n=False)
+        return (
+            f"in {spoken(found.level)} the effect differed from that in "
+            f"{spoken(found.reference_level)} by {amount(found, self.names)} ({sure})"
+        )
+
+    def _numbers(self) -> str:
+        """Both estimates, after a colon; "" when there is none."""
+        parts = []
+        if self.drug_effect is not None:
+            parts.append(f"the effect was {self._average(self.drug_effect, with_n=False)}")
+        if self.difference is not None:
+            parts.append(self._open_difference(self.difference))
+        return f": {'; '.join(parts)}" if parts else ""
+
+    # -- clauses -------------------------------------------------------------------------------
+
+    def _average(self, effect: Effect, *, with_n: bool = True) -> str:
+        where = "on average " if self.evidence.main is effect and self._n_levels() > 1 else ""
+        reference = spoken(effect.reference_condition)
+        against = f"against {reference} " if reference else ""
+        sure = certainty(effect, self.names, with_n=with_n)
+        return f"{amount(effect, self.names)} {where}{against}({sure})"
+
+    def _n_levels(self) -> int:
+        return len({effect.level for effect in self.evidence.simple})
+
+    def _everywhere(self) -> str:
+        n = self._n_levels()
+        noun = f"{self.modifier}s"
+        return {0: f"every {self.modifier}", 1: "the one level", 2: f"both {noun}"}.get(
+            n, f"all {n} {noun}"
+        )
+
+    def _these(self) -> str:
+        """``these 8 rats``."""
+        singular, plural = self.names.animals()
+        n = self.verdict["n_animals"]
+        if not finite(n):
+            return f"these {plural}"
+        return ("this " if round(n) == 1 else "these ") + count(n, singular, plural)

@@ -1,0 +1,373 @@
+"""Charts of a session's page: time line, spectra, spectrograms, trials.
+
+A chart's specification depends on little (which regions, which contexts) and is built once for all
+sessions; each page only brings its data.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pipeline.report.lookup import text
+from pipeline.report.marks import rounded
+from pipeline.report.names import spoken
+from pipeline.report.numbers import finite, minutes
+from pipeline.report.png import data_uri, matrix_png
+from pipeline.report.session_tables import trial_outcomes
+from pipeline.report.style import BAND, INK, MUTED, TINTS, chart_config
+
+if TYPE_CHECKING:
+    import numpy as np
+    import xarray as xr
+
+    from pipeline.report.session_page import SessionPage
+
+#: outcomes of a trial: colour and shape
+TRIAL_MARKS = {
+    "correct": (INK, "stroke"),
+    "error": ("#d4562a", "cross"),
+    "omission": (BAND, "circle"),
+    "unscored": (MUTED, "triangle-down"),
+}
+#: spectrogram: dB around the session's median that the colours span, most rows and columns
+SPAN_DB = 6.0
+_ROWS, _COLUMNS = 120, 600
+#: points of a drawn spectrum, and its frequencies
+_POINTS, _LOWEST_HZ, _HIGHEST_HZ = 110, 1.0, 200.0
+_WIDTH = 860
+
+
+def _filled(specification: str, datasets: dict[str, Any]) -> dict[str, Any]:
+    return {**json.loads(specification), "datasets": datasets}
+
+
+def _json(chart: Any) -> str:
+    return json.dumps(chart.configure(**chart_config()).to_dict(), sort_keys=True)
+
+
+# -- time line -------------------------------------------------------------------------------------
+
+
+def timeline_chart(page: SessionPage) -> dict[str, Any] | None:
+    """Contexts, phases and what is cut out, over the session's minutes; None without times."""
+    bars = []
+    if page.contexts is not None:
+        for row in page.contexts.to_dict("records"):
+            bars.append(_bar("context", text(row["context"]), row["start_s"], row["stop_s"]))
+    if page.epochs is not None:
+        for row in page.epochs.to_dict("records"):
+            bars.append(_bar("phase", text(row["phase"]), row["start_s"], row["stop_s"]))
+    before, after = page.handling_s
+    for time in page.administrations_s:
+        if before < after:
+            bars.append(_bar("cut out", "handling", max(time + before, 0.0), time + after))
+    known = [bar for bar in bars if bar is not None]
+    if not known:
+        return None
+    doses = [{"at": rounded(t / 60), "time": minutes(t)} for t in page.administrations_s]
+    rows = tuple(
+        name for name in ("context", "phase", "cut out") if any(bar["row"] == name for bar in known)
+    )
+    labels = tuple(dict.fromkeys(bar["label"] for bar in known))
+    _hide_labels_that_do_not_fit(known)
+    return _filled(_timeline_spec(rows, labels), {"bars": known, "doses": doses})
+
+
+def _hide_labels_that_do_not_fit(bars: list[dict[str, Any]]) -> None:
+    """Keep a bar's word only where it fits; the legend and the tooltip name all of them."""
+    first, last = min(bar["start"] for bar in bars), max(bar["stop"] for bar in bars)
+    pixels = _WIDTH / (last - first)
+    for bar in bars:
+        fits = 6 * len(bar["label"]) + 8 < pixels * (bar["stop"] - bar["start"])
+        bar["word"] = bar["label"] if fits else ""
+
+
+def _bar(row: str, label: str, start: Any, stop: Any) -> dict[str, Any] | None:
+    if not (finite(start) and finite(stop)) or stop <= start:
+        return None
+    return {
+        "row": row,
+        "label": spoken(label),
+        "start": rounded(start / 60),
+        "stop": rounded(stop / 60),
+        "time": f"{minutes(start)} to {minutes(stop)}",
+    }
+
+
+@cache
+def _timeline_spec(rows: tuple[str, ...], labels: tuple[str, ...]) -> str:
+    import altair as alt
+
+    bars = alt.Chart(alt.NamedData(name="bars"))
+    x = alt.X("start:Q", title="minutes of the session", axis=alt.Axis(tickCount=12))
+    y = alt.Y(
+        "row:N",
+        title=None,
+        sort=None,
+        scale=alt.Scale(domain=list(rows)),
+        axis=alt.Axis(ticks=False, domain=False),
+    )
+    tints = [TINTS[index % len(TINTS)] for index in range(len(labels))]
+    fill = alt.Fill(
+        "label:N",
+        title=None,
+        scale=alt.Scale(domain=list(labels), range=tints),
+        legend=alt.Legend(orient="top", symbolType="square", symbolStrokeWidth=0),
+    )
+    tips = [alt.Tooltip("label", type="nominal"), alt.Tooltip("time", type="nominal")]
+    words = bars.mark_text(align="left", dx=4, color="#14171b", fontSize=10.5)
+    doses = alt.Chart(alt.NamedData(name="doses")).mark_rule(color=INK, strokeWidth=2)
+    chart = alt.layer(
+        bars.mark_bar(height=20).encode(x=x, x2="stop:Q", y=y, fill=fill, tooltip=tips),
+        words.encode(x="start:Q", y=y, text="word:N"),
+        doses.encode(x="at:Q", tooltip=[alt.Tooltip("time", type="nominal", title="dose")]),
+    )
+    return _json(chart.properties(width=_WIDTH, height=30 * len(rows)))
+
+
+# -- spectra ---------------------------------------------------------------------------------------
+
+
+def psd_chart(page: SessionPage) -> dict[str, Any] | None:
+    """Mean spectrum of each region and epoch; None without spectra."""
+    if page.spectra is None or "psd" not in page.spectra:
+        return None
+    psd = page.spectra["psd"]
+    regions = tuple(dict.fromkeys(map(str, psd["region"].values)))
+    phases = tuple(dict.fromkeys(map(str, psd["phase"].values)))
+    records = []
+    for region in regions:
+        channels = psd["region"].values.astype(str) == region
+        mean = psd.values[:, channels, :].mean(axis=1)
+        frequency, level = _log_bins(psd["frequency"].values, mean)
+        for epoch in range(psd.sizes["epoch"]):
+            phase, context = (str(psd[name].values[epoch]) for name in ("phase", "context"))
+            interval = int(psd["interval"].values[epoch])
+            records += [
+                {
+                    "region": region,
+                    "phase": spoken(phase),
+                    "context": spoken(context),
+                    "line": f"{phase} {context} {interval}",
+                    "hz": rounded(hz),
+                    "db": rounded(value),
+                }
+                for hz, value in zip(frequency, level[epoch], strict=True)
+                if finite(value)
+            ]
+    if not records:
+        return None
+    contexts = tuple(dict.fromkeys(record["context"] for record in records))
+    levels = [record["db"] for record in records]
+    domain = [min(levels) - 1, max(levels) + 1]
+    specification = _psd_spec(regions, contexts, tuple(map(spoken, phases)))
+    chart = _filled(specification, {"spectra": records})
+    return {**chart, "params": [{"name": "levels", "value": domain}]}
+
+
+def _log_bins(frequency: np.ndarray, psd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean power in bins of equal ratio, in dB; bins without a frequency are left out."""
+    import numpy as np
+
+    top = min(_HIGHEST_HZ, float(frequency.max()))
+    edges = np.geomspace(_LOWEST_HZ, top * 1.0001, _POINTS + 1)
+    bins = np.digitize(frequency, edges) - 1
+    held = [index for index in range(_POINTS) if (bins == index).any()]
+    centres = np.array([frequency[bins == index].mean() for index in held])
+    means = np.stack([psd[:, bins == index].mean(axis=1) for index in held], axis=1)
+    with np.errstate(divide="ignore"):
+        return centres, 10 * np.log10(means)
+
+
+@cache
+def _psd_spec(regions: tuple[str, ...], contexts: tuple[str, ...], phases: tuple[str, ...]) -> str:
+    """A row of panels per region, a panel per context, a line per phase (and interval)."""
+    import altair as alt
+
+    shades = [BAND, INK, "#0c8f86", "#d4562a", "#2f7fc1", "#b8578f"]
+    colour = alt.Color(
+        "phase:N",
+        title=None,
+        legend=alt.Legend(orient="top"),
+        scale=alt.Scale(
+            domain=list(phases), range=[shades[i % len(shades)] for i in range(len(phases))]
+        ),
+    )
+    x = alt.X(
+        "hz:Q",
+        title="frequency, Hz",
+        scale=alt.Scale(type="log", nice=False),
+        axis=alt.Axis(values=[1, 2, 4, 8, 16, 32, 64, 128], grid=True),
+    )
+    tips = [alt.Tooltip(name, type="nominal") for name in ("phase", "context", "region")]
+    panels = []
+    for region in regions:
+        for context in contexts:
+            title = "dB re 1 µV²/Hz" if context == contexts[0] else None
+            y = alt.Y("db:Q", title=title, scale=alt.Scale(domainRaw=alt.ExprRef("levels")))
+            panels.append(
+                alt.Chart(
+                    alt.NamedData(name="spectra"),
+                    title=alt.TitleParams(f"{region}, {context}", frame="group"),
+                )
+                .transform_filter(alt.FieldEqualPredicate(field="region", equal=region))
+                .transform_filter(alt.FieldEqualPredicate(field="context", equal=context))
+                .mark_line(strokeWidth=1.5, strokeJoin="round")
+                .encode(x=x, y=y, color=colour, detail="line:N", tooltip=tips)
+                .properties(width=240, height=170)
+            )
+    chart = alt.ConcatChart(
+        concat=panels,
+        columns=min(len(contexts), 3),
+        spacing=24,
+        params=[alt.VariableParameter(name="levels", value=[0, 1])],
+    )
+    return _json(chart)
+
+
+def spectrogram_charts(page: SessionPage) -> list[tuple[str, dict[str, Any]]]:
+    """Region and chart of its spectrogram; empty without one."""
+    if page.spectra is None or "spectrogram" not in page.spectra:
+        return []
+    array = page.spectra["spectrogram"]
+    charts = []
+    for region in dict.fromkeys(map(str, array["region"].values)):
+        picture = _picture(array, region)
+        if picture is not None:
+            charts.append((region, picture))
+    return charts
+
+
+def _picture(array: xr.DataArray, region: str) -> dict[str, Any] | None:
+    """dB from the region's own median at each frequency: what changes is seen, the 1/f is not."""
+    import numpy as np
+
+    array = array.transpose("time", "channel", "row_frequency")
+    power = array.values[:, array["region"].values.astype(str) == region, :].mean(axis=1)
+    frequency = array["row_frequency"].values
+    shown = (frequency >= _LOWEST_HZ) & (frequency <= _HIGHEST_HZ)
+    if power.shape[0] < 2 or not shown.any() or not np.isfinite(power).any():
+        return None
+    power, frequency = power[:, shown], frequency[shown]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        level = 10 * np.log10(power)
+    level = np.where(np.isfinite(level), level, np.nan)
+    filled = np.isfinite(level).any(axis=0)
+    level, frequency = level[:, filled], frequency[filled]
+    level = level - np.nanmedian(level, axis=0)
+    time = array["time"].values.astype(float) / 60
+    half = (time[1] - time[0]) / 2
+    png = matrix_png(_reduced(level).T[::-1], low=-SPAN_DB, high=SPAN_DB)
+    frame = [
+        {"minute": rounded(time[0] - half), "hz": rounded(frequency[0]), "url": data_uri(png)},
+        {"minute": rounded(time[-1] + half), "hz": rounded(frequency[-1]), "url": ""},
+    ]
+    return _filled(_spectrogram_spec(), {"frame": frame})
+
+
+def _reduced(level: np.ndarray) -> np.ndarray:
+    """At most so many columns and rows: means of neighbours."""
+    import numpy as np
+
+    for axis, most in ((0, _COLUMNS), (1, _ROWS)):
+        step = -(-level.shape[axis] // most)
+        starts = np.arange(0, level.shape[axis], step)
+        known = np.isfinite(level)
+        total = np.add.reduceat(np.where(known, level, 0.0), starts, axis=axis)
+        count = np.add.reduceat(known, starts, axis=axis, dtype=float)
+        with np.errstate(invalid="ignore"):
+            level = total / count
+    return level
+
+
+@cache
+def _spectrogram_spec() -> str:
+    import altair as alt
+
+    height = 190
+    frame = alt.Chart(alt.NamedData(name="frame"))
+    x = alt.X(
+        "minute:Q",
+        title="minutes of the session",
+        scale=alt.Scale(zero=False, nice=False),
+        axis=alt.Axis(tickCount=12),
+    )
+    y = alt.Y(
+        "hz:Q",
+        title="frequency, Hz",
+        scale=alt.Scale(zero=False, nice=False),
+        axis=alt.Axis(grid=False, tickCount=5),
+    )
+    picture = (
+        frame.transform_filter("datum.url !== ''")
+        .mark_image(width=_WIDTH, height=height, align="left", baseline="top", aspect=False)
+        .encode(x=alt.XValue(0), y=alt.YValue(0), url="url:N")
+    )
+    corners = frame.mark_point(opacity=0).encode(x=x, y=y)
+    return _json(alt.layer(picture, corners).properties(width=_WIDTH, height=height))
+
+
+# -- trials ----------------------------------------------------------------------------------------
+
+
+def trial_chart(page: SessionPage) -> dict[str, Any] | None:
+    """Every trial by rule: right, wrong, omitted; None without trials."""
+    if page.trials is None or page.trials.empty:
+        return None
+    trials = page.trials.assign(shown=trial_outcomes(page.trials))
+    time = "t_trial" if "t_trial" in trials.columns else "t_choice"
+    timed = time in trials.columns and trials[time].notna().any()
+    column = f"error_{page.error_scheme}"
+    records = []
+    for index, row in enumerate(trials.to_dict("records"), 1):
+        at = row[time] / 60 if timed else row.get("trial", index)
+        if not finite(at):
+            continue
+        colour, shape = TRIAL_MARKS.get(row["shown"], TRIAL_MARKS["unscored"])
+        kind = spoken(text(row.get(column, "")))
+        records.append(
+            {
+                "at": rounded(at),
+                "rule": text(row.get("rule")) or "–",
+                "trial": str(row.get("trial", index)),
+                "outcome": row["shown"],
+                "kind": kind if kind not in ("none", row["shown"]) else "",
+                "colour": colour,
+                "shape": shape,
+            }
+        )
+    if not records:
+        return None
+    rules = tuple(dict.fromkeys(record["rule"] for record in records))
+    met = tuple(name for name in TRIAL_MARKS if name in {r["outcome"] for r in records})
+    return _filled(_trial_spec(rules, met, timed), {"trials": records})
+
+
+@cache
+def _trial_spec(rules: tuple[str, ...], outcomes: tuple[str, ...], timed: bool) -> str:
+    import altair as alt
+
+    title = "minutes of the session" if timed else "trial"
+    x = alt.X("at:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=12))
+    y = alt.Y("rule:N", title="rule", sort=None, scale=alt.Scale(domain=list(rules)))
+    colour = alt.Color(
+        "outcome:N",
+        title=None,
+        legend=alt.Legend(orient="top"),
+        scale=alt.Scale(domain=list(outcomes), range=[TRIAL_MARKS[name][0] for name in outcomes]),
+    )
+    shape = alt.Shape(
+        "outcome:N",
+        title=None,
+        scale=alt.Scale(domain=list(outcomes), range=[TRIAL_MARKS[name][1] for name in outcomes]),
+    )
+    row = alt.YOffset("outcome:N", scale=alt.Scale(domain=list(outcomes)))
+    tips = [alt.Tooltip(name, type="nominal") for name in ("trial", "rule", "outcome", "kind")]
+    chart = (
+        alt.Chart(alt.NamedData(name="trials"))
+        .mark_point(size=46, strokeWidth=1.5, opacity=1)
+        .encode(x=x, y=y, yOffset=row, color=colour, shape=shape, tooltip=tips)
+    )
+    return _json(chart.properties(width=_WIDTH, height=54 * len(rules)))

@@ -1,0 +1,257 @@
+"""One page per session: what it is made of. It is told times, never drugs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.report.embed import (
+    environment,
+    inline_json,
+    policy,
+    template_text,
+    vega_library,
+    write_page,
+)
+from pipeline.report.session_charts import (
+    psd_chart,
+    spectrogram_charts,
+    timeline_chart,
+    trial_chart,
+)
+from pipeline.report.session_tables import (
+    epoch_table,
+    fact_list,
+    status_list,
+    trial_table,
+    unit_table,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+#: steps whose status files a session's folder holds
+STEPS = ("extract", "measure")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SessionPage:
+    """What a session's page shows; whatever is None becomes a plain line instead.
+
+    Attributes
+    ----------
+    session, animal : str
+        Names.
+    facts : mapping
+        Label -> value, shown in this order (recordings, logs, and what the lab's tables say).
+    status : mapping
+        Step -> its status file: ``state``, ``reason``, ``warnings``, ``facts``.
+    sync : mapping or None
+        sync.json: ``clock``, and ``logs`` with file, method, offset_s.
+    contexts : pandas.DataFrame or None
+        context, start_s, stop_s (seconds on the session clock).
+    epochs : pandas.DataFrame or None
+        epochs.tsv: phase, context, interval, start_s, stop_s, recorded_s, clean_s, kept_fraction.
+    administrations_s : tuple of float
+        Times of all doses on the session clock; which dose it was is not known here.
+    handling_s : tuple of (float, float)
+        Cut out around every administration.
+    spectra : xarray.Dataset or None
+        spectra.nc: ``psd`` (epoch, channel, frequency) with phase, context, interval on epoch and
+        region on channel; ``spectrogram`` (time, channel, row_frequency); uV^2/Hz.
+    units : xarray.Dataset or None
+        units.nc: ``spike_time``, ``spike_unit`` (spike); unit_id, region, quality (unit).
+    trials : pandas.DataFrame or None
+        trials.parquet, scored or not: trial, rule, correct, omission, t_choice and, if scored,
+        outcome, t_trial and the errors' types.
+    error_scheme : str
+        Which ``error_<scheme>`` column of scored trials is counted.
+    """
+
+    session: str
+    animal: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    status: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sync: Mapping[str, Any] | None = None
+    contexts: pd.DataFrame | None = None
+    epochs: pd.DataFrame | None = None
+    administrations_s: tuple[float, ...] = ()
+    handling_s: tuple[float, float] = (0.0, 0.0)
+    spectra: xr.Dataset | None = None
+    units: xr.Dataset | None = None
+    trials: pd.DataFrame | None = None
+    error_scheme: str = ""
+
+    @property
+    def step_facts(self) -> dict[str, Any]:
+        """What the steps state: duration_s, n_channels, regions, bad_channels, units_left_out."""
+        found: dict[str, Any] = {}
+        for status in self.status.values():
+            found |= status.get("facts", {})
+        return found
+
+    @property
+    def state(self) -> str:
+        """``ok``, else the state of the first step that was not."""
+        states = [status.get("state", "") for status in self.status.values()]
+        return next((state for state in states if state != "ok"), "ok")
+
+
+def read_session(
+    folder: Path,
+    *,
+    session: str,
+    animal: str,
+    facts: Mapping[str, Any] | None = None,
+    contexts: Iterable[Mapping[str, Any]] = (),
+    administrations_s: Iterable[float] = (),
+    handling_s: tuple[float, float] = (0.0, 0.0),
+    task: Mapping[str, Any] | None = None,
+    error_scheme: str = "",
+) -> SessionPage:
+    """Read what the steps left in a session's folder.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        ``results/sessions/<session>``; absent or empty files stand for what a session lacks.
+    session, animal, facts, administrations_s, handling_s, error_scheme
+        As in :class:`SessionPage`.
+    contexts : iterable of mapping
+        Rows with context, start_s, stop_s.
+    task : mapping, optional
+        The declared task; trials are scored by it.
+
+    Returns
+    -------
+    SessionPage
+        Arrays are in memory and their files closed.
+    """
+    import pandas as pd
+
+    status = {}
+    for step in STEPS:
+        path = folder / f"{step}.status.json"
+        if _there(path):
+            status[step] = json.loads(path.read_text(encoding="utf-8"))
+    rows = pd.DataFrame(list(contexts), columns=["context", "start_s", "stop_s"])
+    epochs, trials = folder / "epochs.tsv", folder / "trials.parquet"
+    sync = folder / "sync.json"
+    return SessionPage(
+        session=session,
+        animal=animal,
+        facts=facts or {},
+        status=status,
+        sync=json.loads(sync.read_text(encoding="utf-8")) if _there(sync) else None,
+        contexts=rows if len(rows) else None,
+        epochs=pd.read_csv(epochs, sep="\t") if _there(epochs) else None,
+        administrations_s=tuple(administrations_s),
+        handling_s=handling_s,
+        spectra=_dataset(folder / "spectra.nc"),
+        units=_dataset(folder / "units.nc"),
+        trials=_scored(pd.read_parquet(trials), task) if _there(trials) else None,
+        error_scheme=error_scheme,
+    )
+
+
+def _there(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _dataset(path: Path) -> xr.Dataset | None:
+    if not _there(path):
+        return None
+    import xarray as xr
+
+    with xr.open_dataset(path, engine="h5netcdf") as dataset:
+        return dataset.load()
+
+
+def _scored(trials: pd.DataFrame, task: Mapping[str, Any] | None) -> pd.DataFrame:
+    if task is None:
+        return trials
+    from pipeline.flexibility import Task, score
+
+    return score(trials, Task.model_validate(task)).trials
+
+
+def write_session_pages(
+    sessions: Iterable[SessionPage], folder: Path, *, report: Path, title: str = ""
+) -> list[Path]:
+    """Write ``<folder>/<session>/session.html`` for each session, and the index of them.
+
+    Parameters
+    ----------
+    sessions : iterable of SessionPage
+        Taken one at a time, so that a generator keeps one session in memory.
+    folder : pathlib.Path
+        ``results/sessions``.
+    report : pathlib.Path
+        ``results/report``: gets ``sessions.html`` and ``assets/vega.js``, which all pages share.
+    title : str
+        Title of the experiment.
+
+    Returns
+    -------
+    list of pathlib.Path
+        All files written; the same sessions give the same bytes.
+    """
+    library = report / "assets" / "vega.js"
+    write_page(library, vega_library())
+    written = [library]
+    script = template_text("report.js")
+    engine = environment()
+    rows = []
+    for page in sessions:
+        path = folder / page.session / "session.html"
+        assets = os.path.relpath(library, path.parent).replace(os.sep, "/")
+        home = os.path.relpath(report, path.parent).replace(os.sep, "/")
+        text = engine.get_template("session.html").render(
+            title=title,
+            page=page,
+            home=home,
+            library=assets,
+            style=template_text("style.css"),
+            script=script,
+            policy=policy(script, files="'self' file:"),
+            statuses=status_list(page),
+            facts=fact_list(page),
+            timeline=timeline_chart(page),
+            epochs=epoch_table(page),
+            psd=psd_chart(page),
+            spectrograms=spectrogram_charts(page),
+            units=unit_table(page),
+            raster=trial_chart(page),
+            trials=trial_table(page),
+            json=inline_json,
+        )
+        write_page(path, text)
+        written.append(path)
+        rows.append(_index_row(page, os.path.relpath(path, report).replace(os.sep, "/")))
+    index = report / "sessions.html"
+    text = engine.get_template("sessions.html").render(
+        title=title, rows=rows, style=template_text("style.css"), policy=policy()
+    )
+    write_page(index, text)
+    return [*written, index]
+
+
+def _index_row(page: SessionPage, href: str) -> dict[str, Any]:
+    facts = dict(fact_list(page))
+    reasons = [line.reason for line in status_list(page) if line.reason]
+    return {
+        "session": page.session,
+        "animal": page.animal,
+        "href": href,
+        "state": page.state,
+        "reason": "; ".join(dict.fromkeys(reasons)),
+        "duration": facts.get("Duration", ""),
+        "kept": facts.get("Time kept", ""),
+        "units": facts.get("Units kept", ""),
+        "trials": facts.get("Trials", ""),
+    }

@@ -1,0 +1,202 @@
+"""Tables of a session's page, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.report.lookup import text
+from pipeline.report.names import spoken
+from pipeline.report.numbers import SPACE, finite, minutes, number, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.report.session_page import SessionPage
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusLine:
+    """How one step went."""
+
+    step: str
+    state: str
+    reason: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table whose cells are text already."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def status_list(page: SessionPage) -> list[StatusLine]:
+    """One line per step that ran."""
+    return [
+        StatusLine(
+            step=step,
+            state=text(status.get("state")),
+            reason=text(status.get("reason")),
+            warnings=tuple(status.get("warnings", ())),
+        )
+        for step, status in page.status.items()
+    ]
+
+
+def fact_list(page: SessionPage) -> list[tuple[str, str]]:
+    """Facts of the session: what the lab said, then what the steps found."""
+    found = page.step_facts
+    rows = [(label, _plain(value)) for label, value in page.facts.items() if _plain(value)]
+    shown: Sequence[tuple[str, str, Any]] = (
+        ("duration_s", "Duration", minutes),
+        ("recording_rate_hz", "Recorded at", lambda hz: f"{number(hz)}{SPACE}Hz"),
+        ("lfp_rate_hz", "LFP at", lambda hz: f"{number(hz)}{SPACE}Hz"),
+        ("n_channels", "Channels", _plain),
+        ("regions", "Regions", _plain),
+        ("bad_channels", "Bad channels", lambda names: _plain(names) or "none"),
+        ("kept_fraction", "Time kept", lambda part: f"{plain(100 * part, 1)}{SPACE}%"),
+        ("n_units_sorted", "Units sorted", _plain),
+        ("n_units_kept", "Units kept", _plain),
+        ("n_trials", "Trials", _plain),
+    )
+    rows += [(label, write(found[key])) for key, label, write in shown if key in found]
+    known = {key for key, _, _ in shown} | {"units_left_out"}
+    rows += [(spoken(key), _plain(value)) for key, value in found.items() if key not in known]
+    if page.sync is not None:
+        rows.append(("Clock", text(page.sync.get("clock"))))
+        for log in page.sync.get("logs", ()):
+            offset = log.get("offset_s")
+            shift = f"offset {plain(offset, 3)}{SPACE}s" if finite(offset) else "offset unknown"
+            rows.append((f"Sync of {log.get('file', 'log')}", f"{log.get('method', '')}, {shift}"))
+    return rows
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_plain, value))
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key}: {_plain(item)}" for key, item in value.items())
+    return number(value) if finite(value) else text(value)
+
+
+def epoch_table(page: SessionPage) -> Table | None:
+    """Epochs with their clean time; None without any."""
+    if page.epochs is None or page.epochs.empty:
+        return None
+    rows = [
+        (
+            spoken(text(row["phase"])),
+            spoken(text(row["context"])),
+            text(row.get("interval")),
+            _time(row["start_s"]),
+            _time(row["stop_s"]),
+            _seconds(row.get("recorded_s")),
+            _seconds(row.get("clean_s")),
+            f"{plain(100 * row['kept_fraction'], 1)}{SPACE}%"
+            if finite(row.get("kept_fraction"))
+            else "–",
+        )
+        for row in page.epochs.to_dict("records")
+    ]
+    columns = ("phase", "context", "interval", "from", "to", "recorded", "clean", "kept")
+    return Table(columns=columns, rows=tuple(rows))
+
+
+def _time(seconds: Any) -> str:
+    return minutes(seconds) if finite(seconds) else "–"
+
+
+def _seconds(seconds: Any) -> str:
+    return f"{plain(seconds, 0)}{SPACE}s" if finite(seconds) else "–"
+
+
+def unit_table(page: SessionPage) -> Table | None:
+    """Units with quality, rate, and rate per phase and context; None without units."""
+    if page.units is None or page.units.sizes.get("unit", 0) == 0:
+        return None
+    import numpy as np
+
+    units = page.units
+    times = units["spike_time"].values
+    owner = units["spike_unit"].values
+    n_units = units.sizes["unit"]
+    cells = _cells(page.epochs)
+    left_out = page.step_facts.get("units_left_out", {})
+    columns = ["unit", "region", "quality", "used", "spikes"]
+    rates = []
+    for label, spans in cells.items():
+        columns.append(f"{label}, Hz")
+        inside = np.zeros(len(times), dtype=bool)
+        for start, stop in spans:
+            inside |= (times >= start) & (times < stop)
+        seconds = sum(stop - start for start, stop in spans)
+        rates.append(np.bincount(owner[inside], minlength=n_units) / seconds)
+    counts = np.bincount(owner, minlength=n_units)
+    rows = []
+    for index, name in enumerate(map(str, units["unit_id"].values)):
+        why = left_out.get(name)
+        rows.append(
+            (
+                name,
+                str(units["region"].values[index]) or "–",
+                str(units["quality"].values[index]) or "–",
+                "yes" if why is None else f"no: {why}",
+                f"{counts[index]:,}",
+                *(plain(float(rate[index]), 2) for rate in rates),
+            )
+        )
+    return Table(columns=tuple(columns), rows=tuple(rows))
+
+
+def _cells(epochs: pd.DataFrame | None) -> dict[str, list[tuple[float, float]]]:
+    """Seconds of each phase and context; open or empty epochs are left out."""
+    cells: dict[str, list[tuple[float, float]]] = {}
+    for row in [] if epochs is None else epochs.to_dict("records"):
+        start, stop = row["start_s"], row["stop_s"]
+        if finite(start) and finite(stop) and stop > start:
+            label = f"{spoken(text(row['phase']))}, {spoken(text(row['context']))}"
+            cells.setdefault(label, []).append((float(start), float(stop)))
+    return cells
+
+
+def trial_table(page: SessionPage) -> Table | None:
+    """Trials by rule in order: how many, right, wrong by type, omitted; None without trials."""
+    if page.trials is None or page.trials.empty:
+        return None
+    trials = page.trials.assign(shown=trial_outcomes(page.trials))
+    column = f"error_{page.error_scheme}"
+    typed = column in trials.columns
+    kinds = []
+    if typed:
+        met = trials[column].astype(str)
+        kinds = [kind for kind in dict.fromkeys(met) if kind not in ("none", "omission", "")]
+    blocks = (trials["rule"].astype(str) != trials["rule"].astype(str).shift()).cumsum()
+    rows = []
+    for index, (_, block) in enumerate(trials.groupby(blocks, sort=True), 1):
+        counts = block["shown"].value_counts()
+        errors = block[column].astype(str).value_counts() if typed else {}
+        rows.append(
+            (
+                str(index),
+                text(block["rule"].iloc[0]) or "–",
+                str(len(block)),
+                *(str(int(counts.get(kind, 0))) for kind in ("correct", "error", "omission")),
+                *(str(int(errors.get(kind, 0))) for kind in kinds),
+            )
+        )
+    columns = ("set", "rule", "trials", "correct", "errors", "omissions", *map(spoken, kinds))
+    return Table(columns=columns, rows=tuple(rows))
+
+
+def trial_outcomes(trials: pd.DataFrame) -> pd.Series:
+    """``correct``, ``error``, ``omission`` or ``unscored``, from scores or from the log."""
+    if "outcome" in trials.columns:
+        return trials["outcome"].astype(str)
+    correct = trials["correct"].astype("boolean")
+    words = correct.map({True: "correct", False: "error"}).astype(object)
+    words = words.where(correct.notna(), "unscored")
+    return words.where(~trials["omission"].fillna(False).astype(bool), "omission")

@@ -1,0 +1,238 @@
+"""Tables beside the answer: the same question split by movement or learning, and carry-over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.report.lookup import MAIN, SIMPLE, Contrasts, Effect, Evidence, text
+from pipeline.report.matrix import VERDICTS
+from pipeline.report.names import Names, spoken
+from pipeline.report.numbers import SPACE, finite, interval, listing, p_value
+from pipeline.report.sentences import (
+    NO_EFFECT,
+    ONE_CONTEXT,
+    PILL,
+    PROCESS,
+    amount,
+    digits_of,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: levels of the splits that are known, in the order of the table; others follow as they come
+_LEVELS = {"movement": ("rest", "walk", "run")}
+_EFFECTS = (PROCESS, PILL, ONE_CONTEXT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitCell:
+    """Drug effect and verdict in one stratum."""
+
+    verdict: str
+    kind: str
+    estimate: str
+    interval: str
+    n: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitRow:
+    """One outcome and condition, unsplit and by stratum.
+
+    ``key`` is outcome, condition, phase and modifier, as the tables name them.
+    """
+
+    key: tuple[str, ...]
+    title: str
+    condition: str
+    phase: str
+    cells: tuple[SplitCell | None, ...]
+    remark: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitTable:
+    """One split: movement or learning."""
+
+    split: str
+    levels: tuple[str, ...]
+    rows: tuple[SplitRow, ...]
+
+
+def split_tables(
+    verdicts: pd.DataFrame, contrasts: Contrasts, order: Sequence[str], names: Names
+) -> list[SplitTable]:
+    """Set each split outcome's strata beside the unsplit result.
+
+    An effect that is there without the split and in no stratum came with the time spent in the
+    strata: it is movement (or learning) only, which one sees only side by side.
+    """
+    records = verdicts.to_dict("records")
+    tables = []
+    for split in dict.fromkeys(text(row["split"]) for row in records if text(row["split"])):
+        met = list(
+            dict.fromkeys(
+                text(row["split_level"]) for row in records if text(row["split"]) == split
+            )
+        )
+        known = [level for level in _LEVELS.get(split, ()) if level in met]
+        levels = (*known, *(level for level in met if level not in known))
+        cells: dict[tuple[str, ...], dict[str, SplitCell]] = {}
+        for row in records:
+            if text(row["split"]) not in ("", split):
+                continue
+            key = tuple(text(row[name]) for name in ("outcome", "condition", "phase", "modifier"))
+            cell = _cell(text(row["verdict"]), contrasts.of(row), names)
+            cells.setdefault(key, {})[text(row["split_level"])] = cell
+        rows = [
+            _row(key, found, levels, split, names)
+            for key, found in cells.items()
+            if any(level in found for level in levels)
+        ]
+        ranks = {name: index for index, name in enumerate(order)}
+        rows.sort(key=lambda pair: ranks.get(pair[0], len(ranks)))
+        tables.append(
+            SplitTable(
+                split=split,
+                levels=("unsplit", *map(spoken, levels)),
+                rows=tuple(row for _, row in rows),
+            )
+        )
+    return tables
+
+
+def remarks(tables: Sequence[SplitTable]) -> dict[tuple[str, ...], str]:
+    """What the splits say of a verdict, by outcome, condition, phase and modifier."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for table in tables:
+        for row in table.rows:
+            if row.remark:
+                found.setdefault(row.key, []).append(row.remark)
+    return {key: "; ".join(said) for key, said in found.items()}
+
+
+def _cell(verdict: str, evidence: Evidence, names: Names) -> SplitCell:
+    drug = evidence.main or (evidence.simple[0] if len(evidence.simple) == 1 else None)
+    known = drug is not None and finite(drug.estimate)
+    return SplitCell(
+        verdict=verdict,
+        kind=VERDICTS.get(verdict, ("open", ""))[0],
+        estimate=amount(drug, names) if known else "–",
+        interval=_interval(drug, names) if known else "",
+        n=f"n{SPACE}={SPACE}{drug.n_animals:.0f}" if known else "",
+    )
+
+
+def _row(
+    key: tuple[str, ...],
+    found: dict[str, SplitCell],
+    levels: Sequence[str],
+    split: str,
+    names: Names,
+) -> tuple[str, SplitRow]:
+    outcome, condition, phase, _ = key
+    strata = [found[level] for level in levels if level in found]
+    whole = found.get("")
+    remark = ""
+    if whole is not None and whole.verdict in _EFFECTS:
+        still = [cell for cell in strata if cell.verdict in _EFFECTS]
+        if all(cell.verdict == NO_EFFECT for cell in strata):
+            remark = f"only {split}: the effect is in none of the strata"
+        elif not still:
+            remark = f"perhaps only {split}: no stratum shows the effect, but none excludes it"
+    return outcome, SplitRow(
+        key=key,
+        title=names.title(outcome),
+        condition=spoken(condition),
+        phase=spoken(phase),
+        cells=(whole, *(found.get(level) for level in levels)),
+        remark=remark,
+    )
+
+
+def _interval(effect: Effect, names: Names) -> str:
+    if not (finite(effect.ci_low) and finite(effect.ci_high)):
+        return "no confidence interval"
+    return interval(effect.ci_low, effect.ci_high, digits_of(effect, names))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CarryOverRow:
+    """Differences between conditions before the dose, of one outcome and condition."""
+
+    title: str
+    condition: str
+    reference: str
+    differences: tuple[str, ...]
+    least_p: str
+    suspicious: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CarryOver:
+    """The carry-over check."""
+
+    levels: tuple[str, ...]
+    rows: tuple[CarryOverRow, ...]
+    summary: str
+
+
+def carry_over(contrasts: Contrasts, order: Sequence[str], names: Names) -> CarryOver:
+    """Differences between conditions in the baseline phase: what the last dose left behind."""
+    phase = names.plan.baseline_phase
+    found: dict[tuple[str, str], list[Effect]] = {}
+    for effect in contrasts:
+        before = effect.phase == phase and effect.split == "" and effect.contrast in (SIMPLE, MAIN)
+        if before and finite(effect.estimate):
+            found.setdefault((effect.outcome, effect.condition), []).append(effect)
+    met = {effect.level for group in found.values() for effect in group}
+    levels = tuple(level for level in (*names.plan.contexts, "") if level in met)
+    levels += tuple(sorted(met - set(levels)))
+    rows = []
+    for outcome in order:
+        for condition in (entry.name for entry in names.plan.conditions):
+            group = found.get((outcome, condition))
+            if group:
+                rows.append(_carry_over_row(group, levels, names))
+    return CarryOver(
+        levels=tuple(spoken(level) or "all" for level in levels),
+        rows=tuple(rows),
+        summary=_summary(rows, names),
+    )
+
+
+def _carry_over_row(group: Sequence[Effect], levels: Sequence[str], names: Names) -> CarryOverRow:
+    by_level = {effect.level: effect for effect in group}
+    known = [effect.p_adjusted for effect in group if finite(effect.p_adjusted)]
+    least = min(known, default=float("nan"))
+    shown = []
+    for level in levels:
+        effect = by_level.get(level)
+        shown.append(
+            "–" if effect is None else f"{amount(effect, names)} ({_interval(effect, names)})"
+        )
+    return CarryOverRow(
+        title=names.title(group[0].outcome),
+        condition=spoken(group[0].condition),
+        reference=spoken(group[0].reference_condition),
+        differences=tuple(shown),
+        least_p=p_value(least),
+        suspicious=finite(least) and least < names.plan.alpha,
+    )
+
+
+def _summary(rows: Sequence[CarryOverRow], names: Names) -> str:
+    if not rows:
+        return "No outcome has a baseline phase, so that carry-over cannot be checked."
+    bad = [f"{row.title} ({row.condition})" for row in rows if row.suspicious]
+    if not bad:
+        return (
+            "No baseline differs between a condition and its reference at the adjusted level; with "
+            "few animals that does not exclude carry-over: look at the intervals."
+        )
+    return (
+        f"Before the dose, conditions already differ in {listing(bad)}: carry-over is likely there."
+    )
