@@ -68,10 +68,12 @@ def correct_side(rule: str, light: str) -> str:
 
 def _choose(agent: Agent, values: dict[str, float], last: str, rng: np.random.Generator) -> str:
     """Return the strategy that the agent follows (softmax with a bonus for the last one)."""
-    weights = [
-        math.exp(agent.decisiveness * values[name] + agent.perseveration * (name == last))
+    drives = [
+        agent.decisiveness * values[name] + agent.perseveration * (name == last)
         for name in STRATEGIES
     ]
+    # Against the largest, so that no exponential overflows however decisive the agent is.
+    weights = [math.exp(drive - max(drives)) for drive in drives]
     edges = np.cumsum(weights)
     return STRATEGIES[int(np.searchsorted(edges, rng.uniform(0.0, edges[-1]), side="right"))]
 

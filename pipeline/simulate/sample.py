@@ -9,7 +9,9 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -33,6 +35,8 @@ __all__ = ["make_sample", "sample_is_complete", "sample_tables", "sample_version
 #: sorters keep spike times at the rate of the wide-band recording
 SORTING_HZ = 30000.0
 _MARKER = ".complete"
+#: pynwb and HDF5 keep state of their own that two threads must not share
+_ONE_NWB_AT_A_TIME = threading.Lock()
 _LETTERS = {"left": "L", "right": "R", "none": "none"}
 #: time of change of every file, so that a sample made again reruns nothing in the workflow
 MODIFIED_S = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
@@ -98,7 +102,8 @@ def make_sample(folder: str | Path, *, processes: int = 2, progress: bool = True
         If the folder holds something else than a sample.
     """
     folder = Path(folder).resolve()
-    if folder.exists() and any(folder.iterdir()) and _read_marker(folder) is None:
+    # Empty folders are no obstacle: Snakemake makes those of its outputs beforehand.
+    if _read_marker(folder) is None and any(path.is_file() for path in folder.rglob("*")):
         raise InputError(
             f"{folder}: found files that are not a finished sample; expected an empty or absent "
             "folder, or an older sample (move your own files elsewhere, or remove the folder)"
@@ -150,22 +155,20 @@ def _say(line: str) -> None:
     print(line, end=end, file=sys.stderr, flush=True)
 
 
-def _write_all(plans: tuple[SessionPlan, ...], folder: Path, processes: int) -> Iterable[str]:
-    """Write all sessions; yield the name of each when it is done."""
-    if processes <= 1:
-        for plan in plans:
-            yield write_session(plan, folder)
-        return
-    # Imported here, and started afresh: a forked child inherits whatever threads the caller has.
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor, as_completed
+def _write_all(plans: tuple[SessionPlan, ...], folder: Path, threads: int) -> Iterable[str]:
+    """Write all sessions; yield the name of each when it is done.
 
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        # The longest first, so that no process is left with a long one at the end.
-        ordered = sorted(plans, key=lambda plan: -plan.rate_hz)
-        for job in as_completed([pool.submit(write_session, plan, folder) for plan in ordered]):
-            yield job.result()
+    Threads: nearly all of the time goes into numpy calls that release the interpreter, and new
+    processes would import the caller's main module again, which a workflow's script cannot bear.
+    """
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        jobs = [pool.submit(write_session, plan, folder) for plan in plans]
+        try:
+            for job in as_completed(jobs):
+                yield job.result()
+        finally:
+            for job in jobs:
+                job.cancel()
     if sys.stderr.isatty():
         print(file=sys.stderr)
 
@@ -235,7 +238,8 @@ def _write_trials(path: Path, trials: list[Trial]) -> None:
 def _write_nwb_session(path: Path, plan: SessionPlan, data: SessionData) -> None:
     import pandas as pd
 
-    from pipeline.simulate.writers import write_nwb
+    with _ONE_NWB_AT_A_TIME:  # the first import too
+        from pipeline.simulate.writers import write_nwb
 
     starts = np.array([trial.start_s for trial in data.trials])
     trials = pd.DataFrame(
@@ -253,15 +257,16 @@ def _write_nwb_session(path: Path, plan: SessionPlan, data: SessionData) -> None
         {"spike_times": spikes, "region": unit.region, "unit_id": str(number)}
         for number, (unit, spikes) in enumerate(zip(data.units, data.spikes, strict=True))
     ]
-    write_nwb(
-        path,
-        signals_uv=data.lfp_uv,
-        rate_hz=data.rate_hz,
-        channels=channel_ids(plan.format),
-        regions=REGIONS,
-        session_start=plan.start.replace(tzinfo=UTC),
-        identifier=plan.name,
-        subject_id=plan.animal,
-        units=units,
-        trials=trials,
-    )
+    with _ONE_NWB_AT_A_TIME:
+        write_nwb(
+            path,
+            signals_uv=data.lfp_uv,
+            rate_hz=data.rate_hz,
+            channels=channel_ids(plan.format),
+            regions=REGIONS,
+            session_start=plan.start.replace(tzinfo=UTC),
+            identifier=plan.name,
+            subject_id=plan.animal,
+            units=units,
+            trials=trials,
+        )

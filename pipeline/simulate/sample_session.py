@@ -68,18 +68,10 @@ class SessionData:
 def simulate_session(plan: SessionPlan) -> SessionData:
     """Return all data of a session of the sample; the same plan gives the same data."""
     bouts = session_bouts(plan)
-    theta = drifting_phase(
-        seconds=RECORDING_S, frequency_hz=THETA_HZ, rng=_generator(plan, "theta")
-    )
-    lfp = simulate_lfp(
-        regions={name: _region(plan, name, bouts, theta) for name in effects.BACKGROUNDS},
-        seconds=RECORDING_S,
-        rate_hz=plan.rate_hz,
-        rngs={name: _generator(plan, "lfp", name) for name in effects.BACKGROUNDS},
-    )
-    _add_line_noise_and_artefacts(lfp, plan)
+    theta = session_theta(plan)
+    lfp = session_lfp(plan, bouts, theta)
     units = session_units(plan)
-    spikes = simulate_units(units, seconds=RECORDING_S, phase=theta, rng=_generator(plan, "spikes"))
+    spikes = session_spikes(plan, units, theta)
     time_s, speed = simulate_speed(bouts, seconds=RECORDING_S, rng=_generator(plan, "speed"))
     trials = session_trials(plan)
     return SessionData(lfp, plan.rate_hz, units, spikes, trials, bouts, time_s, speed)
@@ -87,6 +79,29 @@ def simulate_session(plan: SessionPlan) -> SessionData:
 
 def _generator(plan: SessionPlan, *names: str) -> np.random.Generator:
     return generator(plan.name, *names, seed=effects.SAMPLE_SEED)
+
+
+def session_theta(plan: SessionPlan) -> Track:
+    """Return the phase of the theta rhythm that both regions and all units follow."""
+    return drifting_phase(seconds=RECORDING_S, frequency_hz=THETA_HZ, rng=_generator(plan, "theta"))
+
+
+def session_lfp(plan: SessionPlan, bouts: tuple[Bout, ...], theta: Track) -> np.ndarray:
+    """Return the (time, channel) float32 microvolts of a session, hum and artefacts included."""
+    lfp = simulate_lfp(
+        regions={name: _region(plan, name, bouts, theta) for name in effects.BACKGROUNDS},
+        seconds=RECORDING_S,
+        rate_hz=plan.rate_hz,
+        rngs={name: _generator(plan, "lfp", name) for name in effects.BACKGROUNDS},
+    )
+    _add_line_noise_and_artefacts(lfp, plan)
+    return lfp
+
+
+def session_spikes(plan: SessionPlan, units: tuple[Unit, ...], theta: Track) -> list[np.ndarray]:
+    """Return the spike times of a session's units, one (spike,) array of seconds each."""
+    rng = _generator(plan, "spikes")
+    return simulate_units(units, seconds=RECORDING_S, phase=theta, rng=rng)
 
 
 def session_bouts(plan: SessionPlan) -> tuple[Bout, ...]:
