@@ -173,12 +173,12 @@ def test_change_scores_are_analysed_under_the_rule_change():
         pd.testing.assert_frame_equal(results[0][columns], other[columns])
 
 
-def test_a_change_without_baseline_is_missing_never_the_raw_value():
+def test_a_change_without_baseline_is_refused():
     rows = grid(8, levels=TWO)
     before = np.where(rows.index == 0, np.nan, 0.0)
     table = outcomes(rows, noise(rows), baseline_value=before, baseline_rule="change")
-    found = compare(table, two_levels(), metrics()).contrasts
-    assert contrast(found, DOD, "open_field").n_units == 7
+    with pytest.raises(InputError, match=r"session A000_vehicle.*found no baseline_value"):
+        compare(table, two_levels(), metrics())
 
 
 def test_baseline_from_another_session_and_a_saline_group():

@@ -379,6 +379,11 @@ def test_missing_columns_are_named():
         build_outcomes(table, cohorts.plan(), PLAIN)
 
 
+def test_a_value_without_step_is_refused():
+    with pytest.raises(InputError, match="session S1, metric power: found no step"):
+        build(observation(step=float("nan")))
+
+
 def test_an_unknown_metric_is_refused():
     with pytest.raises(InputError, match="found 'power'; expected a metric of the registry"):
         build(observation(), known={})

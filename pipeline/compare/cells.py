@@ -26,10 +26,16 @@ def checked(observations: pd.DataFrame, factors: tuple[str, ...]) -> pd.DataFram
     Raises
     ------
     InputError
-        Missing columns; two values of one metric and entity in one interval (a table joined
+        Missing columns or steps; two values of one metric and entity in one interval (a table joined
         twice); one cell with two animals, conditions or other design columns.
     """
     require(observations, [*OBSERVATIONS, *factors], name="observations")
+    if observations["step"].isna().any():
+        row = observations[observations["step"].isna()].iloc[0]
+        raise InputError(
+            f"observations: session {row.session}, metric {row.metric}: found no step; expected 1, "
+            "2, ... (a value whose phase has no administration to count from?)"
+        )
     extra = [name for name in factors if name not in OBSERVATIONS]
     kinds = {name: "str" if _is_text(observations[name]) else "float64" for name in extra}
     rows = typed(observations, OBSERVATIONS | kinds)

@@ -26,6 +26,7 @@ from pipeline.compare.rules import bound_of, rules_of
 from pipeline.compare.slices import DECLARED, KEYS, Slice, arrange, columns_of, levels_of, units_of
 from pipeline.compare.tables import CONTRASTS, OUTCOMES, VERDICTS, from_rows, require
 from pipeline.compare.verdicts import Evidence, verdict_row
+from pipeline.errors import InputError
 from pipeline.experiment.plan import AnalysisPlan, PlanQuestion
 from pipeline.metric import Metric
 
@@ -93,6 +94,7 @@ def compare(
         return Comparison(from_rows([], CONTRASTS), from_rows([], VERDICTS))
     require(outcomes, OUTCOMES, name="outcomes")
     rules_of(outcomes["metric"].unique(), plan, metrics)
+    _refuse_mixed_rules(outcomes, plan)
     # one order for any order of the input: sums of floats depend on it
     order = ["outcome", "animal", "session", "step", "phase", "context", "split", "split_level"]
     outcomes = outcomes.sort_values(order, kind="stable", ignore_index=True)
@@ -112,13 +114,26 @@ def compare(
     return Comparison(from_rows(rows, CONTRASTS), from_rows(verdicts, VERDICTS))
 
 
+def _refuse_mixed_rules(outcomes: pd.DataFrame, plan: AnalysisPlan) -> None:
+    """A change without its baseline would be analysed as a raw value among changes."""
+    changes = (outcomes["baseline_rule"] == "change") & (outcomes["phase"] != plan.baseline_phase)
+    bare = outcomes[changes & outcomes["baseline_value"].isna()]
+    if len(bare):
+        row = bare.iloc[0]
+        raise InputError(
+            f"outcomes: session {row.session}, outcome {row.outcome}: found no baseline_value; "
+            "expected one under the rule change (such cells are left out when outcomes are built: "
+            "was the table edited?)"
+        )
+
+
 def _slices(
     outcomes: pd.DataFrame, plan: AnalysisPlan
 ) -> Iterator[tuple[Slice, PlanQuestion, bool]]:
     """Cut the outcomes into slices: question by question, then the baseline phase."""
     declared = outcomes.drop_duplicates("outcome").set_index("outcome")[list(DECLARED)]
     declared_of = declared.astype(str).to_dict("index")
-    columns = columns_of(outcomes, units_of(outcomes, plan), analysis_values(outcomes, plan))
+    columns = columns_of(outcomes, units_of(outcomes, plan), analysis_values(outcomes))
     cuts = sorted(outcomes.groupby(list(KEYS)).indices.items())
     contexts = plan.contexts or tuple(sorted(set(columns["context"])))
     carry_over = PlanQuestion(

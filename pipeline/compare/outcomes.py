@@ -166,7 +166,7 @@ def _dropped(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return typed(table.reset_index(), DROPPED)
 
 
-def analysis_values(outcomes: pd.DataFrame, plan: AnalysisPlan) -> pd.DataFrame:
+def analysis_values(outcomes: pd.DataFrame) -> pd.DataFrame:
     """Return the values that are compared, as the figures should show them.
 
     ``value - baseline_value`` where the baseline rule is ``change``, else ``value``; in the
@@ -179,8 +179,6 @@ def analysis_values(outcomes: pd.DataFrame, plan: AnalysisPlan) -> pd.DataFrame:
     ----------
     outcomes : DataFrame
         ``Outcomes.table``.
-    plan : AnalysisPlan
-        Names the baseline phase.
 
     Returns
     -------
@@ -200,8 +198,7 @@ def analysis_values(outcomes: pd.DataFrame, plan: AnalysisPlan) -> pd.DataFrame:
     log_ceiling = np.log2(ceiling.where(ceiling > 0))
     value, baseline = value.clip(upper=ceiling), baseline.clip(upper=ceiling)
     other, other_baseline = other.clip(upper=log_ceiling), other_baseline.clip(upper=log_ceiling)
-    analysed_phase = outcomes["phase"] != plan.baseline_phase
-    change = (outcomes["baseline_rule"] == "change") & analysed_phase
+    change = (outcomes["baseline_rule"] == "change") & outcomes["baseline_value"].notna()
     return pd.DataFrame(
         {
             "analysed": (value - baseline).where(change, value),
