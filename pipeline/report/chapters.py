@@ -15,7 +15,16 @@ from pipeline.report.figures import SUFFIXES
 from pipeline.report.lookup import DIFFERENCE, MAIN, SIMPLE, Contrasts, Effect, text
 from pipeline.report.matrix import VERDICTS
 from pipeline.report.names import Names, capital, parse, spoken
-from pipeline.report.numbers import count, finite, interval, listing, p_value, plain
+from pipeline.report.numbers import (
+    count,
+    finite,
+    interval,
+    listing,
+    number,
+    p_value,
+    plain,
+    with_unit,
+)
 from pipeline.report.sentences import amount, bound_text, digits_of, verdict_sentence
 from pipeline.report.views import OutcomeView, figure_keys, n_line, outcome_view
 
@@ -236,6 +245,10 @@ def _caption(view: OutcomeView, names: Names) -> str:
     if censored:
         cells = count(len(view.points), "point")
         parts.append(f"Hollow: criterion not reached, a lower bound ({censored} of {cells}).")
+    limit = view.points["restricted_at"].min()
+    if finite(limit):
+        reach = with_unit(number(limit), view.unit)
+        parts.append(f"Times are counted up to {reach}, the smallest at which any was censored.")
     return " ".join(parts)
 
 

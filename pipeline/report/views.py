@@ -172,16 +172,19 @@ def animal_points(rows: pd.DataFrame, *, modifier: str, plan: AnalysisPlan) -> p
     -------
     pandas.DataFrame
         Columns animal, condition, level, value, sessions, n_sessions, censored, n_entities,
-        seconds; sorted, without missing values. Sessions (and doses) of one cell are averaged
-        first, then contexts where the modifier is another one.
+        seconds, restricted_at (NaN where nothing was censored); sorted, without missing values.
+        Sessions (and doses) of one cell are averaged first, then contexts where the modifier is
+        another one.
     """
-    from pipeline.compare.outcomes import analysis_values
+    from pipeline.compare import analysis_values
     from pipeline.compare.slices import levels_of, units_of
 
+    analysed = analysis_values(rows)
     kept = rows.assign(
         unit=units_of(rows, plan).astype(str),
         level=levels_of(rows, modifier, plan),
-        value=analysis_values(rows)["analysed"],
+        value=analysed["analysed"],
+        restricted_at=analysed["restricted_at"],
     )
     kept = kept[kept["value"].notna() & (kept["level"] != "")]
     cells = kept.groupby(["unit", "condition", "level", "context"], sort=True).agg(
@@ -190,6 +193,7 @@ def animal_points(rows: pd.DataFrame, *, modifier: str, plan: AnalysisPlan) -> p
         censored=("censored", "any"),
         n_entities=("n_entities", "sum"),
         seconds=("seconds", "sum"),
+        restricted_at=("restricted_at", "first"),
     )
     points = cells.groupby(["unit", "condition", "level"], sort=True).agg(
         value=("value", "mean"),
@@ -197,6 +201,7 @@ def animal_points(rows: pd.DataFrame, *, modifier: str, plan: AnalysisPlan) -> p
         censored=("censored", "any"),
         n_entities=("n_entities", "max"),
         seconds=("seconds", "sum"),
+        restricted_at=("restricted_at", "first"),
     )
     n_sessions = points["sessions"].map(lambda names: names.count(", ") + 1)
     return points.assign(n_sessions=n_sessions).reset_index().rename(columns={"unit": "animal"})
