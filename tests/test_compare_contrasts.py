@@ -110,6 +110,10 @@ def test_drug_between_is_the_welch_t_on_profiles():
     row = contrast(found, DOD, "open_field")
     same_test(row, welch(lambda t: t["open_field"] - t["home_cage"]))
     assert (row.model, row.effect_size_kind, row.n_animals) == ("Welch t", "Hedges g", 15)
+    change = [t["open_field"] - t["home_cage"] for t in (drug, vehicle)]
+    pooled = np.sqrt((8 * change[0].var() + 5 * change[1].var()) / 13)
+    hedges = (change[0].mean() - change[1].mean()) / pooled * (1 - 3 / (4 * 13 - 1))
+    assert row.effect_size == pytest.approx(hedges)
     same_test(contrast(found, "main"), welch(lambda t: t.mean(axis=1)))
     same_test(contrast(found, "simple", "home_cage"), welch(lambda t: t["home_cage"]))
 
@@ -222,6 +226,19 @@ def test_entities_are_counted_once_per_session():
     found = compare(table, two_levels(), metrics()).contrasts
     assert contrast(found, DOD, "open_field").n_entities == 160
     assert contrast(found, "simple", "open_field").n_entities == 112
+
+
+def test_entities_and_sessions_of_other_conditions_and_steps_do_not_count():
+    rows = doses_in_one_session()
+    table = outcomes(rows, noise(rows), n_entities=np.where(rows["step"] == 1, 10, 3))
+    row = contrast(compare(table, dose_plan(), metrics()).contrasts, "main", condition=DOSES[1])
+    assert (row.n_sessions, row.n_entities) == (12, 36)
+    plan = two_levels(
+        conditions=(condition("vehicle", None), condition("psilocybin"), condition("mdma"))
+    )
+    rows = grid(6, ("vehicle", "psilocybin", "mdma"), TWO)
+    found = compare(outcomes(rows, noise(rows), n_entities=10), plan, metrics()).contrasts
+    assert contrast(found, "main", condition="mdma").n_entities == 120
 
 
 def test_missing_cells_are_missing_for_their_contrasts_only():
@@ -415,6 +432,14 @@ def antagonist():
         condition("psilocybin", **psilocybin),
         condition("ketanserin_vehicle", "vehicle", drug="saline", is_reference=True, **blocked),
         condition("psilocybin_ketanserin", "ketanserin_vehicle", **psilocybin, **blocked),
+        # another drug and another dose under the same antagonist are not its namesakes
+        condition("mdma_ketanserin", "ketanserin_vehicle", drug="mdma", **blocked),
+        condition(
+            "psilocybin_3_ketanserin",
+            "ketanserin_vehicle",
+            **(psilocybin | {"dose_mg_per_kg": 3.0}),
+            **blocked,
+        ),
     )
     asked = (question("pretreatment", ("none", "ketanserin")),)
     return cohorts.plan(conditions=conditions, contexts=TWO, questions=asked)
@@ -446,6 +471,8 @@ def test_the_same_conditions_are_compared_with_their_references_per_context():
         "psilocybin": "vehicle",
         "ketanserin_vehicle": "vehicle",
         "psilocybin_ketanserin": "ketanserin_vehicle",
+        "psilocybin_3_ketanserin": "ketanserin_vehicle",
+        "mdma_ketanserin": "ketanserin_vehicle",
     }
 
 

@@ -103,6 +103,13 @@ def test_a_fading_pill_in_a_fixed_order_of_contexts_is_never_process():
     assert (differences.groupby("outcome")["p_adjusted"].min() < 0.05).mean() > 0.5
 
 
+def test_a_reference_context_visited_last_is_context_order_too():
+    rows = grid(8, levels=cohorts.CONTEXTS[::-1], order="fixed")
+    found = judged(rows, fading, n_cohorts=1).verdicts["why"].item()
+    assert "context order: open_field and home_cage" in found
+    assert "context order: set_shifting and home_cage" in found
+
+
 def test_a_fading_pill_in_counterbalanced_order_is_not_called_process():
     found = judged(grid(12), fading)
     assert share(found.verdicts, "process") <= 0.06
@@ -146,6 +153,15 @@ def test_the_drug_always_first_is_confounded_too():
         compare(outcomes(rows, rows.index * 1.0), cohorts.plan(), metrics()).verdicts["why"].item()
     )
     assert "confounded: psilocybin always came first" in why
+
+
+def test_the_order_in_one_animal_is_no_confound():
+    rows = grid(6, doses="vehicle first")
+    rows = rows[(rows["animal"] == "A000") | (rows["condition"] == "vehicle")]
+    value = np.random.default_rng(0).normal(size=len(rows))
+    why = compare(outcomes(rows, value), cohorts.plan(), metrics()).verdicts["why"].item()
+    assert "confounded" not in why
+    assert why.endswith("fewer than 5 animals in a cell (1)")
 
 
 def test_one_animal_the_other_way_round_is_no_confound():

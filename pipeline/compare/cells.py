@@ -26,8 +26,8 @@ def checked(observations: pd.DataFrame, factors: tuple[str, ...]) -> pd.DataFram
     Raises
     ------
     InputError
-        Missing columns or steps; two values of one metric and entity in one interval (a table joined
-        twice); one cell with two animals, conditions or other design columns.
+        Missing columns or steps; two values of one metric and entity in one interval (a table
+        joined twice); one cell with two animals, conditions or other design columns.
     """
     require(observations, [*OBSERVATIONS, *factors], name="observations")
     if observations["step"].isna().any():
