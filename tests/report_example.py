@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,12 @@ ANIMALS = [f"rat{number:02d}" for number in range(1, 9)]
 CONDITIONS = ["vehicle", "psilocybin", "ketamine", "MDMA"]
 CONTEXTS = ["home_cage", "open_field", "set_shifting"]
 BANDS = ["delta", "theta", "beta", "low_gamma", "high_gamma", "hfo"]
+FEW = (
+    "band_power/theta@mPFC",
+    "band_power/low_gamma@CA1",
+    "firing_rate@mPFC",
+    "trials_to_criterion",
+)
 FAILED = "rat03_ketamine"
 REASON = (
     "log.csv: row 14, column time_s: found '12,5'; expected a number with a decimal point (was it "
@@ -218,10 +225,11 @@ def _raw(value: float, scale: str) -> float:
     }.get(scale, value)
 
 
-def observation_rows(of: AnalysisPlan, seed: int = 7) -> pd.DataFrame:
+def observation_rows(of: AnalysisPlan, only: tuple[str, ...], seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     rows = []
-    for outcome, (contexts, truth, noise) in TRUTH.items():
+    for outcome in only:
+        contexts, truth, noise = TRUTH[outcome]
         name = outcome.split("/")[0].split("@")[0]
         declared = METRICS.get(name) or of.declared[name]
         scale, unit = declared.scale, declared.value_unit
@@ -408,9 +416,20 @@ def methods() -> dict[str, Any]:
     }
 
 
-def cohort(**changes: Any) -> Cohort:
+@cache
+def _cached(only: tuple[str, ...], seed: int) -> Cohort:
+    return cohort(only=only, seed=seed)
+
+
+def few() -> Cohort:
+    """Four outcomes, made once per process: a process, a pill, only movement, one context."""
+    return _cached(FEW, 3)
+
+
+def cohort(*, only: tuple[str, ...] | None = None, seed: int = 3, **changes: Any) -> Cohort:
     of = plan(**changes)
-    outcomes = build_outcomes(observation_rows(of), of, METRICS).table
+    observations = observation_rows(of, tuple(TRUTH) if only is None else only, seed)
+    outcomes = build_outcomes(observations, of, METRICS).table
     found = compare(outcomes, of, METRICS)
     return Cohort(
         plan=of,

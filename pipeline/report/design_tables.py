@@ -10,7 +10,7 @@ from pipeline.report.lookup import text
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import count, finite, number, with_unit
 from pipeline.report.reasons import Reasons
-from pipeline.report.style import condition_colours
+from pipeline.report.style import BAND, condition_colours
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -233,7 +233,7 @@ def _doses(
         Dose(
             session=text(row["session"]),
             condition=spoken(text(row["condition"])),
-            colour=colours.get(text(row["condition"]), "#8a94a3"),
+            colour=colours.get(text(row["condition"]), BAND),
             description=dose_words(row),
             lost=lost.get(text(row["session"]), ""),
         )

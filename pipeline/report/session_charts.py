@@ -16,7 +16,7 @@ from pipeline.report.names import spoken
 from pipeline.report.numbers import finite, minutes
 from pipeline.report.png import data_uri, matrix_png
 from pipeline.report.session_tables import trial_outcomes
-from pipeline.report.style import BAND, INK, MUTED, TINTS, chart_config
+from pipeline.report.style import BAND, CONDITION_COLOURS, INK, MUTED, TINTS, chart_config
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: outcomes of a trial: colour and shape
 TRIAL_MARKS = {
     "correct": (INK, "stroke"),
-    "error": ("#d4562a", "cross"),
+    "error": (CONDITION_COLOURS[2], "cross"),
     "omission": (BAND, "circle"),
     "unscored": (MUTED, "triangle-down"),
 }
@@ -186,7 +186,7 @@ def _psd_spec(regions: tuple[str, ...], contexts: tuple[str, ...], phases: tuple
     """A row of panels per region, a panel per context, a line per phase (and interval)."""
     import altair as alt
 
-    shades = [BAND, INK, "#0c8f86", "#d4562a", "#2f7fc1", "#b8578f"]
+    shades = [BAND, INK, *CONDITION_COLOURS]
     colour = alt.Color(
         "phase:N",
         title=None,

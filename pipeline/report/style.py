@@ -9,17 +9,18 @@ from pipeline.experiment.plan import AnalysisPlan
 
 #: Vehicle and every other reference: always grey, in this order.
 REFERENCE_COLOURS = ("#7d838c", "#9a8f7f", "#6d7a70")
-#: Other conditions, in the plan's order. Each has a contrast of at least 3 to 1 with white and with
-#: the dark page, and neighbours differ in lightness too, so that hue is never needed to tell them.
+#: Other conditions, in the plan's order. Each has a contrast of at least 3 to 1 with the light and
+#: with the dark page, and the first four and the grey stay apart without red or green vision (a
+#: test computes both); place and label name a condition everywhere, so colour is never needed.
 CONDITION_COLOURS = (
-    "#5f54c9",
-    "#0c8f86",
-    "#d4562a",
-    "#b8578f",
-    "#2f7fc1",
-    "#8a7a12",
-    "#9a4f3f",
-    "#5c8a2e",
+    "#6f48ec",
+    "#b48700",
+    "#b93b18",
+    "#2d6ca8",
+    "#0b8a63",
+    "#a0527a",
+    "#8d6a4f",
+    "#6b7f1e",
 )
 #: Vega shapes of the contexts, in the plan's order; the same in every figure.
 CONTEXT_SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")

@@ -1,0 +1,340 @@
+"""Figures: what they show, that they show what the tables say, and that they come out alike."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from report_example import ANIMALS, FEW, METRICS, cohort, few, plan
+from scipy import stats
+
+from pipeline.experiment.plan import PlanCondition, PlanQuestion
+from pipeline.report.embed import inline_svg
+from pipeline.report.figures import spreadsheet_safe, write_figures
+from pipeline.report.lookup import Contrasts
+from pipeline.report.names import Names
+from pipeline.report.style import (
+    CONDITION_COLOURS,
+    REFERENCE_COLOURS,
+    condition_colours,
+    level_shapes,
+)
+from pipeline.report.views import (
+    FigureKey,
+    cell_means,
+    figure_keys,
+    figure_name,
+    outcome_view,
+    value_title,
+)
+
+HOSTILE = "<script>alert(1)</script>"
+FORMULA = "=cmd()"
+
+
+def write(cohort_, folder):
+    return write_figures(
+        cohort_.outcomes, cohort_.contrasts, cohort_.verdicts, cohort_.plan, cohort_.metrics, folder
+    )
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report") / "figures"
+    return folder, write(few(), folder)
+
+
+def view_of(cohort_, outcome, modifier="context"):
+    names = Names(plan=cohort_.plan, metrics=cohort_.metrics)
+    key = FigureKey(outcome=outcome, phase="acute", modifier=modifier)
+    return outcome_view(key, cohort_.outcomes, Contrasts(cohort_.contrasts), names)
+
+
+def read(folder, name):
+    return json.loads((folder / f"{name}.vl.json").read_text())
+
+
+def test_each_outcome_has_four_files(figures):
+    folder, written = figures
+    assert len(written) == 4 * len(FEW)
+    assert {path.name for path in written} == {path.name for path in folder.iterdir()}
+    stem = "band_power-theta-at-mPFC"
+    for suffix in (".vl.json", ".svg", ".pdf", ".tsv"):
+        assert (folder / f"{stem}{suffix}").stat().st_size > 500
+    assert (folder / f"{stem}.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_same_tables_give_the_same_bytes(figures, tmp_path):
+    folder, _ = figures
+    one = cohort(only=FEW[:1])
+    write(one, tmp_path / "again")
+    rows = one.outcomes.sample(frac=1, random_state=1)
+    shuffled = type(one)(**{**vars(one), "outcomes": rows})
+    write(shuffled, tmp_path / "shuffled")
+    for suffix in (".vl.json", ".svg", ".tsv"):
+        again = (tmp_path / "again" / f"band_power-theta-at-mPFC{suffix}").read_bytes()
+        other = (tmp_path / "shuffled" / f"band_power-theta-at-mPFC{suffix}").read_bytes()
+        assert again == other
+    # a third time, after other charts were made in this process
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".pdf"}
+    write(few(), tmp_path / "few")
+    assert before == {name: (tmp_path / "few" / name).read_bytes() for name in before}
+
+
+def test_one_point_per_animal_condition_and_context(figures):
+    animals = read(figures[0], "band_power-theta-at-mPFC")["datasets"]["animals"]
+    keys = [(row["animal"], row["condition"], row["level"]) for row in animals]
+    # eight animals, four conditions, three contexts, without the failed and the excluded session
+    assert len(keys) == len(set(keys)) == 8 * 4 * 3 - 2 * 3
+    assert {row["animal"] for row in animals} == set(ANIMALS)
+    assert {row["sessions"] for row in animals if row["animal"] == "rat03"} == {
+        "rat03_vehicle", "rat03_psilocybin", "rat03_MDMA"
+    }  # fmt: skip
+
+
+def test_points_are_changes_from_the_own_baseline_on_the_scale(figures):
+    outcomes = few().outcomes
+    row = outcomes[
+        (outcomes["outcome"] == "band_power/theta@mPFC") & (outcomes["phase"] == "acute")
+        & (outcomes["split"] == "") & (outcomes["session"] == "rat01_psilocybin")
+        & (outcomes["context"] == "open_field")
+    ].iloc[0]  # fmt: skip
+    animals = read(figures[0], "band_power-theta-at-mPFC")["datasets"]["animals"]
+    (point,) = [
+        p for p in animals if p["sessions"] == "rat01_psilocybin" and p["level"] == "open_field"
+    ]
+    assert point["value"] == pytest.approx(row["value"] - row["baseline_value"], rel=1e-5)
+    assert point["shown"].endswith("dB")
+
+
+def test_means_and_intervals_agree_with_scipy():
+    view = view_of(few(), "band_power/theta@mPFC")
+    points = view.points
+    for row in view.means.to_dict("records"):
+        cell = points[
+            (points["condition"] == row["condition"]) & (points["level"] == row["level"])
+        ]["value"]
+        low, high = stats.t.interval(0.95, len(cell) - 1, loc=cell.mean(), scale=stats.sem(cell))
+        assert (row["mean"], row["low"], row["high"]) == pytest.approx((cell.mean(), low, high))
+        assert row["n"] == len(cell)
+
+
+def test_one_animal_has_no_interval():
+    points = pd.DataFrame({"condition": ["a"], "level": ["x"], "value": [1.0]})
+    (row,) = cell_means(points, confidence=0.95).to_dict("records")
+    assert row["mean"] == 1.0
+    assert math.isnan(row["low"]) and math.isnan(row["high"])
+
+
+def test_effects_are_those_of_the_table(figures):
+    effects = read(figures[0], "band_power-theta-at-mPFC")["datasets"]["effects"]
+    table = few().contrasts
+    table = table[
+        (table["outcome"] == "band_power/theta@mPFC") & (table["phase"] == "acute")
+        & (table["split"] == "") & table["contrast"].isin(["simple", "difference_of_differences"])
+    ]  # fmt: skip
+    assert len(effects) == len(table) == 3 * 3 + 3 * 2
+    drawn = sorted((e["estimate"], e["low"], e["high"]) for e in effects)
+    told = sorted(table[["estimate", "ci_low", "ci_high"]].itertuples(index=False, name=None))
+    assert np.allclose(drawn, told, rtol=1e-5)
+
+
+def test_data_table_holds_what_is_drawn(figures):
+    table = pd.read_csv(figures[0] / "band_power-theta-at-mPFC.tsv", sep="\t")
+    assert table["part"].value_counts().to_dict() == {
+        "animal": 90, "mean": 12, "simple": 9, "difference_of_differences": 6
+    }  # fmt: skip
+    effect = table[(table["part"] == "difference_of_differences")
+                   & (table["condition"] == "psilocybin")
+                   & (table["level"] == "set_shifting")].iloc[0]  # fmt: skip
+    row = few().verdicts.query("outcome == 'band_power/theta@mPFC' and split == ''"
+                               " and condition == 'psilocybin'").iloc[0]  # fmt: skip
+    assert effect["estimate"] == pytest.approx(row["interaction_estimate"])
+    assert effect["p_adjusted"] == pytest.approx(row["interaction_p_adjusted"])
+
+
+def test_vega_computes_no_statistics_and_loads_nothing(figures):
+    for path in figures[0].glob("*.vl.json"):
+        text = path.read_text()
+        specification = json.loads(text)
+        assert "aggregate" not in text and "errorb" not in text and "bootstrap" not in text
+        assert '"url"' not in text
+        # named data, and single rows for the lines at zero and the band
+        rows = {name: len(data) for name, data in specification["datasets"].items()}
+        assert {"animals", "means", "effects"} <= set(rows)
+        assert all(n == 1 for name, n in rows.items() if name.startswith("data-"))
+
+
+def test_every_axis_of_values_has_a_unit(figures):
+    titles = json.dumps(read(figures[0], "trials_to_criterion"))
+    assert "Trials to criterion" in titles and '"trials"' in titles
+    assert '"minus vehicle, trials"' in titles
+    assert value_title("band_power/theta@mPFC", Names(plan=plan(), metrics=METRICS)) == [
+        "Theta band power, mPFC", "dB, change from baseline"
+    ]  # fmt: skip
+
+
+def test_censored_animals_are_hollow_and_say_so(figures):
+    animals = read(figures[0], "trials_to_criterion")["datasets"]["animals"]
+    censored = [row for row in animals if row["censored"]]
+    assert censored
+    assert all("at least" in row["remark"] for row in censored)
+    assert '"transparent"' in (figures[0] / "trials_to_criterion.vl.json").read_text()
+
+
+def test_one_context_has_one_panel_and_no_differences(figures):
+    panels = read(figures[0], "trials_to_criterion")["concat"]
+    assert len(panels) == 2
+    assert len(read(figures[0], "band_power-theta-at-mPFC")["concat"]) == 3 + 2
+
+
+def test_the_band_is_the_declared_smallest_effect(figures):
+    datasets = read(figures[0], "firing_rate-at-mPFC")["datasets"].values()
+    assert [{"from": -0.4, "to": 0.4}] in datasets
+
+
+def test_colours_are_fixed_by_the_plan_and_references_grey():
+    colours = condition_colours(plan())
+    assert colours["vehicle"] == REFERENCE_COLOURS[0]
+    assert colours["psilocybin"] == CONDITION_COLOURS[0]
+    more = plan(
+        conditions=[
+            *plan().conditions,
+            PlanCondition(name="ketanserin_vehicle", reference=None, drug="saline",
+                          is_reference=True),
+        ]
+    )  # fmt: skip
+    assert condition_colours(more)["ketanserin_vehicle"] == REFERENCE_COLOURS[1]
+    assert {name: condition_colours(more)[name] for name in colours} == colours
+
+
+def test_shapes_belong_to_contexts_whatever_a_figure_shows():
+    assert level_shapes(["set_shifting"], plan())["set_shifting"] == "triangle-up"
+    assert level_shapes(["home_cage", "set_shifting"], plan())["set_shifting"] == "triangle-up"
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+
+def contrast_ratio(one: str, other: str) -> float:
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("colour", [*CONDITION_COLOURS, *REFERENCE_COLOURS])
+@pytest.mark.parametrize("page", ["#fcfbf8", "#14171b"])
+def test_marks_stand_out_from_light_and_dark_pages(colour, page):
+    assert contrast_ratio(colour, page) >= 3  # WCAG 2.1, 1.4.11
+
+
+def test_neighbouring_colours_differ_without_colour_vision():
+    """Machado et al. 2009 (severity 1), differences in CIELAB."""
+    deuteranope = np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+                            [-0.011820, 0.042940, 0.968881]])  # fmt: skip
+    protanope = np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+                          [-0.003882, -0.048116, 1.051998]])  # fmt: skip
+
+    def lab(colour, matrix):
+        channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+        linear = np.where(
+            channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
+        )
+        linear = np.clip(matrix @ linear, 0, 1)
+        xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722],
+                        [0.0193, 0.1192, 0.9505]]) @ linear / (0.9505, 1, 1.089)  # fmt: skip
+        f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+        return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+    first = [REFERENCE_COLOURS[0], *CONDITION_COLOURS[:4]]
+    for matrix in (np.eye(3), deuteranope, protanope):
+        seen = [lab(colour, matrix) for colour in first]
+        gaps = [np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[:i]]
+        assert min(gaps) > 15
+
+
+def test_several_phases_and_questions_have_their_own_figures():
+    several = plan(
+        phases=["acute", "late"],
+        questions=[
+            PlanQuestion(modifier="context", reference="home_cage", levels=plan().contexts,
+                         phases=["acute", "late"]),
+            PlanQuestion(modifier="sex", reference="F", levels=["F", "M"], phases=["acute"]),
+        ],
+    )  # fmt: skip
+    names = Names(plan=several, metrics=METRICS)
+    rows = pd.DataFrame(
+        [{"outcome": "trials_to_criterion", "phase": p, "split": ""} for p in ("acute", "late")]
+        + [{"outcome": "trials_to_criterion", "phase": "acute", "split": "movement"}]
+    )
+    assert [figure_name(key, names) for key in figure_keys(rows, names)] == [
+        "trials_to_criterion-in-acute",
+        "trials_to_criterion-in-late",
+        "trials_to_criterion-by-sex-in-acute",
+    ]
+
+
+def test_another_modifier_makes_its_own_panels():
+    sexes = PlanQuestion(modifier="sex", reference="F", levels=["F", "M"], phases=["acute"])
+    by_sex = cohort(only=FEW[:1], questions=[sexes])
+    view = view_of(by_sex, FEW[0], "sex")
+    assert view.levels == ("F", "M")
+    # contexts are averaged: one point per animal and condition
+    assert len(view.points) == 8 * 4 - 2
+    assert {effect.level for effect in view.effects} == {"F", "M"}
+
+
+def hostile_cohort():
+    """The example with labels that a page or a spreadsheet might run."""
+    base = plan()
+    conditions = [
+        base.conditions[0],
+        PlanCondition(name=HOSTILE, reference="vehicle", drug=HOSTILE, is_reference=False),
+    ]
+    plain = cohort(only=FEW[:1])
+    rename = {"psilocybin": HOSTILE, "open_field": FORMULA, "rat01": f"{FORMULA}{HOSTILE}"}
+    outcomes, contrasts, verdicts = (
+        table.replace(rename)[lambda rows: ~rows["condition"].isin(["ketamine", "MDMA"])]
+        for table in (plain.outcomes, plain.contrasts, plain.verdicts)
+    )
+    contexts = ["home_cage", FORMULA, "set_shifting"]
+    of = plan(
+        title=HOSTILE,
+        conditions=conditions,
+        contexts=contexts,
+        questions=[PlanQuestion(modifier="context", reference="home_cage", levels=contexts,
+                                phases=["acute"])],
+    )  # fmt: skip
+    return type(plain)(
+        **{**vars(plain), "plan": of, "outcomes": outcomes, "contrasts": contrasts,
+           "verdicts": verdicts}
+    )  # fmt: skip
+
+
+def test_hostile_labels_are_text_in_pictures_and_no_formulas_in_tables(tmp_path):
+    write(hostile_cohort(), tmp_path)
+    svg = (tmp_path / "band_power-theta-at-mPFC.svg").read_text()
+    assert "<script" not in svg and "&lt;script&gt;" in svg
+    assert "&lt;script&gt;" in inline_svg(svg)
+    lines = (tmp_path / "band_power-theta-at-mPFC.tsv").read_text().splitlines()
+    cells = [cell for line in lines for cell in line.split("\t")]
+    assert f"'{FORMULA}" in cells
+    assert not [cell for cell in cells if cell.startswith(("=", "@"))]
+
+
+def test_negative_numbers_stay_numbers_in_tables():
+    table = pd.DataFrame({"label": ["-a", "+b", "c"], "value": [-1.0, 2.0, -3.0]})
+    safe = spreadsheet_safe(table)
+    assert list(safe["label"]) == ["'-a", "'+b", "c"]
+    assert list(safe["value"]) == [-1.0, 2.0, -3.0]
+
+
+def test_a_figure_without_data_is_not_drawn(tmp_path):
+    one = few()
+    empty = one.outcomes.assign(value=np.nan)
+    assert write(type(one)(**{**vars(one), "outcomes": empty}), tmp_path) == []
