@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from pipeline.compare.tables import OUTCOMES, typed
 from pipeline.experiment.plan import AnalysisPlan, PlanBound, PlanCondition, PlanQuestion
@@ -265,3 +266,44 @@ def drug(*by_context):
     """True drug effect in each of CONTEXTS, the same at any time since the dose."""
     effects = dict(zip(CONTEXTS, by_context, strict=True))
     return lambda name, level, since: 0.0 if name == "vehicle" else effects[level]
+
+
+PLACES = ("home_cage", "open_field")
+
+
+def two_levels(modifier="context", **changes):
+    """A plan with one question of two levels."""
+    return plan(
+        contexts=PLACES, questions=(question(modifier, changes.pop("levels", PLACES)),), **changes
+    )
+
+
+def noise(rows, seed=3):
+    """One normal number per row."""
+    return np.random.default_rng(seed).normal(size=len(rows))
+
+
+def contrast(table, kind, level="", **columns):
+    """The only row of a kind (in the analysed phase)."""
+    rows = table[(table["contrast"] == kind) & (table["level"] == level)]
+    rows = rows[rows["family"] != "carry_over"]
+    for name, value in columns.items():
+        rows = rows[rows[name] == value]
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+def wide(table):
+    """Analysed values by animal, condition and context."""
+    return table.pivot_table(index="animal", columns=["condition", "context"], values="value")
+
+
+def same_test(row, result, level=0.95):
+    """A row says what a scipy result says."""
+    interval = result.confidence_interval(level)
+    interval90 = result.confidence_interval(2 * level - 1)
+    assert row.statistic == pytest.approx(result.statistic, rel=1e-10)
+    assert row.p == pytest.approx(result.pvalue, rel=1e-10)
+    assert row.df == pytest.approx(result.df, rel=1e-10)
+    assert (row.ci_low, row.ci_high) == pytest.approx(tuple(interval), rel=1e-10)
+    assert (row.ci90_low, row.ci90_high) == pytest.approx(tuple(interval90), rel=1e-10)

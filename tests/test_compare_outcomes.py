@@ -10,7 +10,6 @@ from cohorts import metric, metrics, observation, observations
 
 from pipeline.compare import build_outcomes
 from pipeline.compare.tables import DROPPED, OUTCOMES
-from pipeline.errors import InputError
 from pipeline.experiment.plan import PlanOutcome
 
 PLAIN = metrics(metric(baseline="none"))
@@ -371,35 +370,3 @@ def test_no_observations_give_empty_tables_with_the_right_columns():
     full = build(observation(), plan=cohorts.plan()).table
     empty_types = build_outcomes(pd.DataFrame(), cohorts.plan(), PLAIN).table.dtypes
     assert (full.dtypes == empty_types).all()
-
-
-def test_missing_columns_are_named():
-    table = observations(observation()).drop(columns=["seconds", "condition"])
-    with pytest.raises(InputError, match="columns condition, seconds are missing"):
-        build_outcomes(table, cohorts.plan(), PLAIN)
-
-
-def test_a_value_without_step_is_refused():
-    with pytest.raises(InputError, match="session S1, metric power: found no step"):
-        build(observation(step=float("nan")))
-
-
-def test_an_unknown_metric_is_refused():
-    with pytest.raises(InputError, match="found 'power'; expected a metric of the registry"):
-        build(observation(), known={})
-
-
-def test_a_doubled_value_is_refused():
-    with pytest.raises(InputError, match=r"session S1, metric power.*two values for interval 1"):
-        build(observation(value=1.0), observation(value=2.0))
-
-
-def test_two_conditions_in_one_cell_are_refused():
-    with pytest.raises(InputError, match="two values of a design column"):
-        build(observation(interval=1), observation(interval=2, condition="psilocybin"))
-
-
-def test_percent_are_refused_on_the_logit_scale():
-    known = metrics(metric(scale="logit", baseline="none"))
-    with pytest.raises(InputError, match=r"found 75 on the logit scale.*percent"):
-        build(observation(value=75.0), known=known)
