@@ -54,7 +54,15 @@ METRICS = {
     entry.name: entry
     for entry in (
         metric("band_power", "Band power", "oscillations", "dB", per_band=True),
-        metric("firing_rate", "Firing rate", "spikes", "log2", entity="unit", value_unit="Hz"),
+        metric(
+            "firing_rate",
+            "Firing rate",
+            "spikes",
+            "log2",
+            entity="unit",
+            needs=("units",),
+            value_unit="Hz",
+        ),
         metric("coherence", "Coherence", "coupling", "logit", value_unit="", per_band=True),
         metric(
             "trials_to_criterion",
