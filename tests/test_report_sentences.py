@@ -62,6 +62,15 @@ def test_process_amplified():
     )
 
 
+def test_amplified_from_next_to_nothing_is_not_called_further():
+    rows = [*ROWS, ROWS[1] | {"estimate": 0.02}]
+    rows.remove(ROWS[1])
+    row = verdict("process", pattern="amplified", interaction_level="set_shifting")
+    assert "it was +0.02 dB in home cage and larger in set shifting, by −1.90 dB (" in say(
+        row, rows
+    )
+
+
 def test_process_attenuated_and_reversed():
     rows = [
         *ROWS[:2],

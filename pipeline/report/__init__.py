@@ -9,7 +9,7 @@ sentences                   a verdict in plain words; feeds answer, captions and
 style                       colours of conditions, shapes of contexts, the look of every chart
 views, marks, estimation    one outcome: what is shown, the marks' records, the chart
 figures                     charts as files
-matrix, splits,             parts of the cohort page as plain records
+matrix, whiskers, splits,   parts of the cohort page as plain records
 design_tables, timeline,
 chapters, methods
 embed, page, templates/     the pages

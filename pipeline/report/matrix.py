@@ -23,6 +23,7 @@ from pipeline.report.sentences import (
 )
 from pipeline.report.style import condition_colours
 from pipeline.report.views import FigureKey, figure_name
+from pipeline.report.whiskers import Whisker, WhiskerScale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,19 +50,6 @@ VERDICTS: dict[str, tuple[str, str]] = {
         "these data, or this design, cannot tell; it does not mean that there is no effect",
     ),
 }
-WHISKER_WIDTH = 112
-
-
-@dataclass(frozen=True, kw_only=True)
-class Whisker:
-    """Positions (pixels, as text) of a small interval picture; None where there is no number."""
-
-    zero: str
-    low: str
-    estimate: str
-    high: str
-    band_from: str | None
-    band_to: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +73,7 @@ class Cell:
     estimates: tuple[Estimate, ...]
     sentence: str
     warning: str
+    remark: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,7 +240,7 @@ def _row(
     names: Names,
 ) -> Row:
     shown = {arm: _shown(contrasts.of(row), row) for arm, row in verdicts.items()}
-    scale = _Scale.of([e for pair in shown.values() for e in pair if e], outcome, names)
+    scale = WhiskerScale.of([e for pair in shown.values() for e in pair if e], outcome, names)
     first = next(iter(verdicts.values()))
     key = FigureKey(outcome=outcome, phase=first["phase"], modifier=first["modifier"])
     cells = [
@@ -291,7 +280,7 @@ def _cell(
     label: str,
     verdict: Mapping[str, Any],
     shown: tuple[Effect | None, Effect | None],
-    scale: _Scale,
+    scale: WhiskerScale,
     contrasts: Contrasts,
     names: Names,
 ) -> Cell:
@@ -314,6 +303,7 @@ def _cell(
         estimates=tuple(estimates),
         sentence=verdict_sentence(verdict, contrasts, names.plan, names.metrics),
         warning=disagreement(verdict),
+        remark=text(verdict.get("remark")),
     )
 
 
@@ -328,7 +318,7 @@ def disagreement(verdict: Mapping[str, Any]) -> str:
 
 
 def _estimate(
-    label: str, effect: Effect, bound: float | None, scale: _Scale, names: Names
+    label: str, effect: Effect, bound: float | None, scale: WhiskerScale, names: Names
 ) -> Estimate:
     return Estimate(
         label=label,
@@ -338,49 +328,23 @@ def _estimate(
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Scale:
-    """Common scale of a row's whiskers, in pixels."""
-
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, effects: Sequence[Effect], outcome: str, names: Names) -> _Scale:
-        bound = names.bound(outcome)
-        limits = [limit for limit in (bound.drug, bound.interaction) if limit is not None]
-        numbers = [0.0, *limits, *(-limit for limit in limits)]
-        numbers += [n for e in effects for n in (e.estimate, e.ci_low, e.ci_high) if finite(n)]
-        low, high = min(numbers), max(numbers)
-        return cls(low=low, high=high) if high > low else cls(low=-1.0, high=1.0)
-
-    def at(self, value: float) -> str:
-        inner = WHISKER_WIDTH - 8
-        return f"{4 + inner * (value - self.low) / (self.high - self.low):.1f}"
-
-    def whisker(self, effect: Effect, bound: float | None) -> Whisker | None:
-        if not all(finite(n) for n in (effect.estimate, effect.ci_low, effect.ci_high)):
-            return None
-        return Whisker(
-            zero=self.at(0.0),
-            low=self.at(effect.ci_low),
-            estimate=self.at(effect.estimate),
-            high=self.at(effect.ci_high),
-            band_from=None if bound is None else self.at(-bound),
-            band_to=None
-            if bound is None
-            else f"{float(self.at(bound)) - float(self.at(-bound)):.1f}",
-        )
-
-
 def _glance(index: int, condition: str, colour: str, rows: Sequence[Row]) -> Glance:
     """Outcomes of one condition by verdict: effects by name, the others by number."""
     lines = []
     for verdict, (kind, _) in VERDICTS.items():
-        found = [row.title for row in rows if row.cells[index].verdict == verdict]
+        found = [
+            row.title + _aside(row.cells[index].remark)
+            for row in rows
+            if row.cells[index].verdict == verdict
+        ]
         if not found:
             continue
         named = verdict in (PROCESS, PILL, ONE_CONTEXT)
         what = "; ".join(found) if named else f"{len(found)} of {len(rows)} outcomes"
         lines.append((verdict, kind, what))
     return Glance(condition=condition, colour=colour, lines=tuple(lines))
+
+
+def _aside(remark: str) -> str:
+    """What a split says, in the few words before its colon: `` (only movement)``."""
+    return f" ({remark.partition(':')[0]})" if remark else ""

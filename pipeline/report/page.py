@@ -21,11 +21,12 @@ from pipeline.report.embed import (
 )
 from pipeline.report.figures import chart_json, render_svg
 from pipeline.report.lookup import Contrasts
-from pipeline.report.matrix import WHISKER_WIDTH, panels
+from pipeline.report.matrix import panels
 from pipeline.report.methods import methods_text
 from pipeline.report.names import Names, parse
 from pipeline.report.splits import carry_over, remarks, split_tables
 from pipeline.report.timeline import timeline_chart
+from pipeline.report.whiskers import WHISKER_WIDTH
 
 if TYPE_CHECKING:
     import pandas as pd

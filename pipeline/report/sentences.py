@@ -185,6 +185,8 @@ class _Speaker:
         size, sure = amount(found, self.names), certainty(found, self.names)
         begin = f"it was {amount_in_words(base, self.names)} in {reference}" if base else ""
         match text(self.verdict["pattern"]):
+            case "amplified" if base and base.estimate * found.estimate < 0:
+                return f"{begin} and larger in {at}, by {size} ({sure})"
             case "amplified" if base:
                 return f"{begin} and a further {size} in {at} ({sure})"
             case "attenuated" if base:
