@@ -84,7 +84,7 @@ def write_epochs(
                 "anchor": span.anchor,
                 "step": span.step,
                 "start_s": span.start_s,
-                "stop_s": span.stop_s if np.isfinite(span.stop_s) else np.nan,
+                "stop_s": span.stop_s,
                 "recorded_s": inside,
                 "clean_s": total_seconds(clean),
                 "kept_fraction": total_seconds(clean) / inside if inside else np.nan,

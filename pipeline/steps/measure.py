@@ -15,7 +15,7 @@ from pipeline.registry import Registered, registered
 from pipeline.steps.epoch_tables import write_epochs, write_spectra
 from pipeline.steps.extract import write_parquet
 from pipeline.steps.guard import Outcome
-from pipeline.steps.session_data import Quality, SessionData, Span, assess
+from pipeline.steps.session_data import Quality, SessionData, Span, assess, resolve_spans
 
 #: columns of a session's observations; the cohort step joins the design columns to them
 COLUMNS = (
@@ -66,7 +66,7 @@ def measure(
         Warnings, and facts: kept units, kept fraction of time.
     """
     data = SessionData(inputs, settings["options"])
-    spans = [_span(epoch) for epoch in settings["epochs"]]
+    spans = resolve_spans(settings["epochs"], data.end_s)
     baseline = [span for span in spans if span.phase == settings["baseline_phase"]]
     quality = assess(data, baseline, settings["options"])
     rows: list[dict[str, Any]] = []
@@ -79,9 +79,7 @@ def measure(
             if not split and sources.get("spectrum") is not None:
                 spectra.append((span, sources["spectrum"]))
     for cell in _cells(spans):
-        rows += _observe(
-            _joined(cell, data), _cell_sources(cell, data), "", "", settings, grain="cell"
-        )
+        rows += _observe(_joined(cell), _cell_sources(cell, data), "", "", settings, grain="cell")
     write_observations(rows, outputs["observations"])
     write_spectra(spectra, data, quality, outputs["spectra"])
     write_epochs(spans, data, quality, dict_of(spectra), outputs["epochs"])
@@ -93,32 +91,26 @@ def dict_of(spectra: Iterable[tuple[Span, Any]]) -> dict[tuple[str, str, str, in
     return {(s.anchor, s.phase, s.context, s.interval): spectrum for s, spectrum in spectra}
 
 
-def _span(epoch: Mapping[str, Any]) -> Span:
-    start = 0.0 if epoch["start_s"] is None else epoch["start_s"]
-    stop = np.inf if epoch["stop_s"] is None else epoch["stop_s"]
-    return Span(**{**epoch, "start_s": start, "stop_s": stop})
-
-
 def _clipped(span: Span, recorded: Intervals) -> Span:
-    """The part of a span that was recorded (an open end is where the recording ends)."""
+    """The part of a span that was recorded; it may have no length."""
     if not len(recorded):
-        return span
+        return replace(span, stop_s=span.start_s)
     start, stop = max(span.start_s, recorded[0, 0]), min(span.stop_s, recorded[-1, 1])
     return replace(span, start_s=start, stop_s=max(start, stop))
 
 
-def _joined(cell: Sequence[Span], data: SessionData) -> Span:
-    """All intervals of a cell as one span, from the first one's start to the last one's end."""
-    stop = max(span.stop_s for span in cell)
-    if not np.isfinite(stop) and data.has("trials"):
-        times = data.scores.trials[["t_cue", "t_init", "t_choice"]].to_numpy(float)
-        stop = float(np.nanmax(times)) if np.isfinite(times).any() else float("nan")
-    return replace(cell[0], start_s=min(span.start_s for span in cell), stop_s=stop)
+def _joined(cell: Sequence[Span]) -> Span:
+    """All intervals of a cell as one span, from the first one's start to the last one's end.
+
+    A session without clock times has no length; its bounds are unknown.
+    """
+    start, stop = min(span.start_s for span in cell), max(span.stop_s for span in cell)
+    return replace(cell[0], start_s=start, stop_s=stop if start < stop else float("nan"))
 
 
 def _splits(span: Span, data: SessionData) -> list[tuple[str, str, Intervals]]:
     """The whole span, and its parts by movement."""
-    if not span.start_s < span.stop_s:
+    if not len(span.intervals):
         return []
     parts = [("", "", span.intervals)]
     for level, intervals in data.strata.items():
@@ -169,8 +161,10 @@ def _cell_sources(cell: Sequence[Span], data: SessionData) -> dict[str, Any]:
         return {}
     from pipeline.flexibility import epoch_trials
 
-    whole = len(cell) == 1 and cell[0].start_s == 0 and cell[0].stop_s == np.inf
+    whole = len(cell) == 1 and cell[0].whole
     intervals = None if whole else np.vstack([span.intervals for span in cell])
+    if intervals is not None and not len(intervals):
+        return {}
     scheme = data.options["flexibility"]["error_scheme"]
     return {"trials": epoch_trials(data.scores, intervals, scheme=scheme)}
 

@@ -15,7 +15,10 @@ from pipeline.intervals import Intervals, intersect, total_seconds
 
 @dataclass(frozen=True)
 class Span:
-    """One epoch as ``measure`` knows it: the settings' entry with its bounds in seconds."""
+    """One epoch as ``measure`` knows it: the settings' entry with its bounds in seconds.
+
+    ``whole`` marks an epoch that is the session from start to end, with or without clock times.
+    """
 
     context: str
     phase: str
@@ -25,11 +28,33 @@ class Span:
     anchor: str
     step: int
     since_dose_zero_s: float | None
+    whole: bool = False
 
     @property
     def intervals(self) -> Intervals:
-        """The span as an interval set of one."""
+        """The span as an interval set of one, or of none where it has no length."""
+        if not self.start_s < self.stop_s:
+            return np.empty((0, 2))
         return np.array([[self.start_s, self.stop_s]])
+
+
+def resolve_spans(epochs: Sequence[Mapping[str, Any]], end_s: float) -> list[Span]:
+    """Give epochs that are open at one end (or both) their bounds in this session.
+
+    Parameters
+    ----------
+    epochs : sequence of mapping
+        Entries of the settings; None as start_s or stop_s means the session's start or end.
+    end_s : float
+        When the session ends: :attr:`SessionData.end_s`.
+    """
+    spans = []
+    for epoch in epochs:
+        start = 0.0 if epoch["start_s"] is None else epoch["start_s"]
+        stop = max(start, end_s) if epoch["stop_s"] is None else epoch["stop_s"]
+        whole = epoch["start_s"] is None and epoch["stop_s"] is None
+        spans.append(Span(**{**epoch, "start_s": start, "stop_s": stop, "whole": whole}))
+    return spans
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +135,17 @@ class SessionData:
         if self.has("movement") and len(self.movement):
             ends.append(float(self.movement["time_s"].iloc[-1]))
         return np.array([[0.0, max(ends)]]) if max(ends) > 0 else np.empty((0, 2))
+
+    @cached_property
+    def end_s(self) -> float:
+        """When the session ends: the last thing recorded or logged; 0 without clock times."""
+        end = float(self.recorded[-1, 1]) if len(self.recorded) else 0.0
+        if self.has("trials"):
+            times = self.scores.trials[["t_cue", "t_init", "t_choice", "t_reward"]].to_numpy(float)
+            known = times[np.isfinite(times)]
+            if known.size:  # intervals are half-open: the last event lies inside
+                end = max(end, float(np.nextafter(known.max(), np.inf)))
+        return end
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,7 +42,7 @@ _ROOMS = {
     ),
     "cohort": (*_CORE, "registry.py", "compare", "experiment/plan.py", "steps/cohort.py"),
     "report": (*_CORE, "registry.py", "report", "experiment/plan.py", "steps/report.py"),
-    "pages": ("report", "steps/pages.py"),
+    "pages": (*_CORE, "flexibility", "experiment/task.py", "report", "steps/pages.py"),
 }
 _LIBRARIES = {
     "extract": ("numpy", "scipy", "spikeinterface", "neo", "pynwb", "xarray", "h5netcdf"),
@@ -320,6 +320,7 @@ def report_settings(experiment: Experiment) -> dict[str, Any]:
 
 def pages_settings(experiment: Experiment) -> dict[str, Any]:
     """Return what the session pages depend on beside the sessions' files."""
+    task = experiment.config.flexibility.task
     return {
         "title": experiment.plan.title,
         "sessions": [
@@ -341,5 +342,7 @@ def pages_settings(experiment: Experiment) -> dict[str, Any]:
             for session in experiment.included
         ],
         "handling_s": list(experiment.config.design.handling_s),
+        "task": task.model_dump(mode="json") if task else None,
+        "error_scheme": experiment.config.flexibility.error_scheme,
         "code": _code("pages"),
     }

@@ -40,10 +40,21 @@ rule report:
 rule pages:
     """All session pages in one job, and their index."""
     input:
-        extracts=[session_file(name, "extract.status.json") for name in SESSIONS],
+        files=[
+            session_file(name, file)
+            for name in SESSIONS
+            for file in (
+                "extract.status.json",
+                "units.nc",
+                "trials.parquet",
+                "sync.json",
+            )
+            + ("spectra.nc", "epochs.tsv")
+        ],
         measures=[session_file(name, "measure.status.json") for name in SESSIONS],
     output:
         index="results/report/sessions.html",
+        library="results/report/assets/vega.js",
         pages=[session_file(name, "session.html") for name in SESSIONS],
     log:
         "results/logs/pages.log",
