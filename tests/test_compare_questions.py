@@ -22,7 +22,7 @@ from cohorts import (
 )
 from scipy import stats
 
-from pipeline.compare import compare
+from pipeline.compare import analysis_values, compare
 from pipeline.compare.families import holm
 from pipeline.compare.tables import CONTRASTS, VERDICTS
 from pipeline.errors import InputError
@@ -386,3 +386,20 @@ def test_entities_and_sessions_of_other_conditions_and_steps_do_not_count():
     rows = grid(6, ("vehicle", "psilocybin", "mdma"), PLACES)
     found = compare(outcomes(rows, noise(rows), n_entities=10), plan, metrics()).contrasts
     assert contrast(found, "main", condition="mdma").n_entities == 120
+
+
+def test_a_censored_baseline_that_is_not_subtracted_restricts_nothing():
+    """A short look at the task before the dose ends before anyone reaches the criterion."""
+    rows = grid(6, levels=("home_cage",))
+    value = np.arange(12.0) + 100
+    table = outcomes(
+        rows,
+        value,
+        scale="time_to_event",
+        baseline_value=14.0,
+        baseline_censored=True,
+        baseline_rule="none",
+    )
+    assert analysis_values(table)["analysed"].tolist() == value.tolist()
+    changed = analysis_values(table.assign(baseline_rule="change"))
+    assert (changed["restricted_at"] == 14).all()

@@ -52,7 +52,8 @@ def test_theta(results, session, region, theta_hz):
 def test_mouse_eeg_peaks_low_and_its_mains_are_already_notched(results):
     psd = spectrum(results, "mouse_eeg", "cortex")
     low = psd.sel(frequency=slice(1, 4))
-    assert 1.0 <= float(low["frequency"].values[np.argmax(low.values)]) <= 3.0
+    # 1.5 to 3 Hz by channel; half a hertz more, as the spectrum's tapers smear by 1 Hz
+    assert 1.0 <= float(low["frequency"].values[np.argmax(low.values)]) <= 3.5
     notched = float(psd.sel(frequency=60, method="nearest"))
     beside = float(psd.sel(frequency=57, method="nearest"))
     assert notched < 0.2 * beside

@@ -190,15 +190,16 @@ def analysis_values(outcomes: pd.DataFrame) -> pd.DataFrame:
     other, other_baseline = outcomes["value_other"], outcomes["baseline_other"]
     keys = [outcomes[name] for name in ("outcome", "phase", "split", "split_level")]
     timed = outcomes["scale"] == "time_to_event"
+    change = (outcomes["baseline_rule"] == "change") & outcomes["baseline_value"].notna()
     capped = value.where(timed & outcomes["censored"])
-    capped_before = baseline.where(timed & outcomes["baseline_censored"])
+    # a baseline that is not subtracted restricts nothing
+    capped_before = baseline.where(timed & outcomes["baseline_censored"] & change)
     tau = pd.concat([capped, capped_before], axis=1).min(axis=1)
     tau = tau.groupby(keys).transform("min") if len(outcomes) else tau
     ceiling = tau.fillna(np.inf)
     log_ceiling = np.log2(ceiling.where(ceiling > 0))
     value, baseline = value.clip(upper=ceiling), baseline.clip(upper=ceiling)
     other, other_baseline = other.clip(upper=log_ceiling), other_baseline.clip(upper=log_ceiling)
-    change = (outcomes["baseline_rule"] == "change") & outcomes["baseline_value"].notna()
     return pd.DataFrame(
         {
             "analysed": (value - baseline).where(change, value),

@@ -41,7 +41,7 @@ _ROOMS = {
         "steps/measure.py",
     ),
     "cohort": (*_CORE, "registry.py", "compare", "experiment/plan.py", "steps/cohort.py"),
-    "report": (*_CORE, "registry.py", "report", "experiment/plan.py", "steps/report.py"),
+    "report": (*_CORE, "registry.py", "compare", "report", "experiment/plan.py", "steps/report.py"),
     "pages": (*_CORE, "flexibility", "experiment/task.py", "report", "steps/pages.py"),
 }
 _LIBRARIES = {

@@ -1,0 +1,170 @@
+"""The sample experiment, whole: recordings in, and the verdicts are those that were planted."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from mini import REPOSITORY, jobs_run, run_snakemake
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("demo")]
+
+TRUTH = yaml.safe_load((REPOSITORY / "sample_data" / "truth.yaml").read_text())["verdicts"]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Path:
+    """Results of the sample experiment, run in a folder of their own."""
+    folder = tmp_path_factory.mktemp("demo")
+    process = run_snakemake(None, folder)
+    assert process.returncode == 0, process.stderr[-3000:]
+    return folder / "results"
+
+
+def table(results: Path, name: str) -> list[dict[str, str]]:
+    with (results / "cohort" / f"{name}.tsv").open(newline="") as stream:
+        return list(csv.DictReader(stream, delimiter="\t"))
+
+
+def label(row: dict[str, str]) -> str:
+    return "-".join(str(row.get(k, "")) for k in ("outcome", "condition", "phase", "split_level"))
+
+
+@pytest.mark.parametrize("planted", TRUTH, ids=label)
+def test_verdicts_are_the_planted_ones(results, planted):
+    keys = ("outcome", "condition", "phase", "split", "split_level", "modifier")
+    found = [
+        row
+        for row in table(results, "verdicts")
+        if all(row[key] == planted.get(key, "") for key in keys)
+    ]
+    assert [row["verdict"] for row in found] == [planted["verdict"]], found
+    if planted.get("pattern"):
+        assert found[0]["pattern"] == planted["pattern"]
+
+
+def test_the_truth_holds_every_kind_of_verdict():
+    verdicts = {row["verdict"] for row in TRUTH}
+    assert verdicts >= {"process", "pill", "no drug effect", "inconclusive"}
+    assert "drug effect, one context" in verdicts
+
+
+def test_certain_outcomes_scatter_less_than_the_smallest_interaction(results):
+    """Standard deviation of the difference of differences under 0.6 of the smallest effect."""
+    contrasts = pd.read_csv(results / "cohort" / "contrasts.tsv", sep="\t", keep_default_na=False)
+    config = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
+    smallest = config["outcomes"]["smallest_effect"]
+    checked = 0
+    for row in TRUTH:
+        if row["verdict"] in ("inconclusive", "drug effect, one context") or row.get("split"):
+            continue
+        chosen = contrasts[
+            (contrasts["contrast"] == "difference_of_differences")
+            & (contrasts["outcome"] == row["outcome"])
+            & (contrasts["condition"] == row["condition"])
+            & (contrasts["phase"] == row["phase"])
+            & (contrasts["split"] == "")
+        ]
+        for _, contrast in chosen.iterrows():
+            sd = float(contrast["se"]) * float(contrast["n_animals"]) ** 0.5
+            bound = smallest[row["outcome"].split("/")[0].split("@")[0]]["interaction"]
+            assert sd < 0.6 * bound, (row["outcome"], row["condition"], contrast["level"], sd)
+            checked += 1
+    assert checked > 30
+
+
+def test_files_that_others_rely_on_have_their_columns(results):
+    observations = pd.read_parquet(results / "cohort" / "observations.parquet")
+    documented = (
+        "session animal sex cohort cage stage condition drug dose_mg_per_kg pretreatment "
+        "dosing_context anchor step period context phase interval start_s stop_s seconds "
+        "since_dose_s split split_level entity region region_b unit_id band metric value "
+        "value_unit censored n_effective n_effective_unit"
+    )
+    assert set(documented.split()) <= set(observations.columns)
+    outcomes = pd.read_parquet(results / "cohort" / "outcomes.parquet")
+    documented = (
+        "outcome domain priority animal session sex cohort cage stage condition dosing_context "
+        "context phase split split_level region region_b step period previous_condition "
+        "days_since_previous n_prior_doses since_dose_s value baseline_value censored scale "
+        "n_entities seconds"
+    )
+    assert set(documented.split()) <= set(outcomes.columns)
+    assert len(observations) > 10_000
+    assert set(observations["condition"]) == {"vehicle", "psilocybin", "ketamine", "MDMA"}
+
+
+def test_per_session_files_name_no_drug(results):
+    """The steps of a session are told times only, so that they cannot be tuned to a label."""
+    drugs = (b"psilocybin", b"ketamine", b"MDMA", b"saline")
+    for path in (results / "sessions").rglob("*"):
+        if path.is_file() and path.suffix in (".json", ".tsv", ".html"):
+            content = path.read_bytes()
+            if path.name == "session.html":  # the experiment's title may name them
+                content = content.replace(b"Psilocybin, ketamine and MDMA across", b"")
+            assert not any(drug in content for drug in drugs), path
+
+
+def test_every_session_is_complete(results):
+    rows = table(results, "completeness")
+    assert len(rows) == 32
+    assert {(row["extract"], row["measure"]) for row in rows} == {("ok", "ok")}
+
+
+def test_the_report_answers_and_its_numbers_are_those_of_the_tables(results):
+    page = (results / "report" / "index.html").read_text()
+    for row in TRUTH:
+        if row["verdict"] == "process" and not row.get("split"):
+            (found,) = [
+                verdict
+                for verdict in table(results, "verdicts")
+                if all(verdict[k] == row.get(k, "") for k in ("outcome", "condition", "split"))
+                and verdict["phase"] == row["phase"]
+            ]
+            # as the report writes it: two decimals, a true minus sign
+            estimate = f"{float(found['interaction_estimate']):+.2f}".replace("-", "\N{MINUS SIGN}")
+            assert estimate in page
+    assert "<script src=" not in page
+    figures = sorted((results / "report" / "figures").glob("*.svg"))
+    assert len(figures) >= 20
+    for figure in figures:
+        for suffix in (".pdf", ".tsv", ".vl.json"):
+            assert figure.with_suffix("").with_name(figure.stem + suffix).stat().st_size > 0
+    assert len(list((results / "sessions").glob("*/session.html"))) == 32
+
+
+def test_a_second_run_has_nothing_to_do(results):
+    process = run_snakemake(None, results.parent)
+    assert process.returncode == 0
+    assert jobs_run(process) == {}
+
+
+def digest(results: Path) -> dict[str, str]:
+    """Hashes of everything that must not depend on cores or repetition."""
+    kept = (".nc", ".parquet", ".tsv", ".gz", ".svg", ".json", ".html")
+    return {
+        str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(results.rglob("*"))
+        if path.is_file() and path.suffix in kept and path.name != "run.html"
+    }
+
+
+def test_the_same_input_gives_the_same_bytes(results, tmp_path):
+    """Two sessions and all that follows them, made again with one core: not a byte differs."""
+    before = digest(results)
+    again = ["rat01_s1", "rat03_s2", "rat04_s3"]
+    for session in again:
+        for step in ("extract", "measure"):
+            status = results / "sessions" / session / f"{step}.status.json"
+            assert json.loads(status.read_text())["state"] == "ok"
+        (results / "sessions" / session / "lfp.nc").unlink()
+    process = run_snakemake(None, results.parent, "--cores", "1")
+    assert process.returncode == 0, process.stderr[-3000:]
+    assert jobs_run(process)["extract"] == len(again)
+    after = digest(results)
+    assert {name for name in before if before[name] != after.get(name)} == set()
