@@ -1,4 +1,4 @@
-"""Write real recordings of other labs in open formats: ``python tests/convert_real.py SOURCE DEST``.
+"""Write real recordings of other labs in open formats: ``convert_real.py SOURCE DEST``.
 
 SOURCE is a folder of plain arrays as their labs published them; config/examples/real.yaml analyses
 what is written. Nothing of them is part of the repository.
