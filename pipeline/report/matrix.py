@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.report.lookup import Contrasts, Effect, Evidence, step_of, text
 from pipeline.report.names import Names, spoken
-from pipeline.report.numbers import finite
+from pipeline.report.numbers import count, finite
 from pipeline.report.reasons import Reasons
 from pipeline.report.sentences import (
     INCONCLUSIVE,
@@ -329,18 +329,25 @@ def _estimate(
 
 
 def _glance(index: int, condition: str, colour: str, rows: Sequence[Row]) -> Glance:
-    """Outcomes of one condition by verdict: effects by name, the others by number."""
+    """Outcomes of one condition by verdict: effects on primary outcomes by name, others by number.
+
+    Where the lab declared no primary outcome, every effect is named.
+    """
     lines = []
     for verdict, (kind, _) in VERDICTS.items():
-        found = [
-            row.title + _aside(row.cells[index].remark)
-            for row in rows
-            if row.cells[index].verdict == verdict
-        ]
+        found = [row for row in rows if row.cells[index].verdict == verdict]
         if not found:
             continue
-        named = verdict in (PROCESS, PILL, ONE_CONTEXT)
-        what = "; ".join(found) if named else f"{len(found)} of {len(rows)} outcomes"
+        what = f"{len(found)} of {len(rows)} outcomes"
+        if verdict in (PROCESS, PILL, ONE_CONTEXT):
+            primary = [row for row in found if row.priority == "primary"]
+            if not any(row.priority == "primary" for row in rows):
+                primary = found
+            named = [row.title + _aside(row.cells[index].remark) for row in primary]
+            others = len(found) - len(primary)
+            if others:
+                named.append(f"{'and ' if named else ''}{count(others, 'other outcome')}")
+            what = "; ".join(named)
         lines.append((verdict, kind, what))
     return Glance(condition=condition, colour=colour, lines=tuple(lines))
 
