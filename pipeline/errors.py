@@ -55,3 +55,10 @@ class ExperimentError(InputError):
         lines = [f"{len(self.problems)} problem(s) in the experiment:"]
         lines += [f"  {index}. {problem}" for index, problem in enumerate(self.problems, 1)]
         super().__init__("\n".join(lines))
+
+
+def refuse(problems: Iterable[Problem]) -> None:
+    """Raise ExperimentError with all problems if any of them is an error."""
+    problems = list(problems)
+    if any(problem.severity == "error" for problem in problems):
+        raise ExperimentError(problems)

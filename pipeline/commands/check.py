@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from pipeline.errors import ExperimentError
+from pipeline.errors import ExperimentError, refuse
 from pipeline.experiment import Experiment, load_experiment
 from pipeline.experiment.model import Epoch, Session
 from pipeline.steps.outcomes_check import outcome_problems
@@ -32,8 +32,7 @@ def check(config: Path) -> int:
     try:
         experiment = load_experiment(config)
         problems = [*outcome_problems(experiment), *absent_files(experiment)]
-        if any(problem.severity == "error" for problem in problems):
-            raise ExperimentError(problems)
+        refuse(problems)
     except ExperimentError as error:
         print(error)
         return 1

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from pipeline.errors import ExperimentError, Problem
+from pipeline.errors import ExperimentError, Problem, refuse
 from pipeline.experiment.anchors import find_anchors, read_administrations
 from pipeline.experiment.config import NO_CONDITION, Config
 from pipeline.experiment.epochs import check_phases, derive_epochs
@@ -142,9 +142,7 @@ def load_experiment(config_path: Path | str) -> Experiment:
     problems += wrong
     plan = build_plan(config, sessions, anchors)
     problems += check_plan(plan, config, sessions, file=path.name)
-    errors = [problem for problem in problems if problem.severity == "error"]
-    if errors:
-        raise ExperimentError(problems)
+    refuse(problems)
     return Experiment(
         config_path=path,
         config=config,

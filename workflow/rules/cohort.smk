@@ -40,5 +40,6 @@ rule check:
     params:
         config=str(CONFIG),
         python=sys.executable,
+        repository=str(REPOSITORY),
     shell:
-        "PYTHONPATH={REPOSITORY:q} {params.python:q} -m pipeline check {params.config:q} | tee {log:q}"
+        "PYTHONPATH={params.repository:q} {params.python:q} -m pipeline check {params.config:q} | tee {log:q}"

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, refuse
 from pipeline.experiment import load_experiment
 from pipeline.steps import settings
+from pipeline.steps.outcomes_check import outcome_problems
 from pipeline.steps.paths import (
     COHORT_TABLES,
     EXTRACTED,
@@ -36,6 +37,7 @@ def experiment_config():
 CONFIG = experiment_config()
 try:
     EXPERIMENT = load_experiment(CONFIG)
+    refuse(outcome_problems(EXPERIMENT))
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

@@ -1,0 +1,65 @@
+"""``python -m pipeline check``: all problems and exit status 1, or what was understood."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from experiments import minimal
+
+from pipeline.__main__ import main
+
+
+def test_a_sound_experiment_is_described(tmp_path, capsys):
+    assert main(["check", str(minimal(tmp_path))]) == 0
+    said = capsys.readouterr().out
+    assert "1 animals, 2 sessions" in said
+    assert "does context change the drug effect?" in said
+    assert "acute, home_cage 1 [psilocybin] 900 to 2400 s" in said
+    assert said.endswith("No errors found.\n")
+
+
+def test_a_broken_one_lists_everything_and_fails(tmp_path, capsys):
+    path = minimal(tmp_path)
+    table = tmp_path / "contexts.tsv"
+    table.write_text(table.read_text().replace("home_cage", "cage"))
+    assert main(["check", str(path)]) == 1
+    said = capsys.readouterr().out
+    assert said.startswith("2 problem(s) in the experiment:")
+    assert "contexts.tsv: row 2, column context: found 'cage'" in said
+    assert "contexts.tsv: row 3, column context: found 'cage'" in said
+
+
+WRONG = {
+    "band_powr/theta@mPFC": "did you mean 'band_power'",
+    "band_power/thta@mPFC": "did you mean 'theta'",
+    "band_power@mPFC": "a band, such as band_power/delta@...",
+    "band_power/theta": "a region, such as band_power/theta@mPFC",
+    "band_power/theta@mPFC": "a region of the channel table",
+    "trials_to_criterion@mPFC": "has no regions",
+    "trials_to_criterion/theta": "has no bands",
+    "a@b@c": "an outcome id such as",
+}
+
+
+@pytest.mark.parametrize("outcome", WRONG)
+def test_outcomes_that_nothing_can_give_are_named(tmp_path, capsys, outcome):
+    path = minimal(tmp_path)
+    config = yaml.safe_load(path.read_text())
+    config["outcomes"] = {"primary": [outcome]}
+    path.write_text(yaml.safe_dump(config))
+    assert main(["check", str(path)]) == 1
+    said = capsys.readouterr().out
+    assert f"config.yaml: outcomes.primary: found '{outcome}'" in said
+    assert WRONG[outcome] in said
+
+
+def test_files_that_are_not_there_are_named_by_cell(tmp_path, capsys):
+    path = minimal(
+        tmp_path,
+        sessions=[
+            {"session": "s1", "animal": "r1", "start": "2026-03-01T09:00", "recording": "gone"},
+            {"session": "s2", "animal": "r1", "start": "2026-03-08T09:00", "exclude": "no file"},
+        ],
+    )
+    assert main(["check", str(path)]) == 1
+    assert "sessions.tsv: row 2, column recording: found 'gone'" in capsys.readouterr().out
