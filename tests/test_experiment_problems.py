@@ -61,6 +61,14 @@ CONFIG_CASES = {
         lambda c: c["design"]["phases"].update(acute=[1800, 300]),
         ("design.phases.acute.seconds", "smaller than the second"),
     ),
+    "a whole session beside seconds": (
+        lambda c: c["design"]["phases"].update(test="session"),
+        ("design.phases.test", "no other phase within a session"),
+    ),
+    "baseline phase unknown": (
+        lambda c: c["design"].update(baseline_phase="basline"),
+        ("design.baseline_phase", "did you mean 'baseline'"),
+    ),
     "windows overlap": (
         lambda c: c["design"]["phases"].update(late=[1700, 3000]),
         ("design.phases.late", "does not overlap acute"),
@@ -179,6 +187,10 @@ TABLE_CASES = {
     "session twice": (
         rows("sessions", 1, session="s1"),
         ("row 3, column session", "stands in row 2 too"),
+    ),
+    "column of a reserved name": (
+        lambda t: [row.update(condition="x") for row in t["sessions"]],
+        ("sessions.tsv: row 1", "'condition'", "another name"),
     ),
     "animal blank": (rows("sessions", 0, animal=""), ("row 2, column animal", "a blank")),
     "date rewritten": (
@@ -402,3 +414,94 @@ def test_row_numbers_are_those_of_the_spreadsheet(tmp_path):
     path.write_text(path.read_text() + "\n\na\tx\tlate\t\n")
     _, (problem,) = read_table(path, "contexts")
     assert problem.place == "row 5, column start_s"
+
+
+def test_an_excluded_session_is_silent_and_its_measurements_are_left_out(tmp_path):
+    declared = {"outcomes": {"declare": {"spines": {"label": "Spines"}}}}
+
+    def spoil(tables):
+        tables["contexts"][0]["start_s"] = "100"
+        tables["contexts"].append(
+            {"session": "s1", "context": "home_cage", "start_s": "200", "stop_s": "300"}
+        )
+
+    path = changed(tmp_path, spoil)
+    assert any("at or after the end" in problem for problem in problems_of(path))
+    path = changed(
+        tmp_path / "b",
+        lambda t: [
+            spoil(t),
+            t["sessions"][0].update(exclude="camera fell"),
+            t.update(
+                measurements=[
+                    {
+                        "animal": "r1",
+                        "session": session,
+                        "outcome": "spines",
+                        "value": "99",
+                        "phase": "acute",
+                    }
+                    for session in ("s1", "s2")
+                ]
+            ),
+        ],
+    )
+    experiment = load_experiment(edit(path, lambda c: c.update(declared)))
+    assert experiment.epochs["s1"] == ()
+    (kept,) = experiment.measurements
+    assert (kept.session, kept.context, kept.anchor, kept.step) == ("s2", "home_cage", "r1.2", 1)
+
+
+def test_a_measurement_in_a_phase_that_its_session_lacks_is_refused(tmp_path):
+    path = changed(
+        tmp_path,
+        lambda t: [
+            t["contexts"][1].update(stop_s="500"),
+            t.update(
+                measurements=[
+                    {
+                        "animal": "r1",
+                        "session": "s2",
+                        "outcome": "spines",
+                        "value": "3",
+                        "phase": "acute",
+                    }
+                ]
+            ),
+        ],
+    )
+    declare = {"outcomes": {"declare": {"spines": {"label": "Spines"}}}}
+    (problem,) = problems_of(edit(path, lambda c: c.update(declare)))
+    assert "row 2, column phase" in problem
+    assert "baseline in home_cage" in problem
+
+
+def test_a_pretreatment_of_another_session_an_hour_before_is_on_board(tmp_path):
+    antagonist = {"drug": "ketanserin"}
+    conditions = {
+        "vehicle": {"drug": "saline"},
+        "psilocybin": {"drug": "psilocybin"},
+        "blocked": {"drug": "psilocybin", "pretreatment": antagonist},
+    }
+
+    def load(folder, **dose):
+        path = changed(
+            folder,
+            lambda t: t["administrations"].append(
+                {"animal": "r1", "drug": "ketanserin", "role": "pretreatment", **dose}
+            ),
+        )
+        edit(path, lambda c: c["design"].update(conditions=conditions))
+        return load_experiment(path).anchors["r1.2"].condition
+
+    assert load(tmp_path / "a", datetime="2026-03-08T08:30") == "blocked"
+    assert load(tmp_path / "b", datetime="2026-03-06T08:30") == "psilocybin"
+    assert load(tmp_path / "c", session="s1", time_s="700") == "psilocybin"  # a week before
+
+
+def test_problems_name_the_labs_own_files(tmp_path):
+    path = changed(tmp_path, lambda t: t["administrations"][1].update(drug="LSD"))
+    (tmp_path / "administrations.tsv").rename(tmp_path / "doses.tsv")
+    edit(path, lambda c: c["tables"].update(administrations="doses.tsv"))
+    (problem,) = problems_of(path)
+    assert problem.startswith("doses.tsv: row 3, column drug")

@@ -13,7 +13,7 @@ import xarray as xr
 from convert_real import convert
 from mini import REPOSITORY, run_snakemake
 
-pytestmark = [pytest.mark.workflow, pytest.mark.real, pytest.mark.xdist_group("real")]
+pytestmark = [pytest.mark.workflow, pytest.mark.real]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from test_report_page import build
 
 from pipeline.report import read_session, write_session_pages
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser]
 WIDE, NARROW = (1280, 900), (390, 844)
 
 

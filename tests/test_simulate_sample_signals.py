@@ -73,7 +73,6 @@ def measure(plan):
 
 
 #: the fixture below takes ten seconds: one worker runs all tests that use it
-pytestmark = pytest.mark.xdist_group("sample_signals")
 CONTEXTS = effects.CONTEXTS
 STRATA = ("", "rest", "walk")
 

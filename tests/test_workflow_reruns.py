@@ -12,7 +12,7 @@ import pytest
 import yaml
 from mini import jobs_run, run_snakemake, write_mini
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("reruns")]
+pytestmark = pytest.mark.workflow
 
 
 @pytest.fixture(scope="module")
@@ -161,10 +161,10 @@ def test_the_samples_config_is_never_merged_into_the_labs(experiment):
     edit_config(experiment, lambda c: c["design"].pop("reference_condition"))
     process = run(experiment, "-n")
     assert process.returncode != 0
-    assert "design.reference_condition: this key is required" in process.stderr
+    assert "design.reference_condition: this key is required" in process.stdout + process.stderr
 
 
 def test_values_on_the_command_line_are_refused(experiment):
     process = run(experiment, "-n", "--config", "a=1")
     assert process.returncode != 0
-    assert "edit the config file" in process.stderr
+    assert "edit the config file" in process.stdout + process.stderr

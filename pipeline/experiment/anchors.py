@@ -130,7 +130,10 @@ def _order(administration: Administration) -> tuple[datetime, float, int]:
 def _on_board(
     test: Administration, given: Sequence[Administration], *, within_h: float
 ) -> list[Administration]:
-    """Pretreatments of the same session before the test dose, or outside any, recently."""
+    """Pretreatments before the test dose: of the same session, or recently by the clock.
+
+    Where a clock time is missing, a pretreatment of the same day counts.
+    """
     pretreatments = []
     for other in given:
         if other.role != "pretreatment":
@@ -139,11 +142,11 @@ def _on_board(
             timed = other.time_s is not None and test.time_s is not None
             if not timed or other.time_s <= test.time_s:
                 pretreatments.append(other)
-        elif not other.session and test.moment and other.moment:
+        elif test.moment and other.moment:
             hours = (test.moment - other.moment).total_seconds() / 3600
             if 0 <= hours <= within_h:
                 pretreatments.append(other)
-        elif not other.session and not test.session and other.date == test.date:
+        elif other.date and other.date == test.date:
             pretreatments.append(other)
     return pretreatments
 

@@ -78,8 +78,8 @@ class Question(StrictModel):
     """What may change the drug effect."""
 
     modifier: str = Field(
-        description="context, dosing_context, pretreatment, stage, timing, sex or a column of "
-        "sessions.tsv"
+        description="context, dosing_context, pretreatment, stage, sex, or a column of "
+        "sessions.tsv of the lab's own (timing: before or after learning)"
     )
     reference: str = Field(description="Level that the others are compared with")
     phases: tuple[str, ...] | None = Field(

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pipeline.errors import Problem
 from pipeline.experiment.config import Design, Phase
 from pipeline.experiment.model import Administration, Anchor, Epoch, Session
+from pipeline.experiment.strict import did_you_mean
 
 Span = tuple[float, float]
 _FILE = "sessions.tsv"
@@ -28,6 +29,19 @@ def check_phases(design: Design, *, file: str) -> list[Problem]:
                 expected = f"a window that does not overlap {first} {list(a)} ({kind})"
                 place = f"design.phases.{second}"
                 problems.append(Problem(file, place, str(list(b)), expected))
+    whole = [name for name, phase in design.phases.items() if phase.session]
+    others = [name for name, phase in design.phases.items() if phase.session or phase.seconds]
+    if whole and len(others) > 1:
+        place = f"design.phases.{whole[0]}"
+        expected = f"no other phase within a session beside it; found {', '.join(others)}"
+        problems.append(Problem(file, place, "session", expected))
+    if design.baseline_phase not in design.phases and (
+        "baseline_phase" in design.model_fields_set or design.baseline_context != "same"
+    ):
+        expected = f"one of design.phases{did_you_mean(design.baseline_phase, design.phases)}"
+        problems.append(
+            Problem(file, "design.baseline_phase", repr(design.baseline_phase), expected)
+        )
     baseline = design.phases.get(design.baseline_phase)
     place = f"design.phases.{design.baseline_phase}"
     if baseline and baseline.seconds and baseline.seconds[1] > 0:
@@ -72,6 +86,9 @@ def derive_epochs(
     for anchor in anchors.values():
         by_animal[anchor.administration.animal].append(anchor)
     for session in sessions:
+        if session.exclude:  # its doses still count for the animal's history
+            epochs[session.name] = ()
+            continue
         problems += _overlapping(session)
         doses = [dose for dose in administrations if dose.animal == session.animal]
         own = _own_anchors(session, by_animal[session.animal], design)
@@ -80,7 +97,7 @@ def derive_epochs(
         else:
             found, wrong = _from_days(session, by_animal[session.animal], design)
         problems += wrong
-        if not found and not wrong and not session.exclude:
+        if not found and not wrong:
             expected = "no phase fits it: nothing of it enters the comparison"
             place = f"row {session.line}, session {session.name}"
             problems.append(Problem(_FILE, place, "", expected, "warning"))

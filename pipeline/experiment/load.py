@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from pipeline.errors import ExperimentError, Problem, refuse
 from pipeline.experiment.anchors import find_anchors, read_administrations
 from pipeline.experiment.config import NO_CONDITION, Config
 from pipeline.experiment.epochs import check_phases, derive_epochs
-from pipeline.experiment.model import Experiment, Measurement, Session
+from pipeline.experiment.measurements import read_measurements
+from pipeline.experiment.model import Experiment
 from pipeline.experiment.plans import build_plan, check_plan, references_of
 from pipeline.experiment.sessions import build_sessions
 from pipeline.experiment.strict import did_you_mean
@@ -138,10 +140,14 @@ def load_experiment(config_path: Path | str) -> Experiment:
     problems += wrong
     epochs, wrong = derive_epochs(sessions, anchors, administrations, config.design)
     problems += wrong
-    measurements, wrong = _measurements(rows.get("measurements", []), by_name, config)
+    measurements, wrong = read_measurements(rows.get("measurements", []), by_name, epochs, config)
     problems += wrong
     plan = build_plan(config, sessions, anchors)
     problems += check_plan(plan, config, sessions, file=path.name)
+    named = {f"{kind}.tsv": getattr(config.tables, kind) or f"{kind}.tsv" for kind in SCHEMAS}
+    problems = [
+        replace(problem, file=named.get(problem.file, problem.file)) for problem in problems
+    ]
     refuse(problems)
     return Experiment(
         config_path=path,
@@ -186,38 +192,6 @@ def _unknown_references(config: Config, file: str) -> list[Problem]:
         if spec.reference == name
     ]
     return problems
-
-
-def _measurements(
-    rows: Sequence[Row], sessions: Mapping[str, Session], config: Config
-) -> tuple[list[Measurement], list[Problem]]:
-    measurements, problems = [], []
-    design, declared = config.design, config.outcomes.declare
-    for row in rows:
-        value = row.values
-        session = sessions.get(value["session"])
-        checks = (
-            ("session", session is not None, "a session of sessions.tsv", sessions),
-            ("outcome", value["outcome"] in declared, "one of outcomes.declare", declared),
-            ("phase", value["phase"] in design.phases, "a phase of the config", design.phases),
-            (
-                "context",
-                value["context"] in design.contexts,
-                "a context of the config",
-                design.contexts,
-            ),
-        )
-        wrong = [
-            row.problem(column, expected + did_you_mean(value[column], known))
-            for column, fine, expected, known in checks
-            if not fine
-        ]
-        if session is not None and session.animal != value["animal"]:
-            wrong.append(row.problem("animal", f"session {session.name} is of {session.animal}"))
-        problems += wrong
-        if not wrong:
-            measurements.append(Measurement(**{k: value[k] for k in Measurement.__annotations__}))
-    return measurements, problems
 
 
 __all__ = ["NO_CONDITION", "load_config", "load_experiment", "read_yaml"]

@@ -159,6 +159,8 @@ class Measurement:
     censored: bool
     context: str
     phase: str
+    anchor: str
+    step: int
 
 
 @dataclass(frozen=True)

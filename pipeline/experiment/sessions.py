@@ -52,6 +52,8 @@ def build_sessions(
 
 def _check_row(row: Row, rows: Mapping[str, Sequence[Row]], config: Config) -> list[Problem]:
     values = row.values
+    if values["exclude"]:
+        return []
     problems = []
     for column, kind in (("recording", "recordings"), ("behaviour", "behaviours")):
         listed = [r for r in rows.get(kind, ()) if r.values["session"] == values["session"]]
@@ -70,7 +72,7 @@ def _check_row(row: Row, rows: Mapping[str, Sequence[Row]], config: Config) -> l
         problems.append(
             row.problem("behaviour", "flexibility.task in the config, to score the log with")
         )
-    if not values["exclude"] and "contexts" in rows:
+    if "contexts" in rows:
         own = [r for r in rows["contexts"] if r.values["session"] == values["session"]]
         if not own:
             expected = "at least one row in the contexts table (blank times: the whole session)"

@@ -205,6 +205,50 @@ SCHEMAS: dict[str, dict[str, Column]] = {
         "phase": Column(text, required=True),
     },
 }
+#: columns of the results that no column of the lab may be called
+RESERVED = frozenset(
+    (
+        "condition",
+        "drug",
+        "dose_mg_per_kg",
+        "pretreatment",
+        "dosing_context",
+        "anchor",
+        "step",
+        "period",
+        "previous_condition",
+        "days_since_previous",
+        "n_prior_doses",
+        "context",
+        "phase",
+        "interval",
+        "start_s",
+        "stop_s",
+        "seconds",
+        "since_dose_s",
+        "split",
+        "split_level",
+        "entity",
+        "region",
+        "region_b",
+        "unit_id",
+        "band",
+        "metric",
+        "outcome",
+        "value",
+        "value_unit",
+        "censored",
+        "n_effective",
+        "n_effective_unit",
+        "domain",
+        "priority",
+        "scale",
+        "level",
+        "baseline_value",
+        "baseline_rule",
+        "n_entities",
+    )
+)
 #: tables whose unknown columns are the lab's own factors
 _WITH_FACTORS = {"sessions"}
 
@@ -297,6 +341,10 @@ def _header(
         if spec.required and column not in header:
             hint = did_you_mean(column, set(header) - set(schema))
             problems.append(Problem(file, "row 1", "", f"column {column} is missing{hint}"))
+    for cell in header:
+        if kind in _WITH_FACTORS and cell in RESERVED:
+            expected = "another name, or no such column: the pipeline derives a column of that name"
+            problems.append(Problem(file, "row 1", repr(cell), expected))
     if kind not in _WITH_FACTORS:
         for cell in header:
             if cell and cell not in schema:

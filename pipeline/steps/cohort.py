@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.compare import build_outcomes, compare
+from pipeline.experiment.design import ANCHOR_COLUMNS
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.registry import metrics
 from pipeline.steps.extract import write_parquet
@@ -111,8 +112,8 @@ def _observations(inputs: Any, settings: Mapping[str, Any]) -> pd.DataFrame:
         {
             "session": row["session"],
             "animal": row["animal"],
-            "anchor": row["anchor"][0],
-            "step": row["anchor"][1],
+            "anchor": row["anchor"],
+            "step": row["step"],
             "context": row["context"],
             "phase": row["phase"],
             "interval": 0,
@@ -153,7 +154,7 @@ def join_design(observations: pd.DataFrame, settings: Mapping[str, Any]) -> pd.D
     DataFrame
         OBSERVATION_COLUMNS, then the lab's own factors.
     """
-    anchors = pd.DataFrame(settings["anchors"])
+    anchors = pd.DataFrame(settings["anchors"], columns=list(ANCHOR_COLUMNS))
     for column in _ANCHOR_NUMBERS:
         anchors[column] = pd.to_numeric(anchors[column]) if len(anchors) else []
     sessions = pd.DataFrame(settings["sessions"]).drop(columns=["animal", "start", "exclude"])

@@ -12,7 +12,7 @@ WHOLE_RECORDING = "all"
 
 
 def outcome_problems(experiment: Experiment) -> list[Problem]:
-    """List every outcome, metric, band or region that the config names and nothing can give.
+    """List what the experiment asks for and nothing can give: outcomes, several recordings.
 
     Parameters
     ----------
@@ -25,7 +25,16 @@ def outcome_problems(experiment: Experiment) -> list[Problem]:
     """
     config = experiment.config
     file = experiment.config_path.name
-    problems = []
+    problems = [
+        Problem(
+            config.tables.recordings or config.tables.sessions,
+            f"session {session.name}",
+            f"{len(session.recordings)} recording files",
+            "one per session: joining several on one clock is not built yet",
+        )
+        for session in experiment.included
+        if len(session.recordings) > 1
+    ]
     for priority in ("primary", "secondary"):
         for outcome in getattr(config.outcomes, priority):
             expected = _wrong_outcome(outcome, experiment, whole=True)

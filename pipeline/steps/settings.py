@@ -29,6 +29,8 @@ _ROOMS = {
         "spikes",
         "experiment/behaviour_mapping.py",
         "steps/extract.py",
+        "steps/guard.py",
+        "steps/outcomes_check.py",
     ),
     "measure": (
         *_CORE,
@@ -39,15 +41,36 @@ _ROOMS = {
         "experiment/task.py",
         "registry.py",
         "steps/measure.py",
+        "steps/session_data.py",
+        "steps/epoch_tables.py",
+        "steps/extract.py",
+        "steps/guard.py",
     ),
-    "cohort": (*_CORE, "registry.py", "compare", "experiment/plan.py", "steps/cohort.py"),
+    "cohort": (
+        *_CORE,
+        "registry.py",
+        "compare",
+        "experiment/plan.py",
+        "steps/cohort.py",
+        "steps/measure.py",
+    ),
     "report": (*_CORE, "registry.py", "compare", "report", "experiment/plan.py", "steps/report.py"),
     "pages": (*_CORE, "flexibility", "experiment/task.py", "report", "steps/pages.py"),
 }
 _LIBRARIES = {
-    "extract": ("numpy", "scipy", "spikeinterface", "neo", "pynwb", "xarray", "h5netcdf"),
-    "measure": ("numpy", "scipy", "pandas", "xarray", "h5netcdf"),
-    "cohort": ("numpy", "scipy", "pandas", "statsmodels"),
+    "extract": (
+        "h5netcdf",
+        "neo",
+        "numpy",
+        "pandas",
+        "pyarrow",
+        "pynwb",
+        "scipy",
+        "spikeinterface",
+        "xarray",
+    ),
+    "measure": ("h5netcdf", "numpy", "pandas", "pyarrow", "scipy", "xarray"),
+    "cohort": ("numpy", "pandas", "pyarrow", "scipy", "statsmodels"),
     "report": ("altair", "jinja2", "pandas", "scipy", "vl-convert-python"),
     "pages": ("altair", "pandas", "xarray", "jinja2"),
 }
@@ -225,13 +248,14 @@ def measure_settings(experiment: Experiment, session: Session) -> dict[str, Any]
             for epoch in experiment.epochs[session.name]
         ],
         "baseline_phase": config.design.baseline_phase,
-        "minimum_epoch_s": config.design.minimum_epoch_s,
         "options": {
             "recording": {"line_noise_hz": config.recording.line_noise_hz},
-            "lfp": config.lfp.model_dump(mode="json"),
-            "spikes": config.spikes.model_dump(mode="json"),
+            "lfp": config.lfp.model_dump(mode="json", exclude={"rate_hz"}),
+            "spikes": config.spikes.model_dump(mode="json", exclude={"minimum_units"}),
             "flexibility": config.flexibility.model_dump(mode="json"),
-            "movement": config.movement.model_dump(mode="json"),
+            "movement": config.movement.model_dump(
+                mode="json", exclude={"time_column", "speed_column", "speed_unit"}
+            ),
         },
         "code": _code("measure"),
     }
@@ -263,21 +287,13 @@ def cohort_settings(experiment: Experiment) -> dict[str, Any]:
                 "censored": m.censored,
                 "context": m.context,
                 "phase": m.phase,
-                "anchor": _anchor_of(experiment, m.session, m.phase),
+                "anchor": m.anchor,
+                "step": m.step,
             }
             for m in experiment.measurements
         ],
-        "warnings": [str(warning) for warning in experiment.warnings],
         "code": _code("cohort"),
     }
-
-
-def _anchor_of(experiment: Experiment, session: str, phase: str) -> list[Any]:
-    """Return anchor and step of the first epoch of a phase: where a measurement belongs."""
-    for epoch in experiment.epochs[session]:
-        if epoch.phase == phase:
-            return [epoch.anchor, epoch.step]
-    return ["", 1]
 
 
 def report_settings(experiment: Experiment) -> dict[str, Any]:
@@ -316,6 +332,11 @@ def report_settings(experiment: Experiment) -> dict[str, Any]:
         "versions": versions(*sorted({name for names in _LIBRARIES.values() for name in names})),
         "code": _code("report"),
     }
+
+
+def figures_settings(experiment: Experiment) -> dict[str, Any]:
+    """Return what the figures depend on beside the cohort's tables."""
+    return {"plan": experiment.plan.model_dump(mode="json"), "code": _code("report")}
 
 
 def pages_settings(experiment: Experiment) -> dict[str, Any]:

@@ -11,7 +11,7 @@ rule figures:
     conda:
         "../../environment.yml"
     params:
-        settings=settings.report_settings(EXPERIMENT),
+        settings=settings.figures_settings(EXPERIMENT),
     script:
         "../scripts/figures.py"
 

@@ -1,0 +1,97 @@
+"""Rows of measurements.tsv to values that belong to an anchor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pipeline.errors import Problem
+from pipeline.experiment.config import Config
+from pipeline.experiment.model import Epoch, Measurement, Session
+from pipeline.experiment.strict import did_you_mean
+from pipeline.experiment.tables import Row
+
+
+def read_measurements(
+    rows: Sequence[Row],
+    sessions: Mapping[str, Session],
+    epochs: Mapping[str, Sequence[Epoch]],
+    config: Config,
+) -> tuple[list[Measurement], list[Problem]]:
+    """Give each measured value the anchor and step of its session's epoch.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Rows of measurements.tsv.
+    sessions : mapping of str to Session
+        By name.
+    epochs : mapping of str to sequence of Epoch
+        By session.
+    config : Config
+        Declared outcomes, phases and contexts.
+
+    Returns
+    -------
+    measurements : list of Measurement
+        Those of excluded sessions are left out, as everything else of them is.
+    problems : list of Problem
+        Names that are not declared; a phase or context that the session does not have.
+    """
+    measurements, problems = [], []
+    contexts = config.design.contexts
+    for row in rows:
+        value = dict(row.values)
+        value["context"] = value["context"] or (contexts[0] if len(contexts) == 1 else "")
+        session = sessions.get(value["session"])
+        wrong = _undeclared(row, value, sessions, config)
+        if session is not None and session.animal != value["animal"]:
+            wrong.append(row.problem("animal", f"session {session.name} is of {session.animal}"))
+        problems += wrong
+        if wrong or session is None or session.exclude:
+            continue
+        found = {
+            (epoch.anchor, epoch.step)
+            for epoch in epochs[session.name]
+            if epoch.phase == value["phase"] and epoch.context == value["context"]
+        }
+        if len(found) != 1:
+            has = {f"{epoch.phase} in {epoch.context}" for epoch in epochs[session.name]}
+            expected = (
+                "a phase with one dose to count from, but this session has several"
+                if found
+                else f"a phase and context that the session has: {', '.join(sorted(has)) or 'none'}"
+            )
+            problems.append(row.problem("phase", expected))
+            continue
+        ((anchor, step),) = found
+        measurements.append(
+            Measurement(
+                animal=value["animal"],
+                session=value["session"],
+                outcome=value["outcome"],
+                value=value["value"],
+                censored=value["censored"],
+                context=value["context"],
+                phase=value["phase"],
+                anchor=anchor,
+                step=step,
+            )
+        )
+    return measurements, problems
+
+
+def _undeclared(
+    row: Row, value: Mapping[str, object], sessions: Mapping[str, Session], config: Config
+) -> list[Problem]:
+    design = config.design
+    checks = (
+        ("session", sessions, "a session of sessions.tsv"),
+        ("outcome", config.outcomes.declare, "one of outcomes.declare"),
+        ("phase", design.phases, "a phase of the config"),
+        ("context", design.contexts, "a context of the config"),
+    )
+    return [
+        row.problem(column, expected + did_you_mean(value[column], known))
+        for column, known, expected in checks
+        if value[column] not in known
+    ]
