@@ -63,3 +63,25 @@ def test_files_that_are_not_there_are_named_by_cell(tmp_path, capsys):
     )
     assert main(["check", str(path)]) == 1
     assert "sessions.tsv: row 2, column recording: found 'gone'" in capsys.readouterr().out
+
+
+def test_cells_files_drugs_and_outcomes_are_all_listed_in_one_look(tmp_path, capsys):
+    path = minimal(
+        tmp_path,
+        sessions=[
+            {"session": "s1", "animal": "r1", "start": "1.3.2026", "recording": "gone"},
+            {"session": "s2", "animal": "r1", "start": "2026-03-08T09:00"},
+        ],
+        administrations=[
+            {"animal": "r1", "session": "s1", "time_s": 600, "drug": "saline"},
+            {"animal": "r1", "session": "s2", "time_s": 600, "drug": "psilocibin"},
+        ],
+    )
+    config = yaml.safe_load(path.read_text())
+    config["outcomes"] = {"primary": ["trial_to_criterion"]}
+    path.write_text(yaml.safe_dump(config))
+    assert main(["check", str(path)]) == 1
+    said = capsys.readouterr().out
+    assert said.startswith("4 problem(s)")
+    for part in ("column start", "did you mean 'psilocybin'", "'gone'", "'trials_to_criterion'"):
+        assert part in said

@@ -148,6 +148,22 @@ CONFIG_CASES = {
         ),
         ("behaviour.formats.log.values.choice_side", "'frnt'", "did you mean 'front'"),
     ),
+    "a log with a rule that the task does not have": (
+        lambda c: c.update(
+            flexibility={
+                "task": {"rules": {"light": "follow cue"}, "criterion": {"consecutive": 5}}
+            },
+            behaviour={
+                "formats": {
+                    "log": {
+                        "columns": {"choice_side": "x", "rule": "r"},
+                        "values": {"rule": {"V": "lihgt"}},
+                    }
+                }
+            },
+        ),
+        ("behaviour.formats.log.values.rule", "'lihgt'", "did you mean 'light'"),
+    ),
     "table not there": (
         lambda c: c["tables"].update(sessions="nowhere.tsv"),
         ("nowhere.tsv", "no file"),
@@ -505,3 +521,12 @@ def test_problems_name_the_labs_own_files(tmp_path):
     edit(path, lambda c: c["tables"].update(administrations="doses.tsv"))
     (problem,) = problems_of(path)
     assert problem.startswith("doses.tsv: row 3, column drug")
+
+
+def test_a_measurement_written_twice_is_refused(tmp_path):
+    row = {"animal": "r1", "session": "s2", "outcome": "spines", "value": "3", "phase": "acute"}
+    path = changed(tmp_path, lambda t: t.update(measurements=[row, row]))
+    declare = {"outcomes": {"declare": {"spines": {"label": "Spines"}}}}
+    (problem,) = problems_of(edit(path, lambda c: c.update(declare)))
+    assert "measurements.tsv: row 3" in problem
+    assert "stands in row 2 too" in problem

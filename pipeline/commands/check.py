@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from pipeline.errors import ExperimentError, refuse
-from pipeline.experiment import Experiment, load_experiment
+from pipeline.experiment import Experiment, examine
 from pipeline.experiment.model import Epoch, Session
 from pipeline.steps.outcomes_check import outcome_problems
 from pipeline.steps.settings import absent_files
@@ -30,14 +30,16 @@ def check(config: Path) -> int:
         Exit status: 0 if it can run, 1 if there are errors.
     """
     try:
-        experiment = load_experiment(config)
-        problems = [*outcome_problems(experiment), *absent_files(experiment)]
+        experiment, problems = examine(config)
+        if experiment is None:
+            raise ExperimentError(problems)
+        problems += [*outcome_problems(experiment), *absent_files(experiment)]
         refuse(problems)
     except ExperimentError as error:
         print(error)
         return 1
     print(describe(experiment))
-    for warning in (*experiment.warnings, *problems):
+    for warning in problems:
         print(f"warning: {warning}")
     print("No errors found.")
     return 0

@@ -294,20 +294,22 @@ class Config(StrictModel):
     statistics: Statistics = Field(default_factory=Statistics, description="Tests")
 
     @model_validator(mode="after")
-    def _logs_speak_of_the_tasks_sides(self) -> Config:
+    def _logs_speak_of_the_task(self) -> Config:
         task = self.flexibility.task
-        sides = (
-            {"choice_side": (*task.sides, OMISSION, ""), "cue_side": (*task.cue_names, "")}
-            if (task)
-            else {}
-        )
+        words: dict[str, tuple[str, ...]] = {}
+        if task:
+            words = {
+                "choice_side": (*task.sides, OMISSION, ""),
+                "cue_side": (*task.cue_names, ""),
+                "rule": (*task.rules, ""),
+            }
         wrong = [
             f"behaviour.formats.{name}.values.{column}: {meaning!r} is not one of "
             f"{', '.join(map(repr, known))} (the task's){did_you_mean(meaning, known)}"
             for name, mapping in self.behaviour.formats.items()
-            for column, known in sides.items()
+            for column, known in words.items()
             for meaning in mapping.values.get(column, {}).values()
-            if meaning not in known
+            if str(meaning).casefold() not in [word.casefold() for word in known]
         ]
         if wrong:
             raise ValueError("; ".join(wrong))

@@ -121,35 +121,59 @@ def load_experiment(config_path: Path | str) -> Experiment:
     ExperimentError
         With all problems at once (a broken config hides those of the tables).
     """
+    experiment, problems = examine(config_path)
+    refuse(problems)
+    if experiment is None:
+        raise ExperimentError(problems)
+    return experiment
+
+
+def examine(config_path: Path | str) -> tuple[Experiment | None, list[Problem]]:
+    """Read and derive as far as possible, so that one look finds every problem.
+
+    Parameters
+    ----------
+    config_path : Path or str
+        config.yaml.
+
+    Returns
+    -------
+    experiment : Experiment or None
+        To be used only if no problem is an error; None where rows could not be read at all (what
+        refers to them would be reported a second time).
+    problems : list of Problem
+        Errors and warnings. A row with an unreadable cell is looked at no further.
+
+    Raises
+    ------
+    ExperimentError
+        If the config itself cannot be read.
+    """
     path = Path(config_path)
     config = load_config(path)
     problems = check_phases(config.design, file=path.name)
-    rows, wrong = _read_tables(path, config)
-    problems += wrong
-    if wrong:  # rows that are missing would be reported twice, as absent sessions
-        raise ExperimentError(problems)
+    rows, unread, whole = _read_tables(path, config)
+    if not whole:
+        return None, problems + unread
 
-    sessions, wrong = build_sessions(rows, config)
-    problems += wrong
+    sessions, found = build_sessions(rows, config)
     by_name = {session.name: session for session in sessions}
     administrations, wrong = read_administrations(rows["administrations"], by_name)
-    problems += wrong
+    found += wrong
     references = references_of(config)
-    problems += _unknown_references(config, path.name)
+    found += _unknown_references(config, path.name)
     anchors, wrong = find_anchors(administrations, config, references)
-    problems += wrong
+    found += wrong
     epochs, wrong = derive_epochs(sessions, anchors, administrations, config.design)
-    problems += wrong
+    found += wrong
     measurements, wrong = read_measurements(rows.get("measurements", []), by_name, epochs, config)
-    problems += wrong
+    found += wrong
     plan = build_plan(config, sessions, anchors)
-    problems += check_plan(plan, config, sessions, file=path.name)
+    found += check_plan(plan, config, sessions, file=path.name)
     named = {f"{kind}.tsv": getattr(config.tables, kind) or f"{kind}.tsv" for kind in SCHEMAS}
-    problems = [
-        replace(problem, file=named.get(problem.file, problem.file)) for problem in problems
-    ]
-    refuse(problems)
-    return Experiment(
+    found = [replace(problem, file=named.get(problem.file, problem.file)) for problem in found]
+    problems += unread + [problem for problem in found if not _follows(problem, unread, named)]
+    experiment = Experiment(
         config_path=path,
         config=config,
         sessions=tuple(sessions),
@@ -158,19 +182,34 @@ def load_experiment(config_path: Path | str) -> Experiment:
         epochs=epochs,
         measurements=tuple(measurements),
         plan=plan,
-        warnings=tuple(problems),
+        warnings=tuple(problem for problem in problems if problem.severity == "warning"),
     )
+    return experiment, problems
 
 
-def _read_tables(path: Path, config: Config) -> tuple[dict[str, list[Row]], list[Problem]]:
+def _follows(problem: Problem, unread: Sequence[Problem], named: Mapping[str, str]) -> bool:
+    """Whether a problem may only follow from a cell that could not be read."""
+    rows = {(cell.file, cell.place.split(",")[0]) for cell in unread}
+    if (problem.file, problem.place.split(",")[0]) in rows:
+        return True
+    # an interval without its times overlaps everything
+    contexts = named["contexts.tsv"]
+    return problem.file == contexts and any(cell.file == contexts for cell in unread)
+
+
+def _read_tables(path: Path, config: Config) -> tuple[dict[str, list[Row]], list[Problem], bool]:
+    """Read every declared table; the last value tells whether each row could be kept."""
     rows: dict[str, list[Row]] = defaultdict(list)
-    problems = []
+    problems: list[Problem] = []
+    whole = True
     for kind in SCHEMAS:
         relative = getattr(config.tables, kind)
         if relative is not None:
             rows[kind], wrong = read_table(path.parent / relative, kind, file=relative)
+            kept = {f"row {row.line}" for row in rows[kind]}
+            whole = whole and all(problem.place.split(",")[0] in kept for problem in wrong)
             problems += wrong
-    return rows, problems
+    return rows, problems, whole
 
 
 def _unknown_references(config: Config, file: str) -> list[Problem]:

@@ -8,7 +8,7 @@ from pipeline.errors import Problem
 from pipeline.experiment.config import Config
 from pipeline.experiment.model import Epoch, Measurement, Session
 from pipeline.experiment.strict import did_you_mean
-from pipeline.experiment.tables import Row
+from pipeline.experiment.tables import Row, duplicates
 
 
 def read_measurements(
@@ -37,7 +37,8 @@ def read_measurements(
     problems : list of Problem
         Names that are not declared; a phase or context that the session does not have.
     """
-    measurements, problems = [], []
+    measurements: list[Measurement] = []
+    problems = duplicates(rows, ("session", "outcome", "phase", "context"))
     contexts = config.design.contexts
     for row in rows:
         value = dict(row.values)

@@ -285,7 +285,8 @@ def read_table(
     Returns
     -------
     rows : list of Row
-        The rows that could be read whole.
+        All rows but those whose required cells could not be read; other cells that could not are
+        blank.
     problems : list of Problem
         Everything else, each with row and column; row 1 is the header.
     """
@@ -318,7 +319,7 @@ def read_table(
         named = dict(zip(header, padded, strict=False))
         row, wrong = _row(named, schema, file, line)
         problems += wrong
-        if not wrong:
+        if row is not None:
             rows.append(row)
     return rows, problems
 
@@ -355,23 +356,28 @@ def _header(
 
 def _row(
     cells: Mapping[str, str], schema: Mapping[str, Column], file: str, line: int
-) -> tuple[Row, list[Problem]]:
+) -> tuple[Row | None, list[Problem]]:
+    """Read one row; a cell that cannot be read is blank then, None if the row needs it."""
     values: dict[str, Any] = {}
     problems = []
+    usable = True
     for column, spec in schema.items():
         cell = cells.get(column, "")
         place = f"row {line}, column {column}"
         if cell in _BLANK:
             values[column] = spec.default
             if spec.required:
+                usable = False
                 problems.append(Problem(file, place, "a blank", "a value is expected"))
             continue
         try:
             values[column] = spec.read(cell)
         except CellError as error:
+            values[column] = spec.default
+            usable = usable and not spec.required
             problems.append(Problem(file, place, repr(cell), str(error)))
     extra = {column: cell for column, cell in cells.items() if column not in schema}
-    return Row(file, line, values, extra), problems
+    return (Row(file, line, values, extra) if usable else None), problems
 
 
 def duplicates(rows: Iterable[Row], columns: tuple[str, ...]) -> list[Problem]:

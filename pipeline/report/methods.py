@@ -102,19 +102,29 @@ def _epochs(design: Mapping[str, Any], plan: AnalysisPlan) -> str:
         if isinstance(handling, Sequence) and len(handling) == 2
         else NOT_STATED
     )
+    timed = (
+        f"Handling time was cut out ({cut}). The baseline ended before "
+        f"{spoken(_stated(design, 'baseline_before'))}. "
+        if any(_in_seconds(phase) for phase in phases.values())
+        else ""
+    )
     baseline = (
         "each session's own baseline in the same context"
         if plan.baseline_context == "same"
         else f"each session's own baseline in {spoken(plan.baseline_context)}"
     )
     return (
-        f"Phases were counted from the test dose: {windows or NOT_STATED}. Handling time was cut "
-        f"out ({cut}). The baseline ended before {spoken(_stated(design, 'baseline_before'))}. "
+        f"Phases were counted from the test dose: {windows or NOT_STATED}. {timed}"
         "An epoch was the intersection of a context interval and a phase; several intervals of one "
         "cell were combined weighted by their usable time, and cells with less than "
         f"{with_unit(number(plan.minimum_epoch_s), 's')} were left out. Where the outcome's rule "
         f"is change, {baseline} was subtracted; a session without it counts as a missing cell."
     )
+
+
+def _in_seconds(phase: Any) -> bool:
+    """Whether a phase is a window in seconds, so that handling and baseline have times."""
+    return not isinstance(phase, Mapping) or bool(phase.get("seconds"))
 
 
 def _window(phase: Any) -> str:
@@ -170,8 +180,9 @@ def _task(flexibility: Mapping[str, Any]) -> str:
     name = task.get("name") if isinstance(task, Mapping) else task
     return (
         f"Set-shifting ({spoken(str(name)) if name else NOT_STATED}) was scored per rule change; "
-        f"errors follow the scheme {spoken(_stated(flexibility, 'error_scheme'))}. Rule changes "
-        "without criterion were kept as censored, not dropped."
+        f"errors follow the scheme {spoken(_stated(flexibility, 'error_scheme'))}. Trials to "
+        "criterion are the mean over completed rule changes, as published, which leaves unfinished "
+        "ones out; where an animal completed none, its time is censored."
     )
 
 
@@ -207,7 +218,7 @@ def _statistics(statistics: Mapping[str, Any], plan: AnalysisPlan) -> str:
         "difference counts as absent only if "
         "its 90 % interval lies inside the smallest effect of interest that the config declares"
         f"{': ' + bounds if bounds else ''}; otherwise the verdict is inconclusive. Seed of random "
-        f"permutations: {_stated(statistics, 'seed') if 'seed' in statistics else plan.seed}."
+        f"permutations: {statistics.get('seed', plan.seed)}."
     )
 
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from pipeline.errors import Problem
-from pipeline.experiment import Experiment
+from pathlib import Path
+
+from pipeline.errors import ExperimentError, Problem, refuse
+from pipeline.experiment import Experiment, examine
 from pipeline.experiment.strict import did_you_mean
 from pipeline.registry import metrics, parse_outcome
 
 #: region of every channel when there is no channel table
 WHOLE_RECORDING = "all"
+
+
+def load_checked(config: Path) -> Experiment:
+    """Load an experiment whose outcomes exist; raises ExperimentError with all problems at once."""
+    experiment, problems = examine(config)
+    if experiment is None:
+        raise ExperimentError(problems)
+    refuse([*problems, *outcome_problems(experiment)])
+    return experiment
 
 
 def outcome_problems(experiment: Experiment) -> list[Problem]:

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from pipeline.errors import InputError, refuse
-from pipeline.experiment import load_experiment
+from pipeline.errors import InputError
 from pipeline.steps import settings
-from pipeline.steps.outcomes_check import outcome_problems
+from pipeline.steps.outcomes_check import load_checked
 from pipeline.steps.paths import (
     COHORT_TABLES,
     EXTRACTED,
@@ -36,8 +35,7 @@ def experiment_config():
 
 CONFIG = experiment_config()
 try:
-    EXPERIMENT = load_experiment(CONFIG)
-    refuse(outcome_problems(EXPERIMENT))
+    EXPERIMENT = load_checked(CONFIG)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
