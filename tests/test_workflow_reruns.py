@@ -165,6 +165,6 @@ def test_the_samples_config_is_never_merged_into_the_labs(experiment):
 
 
 def test_values_on_the_command_line_are_refused(experiment):
-    process = run(experiment, "-n", "--config", "a=1")
+    process = run(experiment, "-n", "--config", "rate_hz=500")
     assert process.returncode != 0
     assert "edit the config file" in process.stdout + process.stderr
