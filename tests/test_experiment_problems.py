@@ -530,3 +530,29 @@ def test_a_measurement_written_twice_is_refused(tmp_path):
     (problem,) = problems_of(edit(path, lambda c: c.update(declare)))
     assert "measurements.tsv: row 3" in problem
     assert "stands in row 2 too" in problem
+
+
+def test_blank_and_misspelt_levels_of_a_question_are_warned_of(tmp_path):
+    path = minimal(
+        tmp_path,
+        sessions=[
+            {"session": f"s{n}", "animal": f"r{n}", "start": f"2026-03-0{n}T09:00"}
+            for n in (1, 2, 3)
+        ],
+        administrations=[
+            {
+                "animal": f"r{n}",
+                "session": f"s{n}",
+                "time_s": 600,
+                "drug": "saline",
+                "dosing_context": where,
+            }
+            for n, where in ((1, "home_cage"), (2, "homecage"), (3, ""))
+        ],
+        contexts=[{"session": f"s{n}", "context": "home_cage", "start_s": 700} for n in (1, 2, 3)],
+    )
+    question = {"modifier": "dosing_context", "reference": "home_cage"}
+    experiment = load_experiment(edit(path, lambda c: c["design"].update(questions=[question])))
+    said = [str(warning) for warning in experiment.warnings]
+    assert any("row 3, column dosing_context" in w and "perhaps 'home_cage'" in w for w in said)
+    assert any("row 4, column dosing_context" in w and "a blank" in w for w in said)

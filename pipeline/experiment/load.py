@@ -17,7 +17,7 @@ from pipeline.experiment.config import NO_CONDITION, Config
 from pipeline.experiment.epochs import check_phases, derive_epochs
 from pipeline.experiment.measurements import read_measurements
 from pipeline.experiment.model import Experiment
-from pipeline.experiment.plans import build_plan, check_plan, references_of
+from pipeline.experiment.plans import build_plan, check_plan, doubtful_levels, references_of
 from pipeline.experiment.sessions import build_sessions
 from pipeline.experiment.strict import did_you_mean
 from pipeline.experiment.tables import SCHEMAS, Row, read_table
@@ -170,6 +170,7 @@ def examine(config_path: Path | str) -> tuple[Experiment | None, list[Problem]]:
     found += wrong
     plan = build_plan(config, sessions, anchors)
     found += check_plan(plan, config, sessions, file=path.name)
+    found += doubtful_levels(plan, sessions, anchors)
     named = {f"{kind}.tsv": getattr(config.tables, kind) or f"{kind}.tsv" for kind in SCHEMAS}
     found = [replace(problem, file=named.get(problem.file, problem.file)) for problem in found]
     problems += unread + [problem for problem in found if not _follows(problem, unread, named)]

@@ -145,3 +145,47 @@ def check_plan(
                 expected = "a cage, for design.unit is cage"
                 problems.append(Problem(config.tables.sessions, place, "a blank", expected))
     return problems
+
+
+def doubtful_levels(
+    plan: AnalysisPlan, sessions: Sequence[Session], anchors: Mapping[str, Anchor]
+) -> list[Problem]:
+    """Warn of blanks and near-spellings among the levels of a question: they lose animals."""
+    problems = []
+    for question in plan.questions:
+        modifier = question.modifier
+        if modifier in ("context", "pretreatment"):  # declared, and checked, in the config
+            continue
+        if modifier == "dosing_context":
+            cells = [
+                ("administrations.tsv", a.administration.line, a.administration.dosing_context)
+                for a in anchors.values()
+                if a.administration.role == "test"
+            ]
+        else:
+            own = modifier in _SESSION_COLUMNS
+            cells = [
+                (
+                    "sessions.tsv",
+                    session.line,
+                    getattr(session, modifier) if own else session.factors.get(modifier, ""),
+                )
+                for session in sessions
+                if not session.exclude
+            ]
+        seen: dict[str, str] = {}
+        for file, line, level in cells:
+            place = f"row {line}, column {modifier}"
+            first = seen.setdefault(_folded(level), level)
+            if not level:
+                expected = f"a level: without one it does not enter the question of {modifier}"
+                problems.append(Problem(file, place, "a blank", expected, "warning"))
+            elif first != level:
+                expected = f"perhaps {first!r}, written so in an earlier row"
+                problems.append(Problem(file, place, repr(level), expected, "warning"))
+    return problems
+
+
+def _folded(level: str) -> str:
+    """Return a level without case, blanks and marks, as misspellings often differ."""
+    return "".join(letter for letter in level.casefold() if letter.isalnum())
