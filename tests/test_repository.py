@@ -155,3 +155,11 @@ def test_adding_a_metric_touches_one_file():
     assert {
         entry.compute.__module__.rsplit(".", 1)[1] for entry in registered().values()
     } == on_disk
+
+
+def test_no_column_of_the_lab_can_take_the_place_of_a_derived_one():
+    """The reserved names cover every column that the cohort joins, but for the lab's own ones."""
+    from pipeline.experiment.tables import RESERVED, SCHEMAS
+    from pipeline.steps.cohort import OBSERVATION_COLUMNS
+
+    assert set(OBSERVATION_COLUMNS) - set(SCHEMAS["sessions"]) <= RESERVED
