@@ -426,6 +426,6 @@ def test_interrupted_sample_leaves_nothing_and_strangers_are_not_touched(tmp_pat
 
 
 def test_modification_time_is_the_one_that_the_workflow_plans_with():
-    from pipeline.steps.settings import SAMPLE_MTIME_NS
+    from pipeline.steps.inputs import SAMPLE_MTIME_NS
 
     assert sample.MODIFIED_S * 10**9 == SAMPLE_MTIME_NS

@@ -9,8 +9,8 @@ from pathlib import Path
 from pipeline.errors import ExperimentError, refuse
 from pipeline.experiment import Experiment, examine
 from pipeline.experiment.model import Epoch, Session
+from pipeline.steps.inputs import absent_files
 from pipeline.steps.outcomes_check import outcome_problems
-from pipeline.steps.settings import absent_files
 
 #: width of the text time lines
 _WIDTH = 60

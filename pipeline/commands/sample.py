@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def make_if_absent(*, processes: int) -> int:
     """Make the sample recordings unless they are there already."""
     from pipeline.simulate.sample import make_sample, sample_is_complete
-    from pipeline.steps.settings import sample_folder
+    from pipeline.steps.inputs import sample_folder
 
     folder = sample_folder(REPOSITORY)
     if sample_is_complete(folder):

@@ -13,8 +13,9 @@ from pipeline.experiment.design import ANCHOR_COLUMNS
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.registry import metrics
 from pipeline.steps.extract import write_parquet
-from pipeline.steps.guard import read_status
+from pipeline.steps.guard import read_status, write_json
 from pipeline.steps.measure import COLUMNS
+from pipeline.steps.record import run_record
 
 #: leading columns of observations.parquet; the lab's factors follow
 OBSERVATION_COLUMNS = (
@@ -89,6 +90,7 @@ def cohort(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
     result.contrasts.to_csv(outputs.contrasts, sep="\t", index=False)
     result.verdicts.to_csv(outputs.verdicts, sep="\t", index=False)
     completeness(statuses, settings).to_csv(outputs.completeness, sep="\t", index=False)
+    write_json(Path(outputs.record), run_record(observations, settings))
 
 
 def _write_table(table: pd.DataFrame, path: str) -> None:

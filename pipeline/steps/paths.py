@@ -37,4 +37,5 @@ COHORT_TABLES = {
     "verdicts": "results/cohort/verdicts.tsv",
     "missing": "results/cohort/missing_cells.tsv",
     "completeness": "results/cohort/completeness.tsv",
+    "record": "results/cohort/run.json",
 }

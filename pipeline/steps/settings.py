@@ -6,20 +6,15 @@ a rule's params reruns nothing, silently; sets rerun everything, always.
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from pipeline.errors import Problem
 from pipeline.experiment import Experiment, anchor_rows, session_rows
 from pipeline.experiment.model import Session
-from pipeline.ingest.files import behaviour_files, recording_files, sorting_files
+from pipeline.steps.inputs import files_of, named_paths, resolve
 from pipeline.steps.provenance import code_hash, versions
+from pipeline.steps.record import recorded_config, recorded_files
 
-#: time of change that the generator of the sample gives to its files: 2026-01-01 00:00 UTC
-SAMPLE_MTIME_NS = 1_767_225_600 * 10**9
 _CORE = ("metric.py", "errors.py", "files.py", "intervals.py")
 _ROOMS = {
     "extract": (
@@ -53,6 +48,7 @@ _ROOMS = {
         "experiment/plan.py",
         "steps/cohort.py",
         "steps/measure.py",
+        "steps/record.py",
     ),
     "report": (*_CORE, "registry.py", "compare", "report", "experiment/plan.py", "steps/report.py"),
     "pages": (*_CORE, "flexibility", "experiment/task.py", "report", "steps/pages.py"),
@@ -80,107 +76,6 @@ def _code(step: str) -> dict[str, Any]:
     return {"hash": code_hash(*_ROOMS[step]), "versions": versions(*_LIBRARIES[step])}
 
 
-def _resolve(experiment: Experiment, path: str) -> str:
-    """Return a table's path as seen from the working directory (absolute stays absolute).
-
-    Relative, so that a checkout that is moved or renamed reruns nothing.
-    """
-    if Path(path).is_absolute():
-        return path
-    return os.path.relpath(experiment.config_path.parent / path)
-
-
-def _stated(path: str) -> list[str | int]:
-    stat = Path(path).stat()
-    return [path, stat.st_size, stat.st_mtime_ns]
-
-
-def session_files(experiment: Experiment, session: Session) -> list[str]:
-    """List the existing files that a session is made of; never a folder.
-
-    A missing file is not listed: the session fails with that reason instead of stopping the run.
-    """
-    files: list[Path] = []
-    for recording in session.recordings:
-        files += recording_files(_resolve(experiment, recording.path), recording.format)
-    if session.sorting:
-        files += sorting_files(_resolve(experiment, session.sorting))
-    for behaviour in session.behaviours:
-        files += behaviour_files(_resolve(experiment, behaviour.path))
-    if session.movement:
-        files += behaviour_files(_resolve(experiment, session.movement))
-    return sorted({str(file) for file in files})
-
-
-def sample_folder(repository: Path) -> Path:
-    """Return where the sample recordings lie."""
-    return repository / "sample_data" / "recordings"
-
-
-def missing_sample(repository: Path, config: Path) -> dict[str, int]:
-    """Return the sample's files (path -> bytes) if the sample is to be run and is not there yet.
-
-    ``sample_data/files.tsv`` lists what the generator writes; with it the workflow can plan the
-    sessions before the sample exists, and finds nothing changed afterwards.
-    """
-    folder = sample_folder(repository)
-    if config.resolve() != (repository / "config" / "config.yaml").resolve() or folder.exists():
-        return {}
-    with (repository / "sample_data" / "files.tsv").open(newline="") as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t"))
-    return {os.path.relpath(folder / row["file"]): int(row["bytes"]) for row in rows}
-
-
-def files_of(
-    experiment: Experiment, session: Session, absent: Mapping[str, int]
-) -> dict[str, list[str | int]]:
-    """Return a session's files with size and time of change, planned ones included.
-
-    Parameters
-    ----------
-    experiment, session : Experiment, Session
-        Whose files.
-    absent : mapping of str to int
-        Files that a rule of this run will make, with their sizes.
-
-    Returns
-    -------
-    dict
-        Path -> [path, bytes, mtime_ns].
-    """
-    named = [recording.path for recording in session.recordings]
-    named += [log.path for log in session.behaviours]
-    named += [path for path in (session.sorting, session.movement) if path]
-    places = [_resolve(experiment, path) for path in named]
-    planned = {
-        file: [file, size, SAMPLE_MTIME_NS]
-        for file, size in absent.items()
-        if any(file == place or file.startswith(place + os.sep) for place in places)
-    }
-    found = {file: _stated(file) for file in session_files(experiment, session)}
-    return dict(sorted({**planned, **found}.items()))
-
-
-def absent_files(experiment: Experiment) -> list[Problem]:
-    """List every file that the tables name and that is not there (one problem per table cell)."""
-    problems = []
-    for session in experiment.included:
-        cells = [("recording", recording.path) for recording in session.recordings]
-        cells += [("behaviour", log.path) for log in session.behaviours]
-        cells += [("sorting", session.sorting), ("movement", session.movement)]
-        for column, path in cells:
-            if path and not Path(_resolve(experiment, path)).exists():
-                problems.append(
-                    Problem(
-                        experiment.config.tables.sessions,
-                        f"row {session.line}, column {column}",
-                        repr(path),
-                        "a file or folder, relative to the config file; there is none",
-                    )
-                )
-    return problems
-
-
 def extract_settings(
     experiment: Experiment, session: Session, absent: Mapping[str, int]
 ) -> dict[str, Any]:
@@ -192,17 +87,17 @@ def extract_settings(
         "animal": session.animal,
         "recordings": [
             {
-                "path": _resolve(experiment, recording.path),
+                "path": resolve(experiment, recording.path),
                 "format": recording.format,
                 "starts_at_s": recording.starts_at_s,
                 "label": recording.label,
             }
             for recording in session.recordings
         ],
-        "sorting": _resolve(experiment, session.sorting) if session.sorting else "",
+        "sorting": resolve(experiment, session.sorting) if session.sorting else "",
         "behaviours": [
             {
-                "path": _resolve(experiment, log.path),
+                "path": resolve(experiment, log.path),
                 "format": log.format,
                 "starts_at_s": log.starts_at_s,
                 "mapping": formats[log.format].model_dump(mode="json")
@@ -211,7 +106,7 @@ def extract_settings(
             }
             for log in session.behaviours
         ],
-        "movement": _resolve(experiment, session.movement) if session.movement else "",
+        "movement": resolve(experiment, session.movement) if session.movement else "",
         "movement_columns": {
             "time_column": config.movement.time_column,
             "speed_column": config.movement.speed_column,
@@ -261,8 +156,40 @@ def measure_settings(experiment: Experiment, session: Session) -> dict[str, Any]
     }
 
 
-def cohort_settings(experiment: Experiment) -> dict[str, Any]:
-    """Return what ``cohort`` depends on: the design columns, the exclusions and the plan."""
+def _record(experiment: Experiment, absent: Mapping[str, int]) -> dict[str, Any]:
+    """Return what the run's record holds beside the other settings of ``cohort``.
+
+    Only what reruns the cohort anyhow: the code of report and pages is not in it.
+    """
+    before = ("extract", "measure", "cohort")
+    libraries = {name for step in before for name in _LIBRARIES[step]}
+    return {
+        "blinded": bool(experiment.config.statistics.blind),
+        "config": recorded_config(experiment.config),
+        "files": {
+            session.name: recorded_files(
+                [(cell, resolve(experiment, cell)) for cell in named_paths(session)],
+                files_of(experiment, session, absent),
+            )
+            for session in experiment.included
+        },
+        "code": {step: code_hash(*_ROOMS[step]) for step in before},
+        "versions": versions(*sorted(libraries)),
+    }
+
+
+def cohort_settings(
+    experiment: Experiment, absent: Mapping[str, int] | None = None
+) -> dict[str, Any]:
+    """Return what ``cohort`` depends on: design columns, exclusions, plan, the run's record.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        As loaded (or coded, when blind).
+    absent : mapping of str to int, optional
+        Files that a rule of this run will make, with their sizes.
+    """
     return {
         "plan": experiment.plan.model_dump(mode="json"),
         "anchors": anchor_rows(experiment),
@@ -292,6 +219,7 @@ def cohort_settings(experiment: Experiment) -> dict[str, Any]:
             }
             for m in experiment.measurements
         ],
+        "record": _record(experiment, absent or {}),
         "code": _code("cohort"),
     }
 

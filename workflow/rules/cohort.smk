@@ -11,7 +11,7 @@ rule cohort:
     conda:
         "../../environment.yml"
     params:
-        settings=settings.cohort_settings(EXPERIMENT),
+        settings=settings.cohort_settings(EXPERIMENT, MISSING_SAMPLE),
     script:
         "../scripts/cohort.py"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from pipeline.errors import InputError
-from pipeline.steps import settings
+from pipeline.steps import inputs, settings
 from pipeline.steps.outcomes_check import load_checked
 from pipeline.steps.paths import (
     COHORT_TABLES,
@@ -40,7 +40,7 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 SESSIONS = {session.name: session for session in EXPERIMENT.included}
-MISSING_SAMPLE = settings.missing_sample(REPOSITORY, CONFIG)
+MISSING_SAMPLE = inputs.missing_sample(REPOSITORY, CONFIG)
 
 REMEDIES = """
 A job did not finish; everything that did is kept.

@@ -10,6 +10,6 @@ if MISSING_SAMPLE:
             "../../environment.yml"
         threads: workflow.cores
         params:
-            folder=str(settings.sample_folder(REPOSITORY)),
+            folder=str(inputs.sample_folder(REPOSITORY)),
         script:
             "../scripts/sample.py"

@@ -3,7 +3,7 @@ rule extract:
     """Recording, units, behaviour log and movement of one session, onto one clock."""
     input:
         lambda wildcards: list(
-            settings.files_of(EXPERIMENT, SESSIONS[wildcards.session], MISSING_SAMPLE)
+            inputs.files_of(EXPERIMENT, SESSIONS[wildcards.session], MISSING_SAMPLE)
         ),
     output:
         **EXTRACTED,
