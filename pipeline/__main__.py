@@ -27,6 +27,21 @@ def main(arguments: list[str] | None = None) -> int:
     sample = commands.add_parser("sample", help="make the sample recordings, if they are absent")
     sample.add_argument("--processes", type=int, default=2, help="worker processes")
     commands.add_parser("schemas", help="write workflow/schemas/ from the typed configuration")
+    differ = commands.add_parser("diff", help="say what changed between two runs")
+    differ.add_argument("a", type=Path, metavar="RESULTS_A", help="folder 'results' of one run")
+    differ.add_argument("b", type=Path, metavar="RESULTS_B", help="folder 'results' of the other")
+    differ.add_argument("--html", type=Path, metavar="FILE", help="write it as a page, too")
+    differ.add_argument("--tsv", type=Path, metavar="FILE", help="write it as a table, too")
+    differ.add_argument(
+        "--tolerance", type=float, default=1e-6, help="relative difference that counts as none"
+    )
+    differ.add_argument("--all", action="store_true", help="print every line of every section")
+    unblind = commands.add_parser("unblind", help="lock a blind run with a record, open its codes")
+    unblind.add_argument("config", type=Path, help="the experiment's config.yaml")
+    unblind.add_argument("--by", default="", metavar="NAME", help="who unblinds; asked if left out")
+    unblind.add_argument("--reason", default="", help="why now")
+    unblind.add_argument("--who", default="", help="who was blind until now, in words")
+    unblind.add_argument("--directory", type=Path, help="where results/ lies; here by default")
     chosen = parser.parse_args(arguments)
     if chosen.command == "check":
         from pipeline.commands.check import check as run_check
@@ -36,6 +51,27 @@ def main(arguments: list[str] | None = None) -> int:
         from pipeline.commands.sample import make_if_absent
 
         return make_if_absent(processes=chosen.processes)
+    if chosen.command == "diff":
+        from pipeline.commands.diff import diff
+
+        return diff(
+            chosen.a,
+            chosen.b,
+            html=chosen.html,
+            tsv=chosen.tsv,
+            tolerance=chosen.tolerance,
+            everything=chosen.all,
+        )
+    if chosen.command == "unblind":
+        from pipeline.commands.unblind import unblind as run_unblind
+
+        return run_unblind(
+            chosen.config,
+            by=chosen.by,
+            reason=chosen.reason,
+            who=chosen.who,
+            directory=chosen.directory,
+        )
     from pipeline.commands.schemas import write_schemas
 
     return write_schemas()
