@@ -1,0 +1,349 @@
+"""Restricted (or full) maximum likelihood of the variance parameters.
+
+The criterion is minus twice the log likelihood with the fixed effects profiled out (REML:
+Patterson & Thompson 1971, Biometrika 58:545), a function of the variance parameters ``g`` only.
+Its gradient and both its curvatures (expected: Fisher; observed: Newton) are exact. The search
+takes Fisher steps, which find a balanced design's solution at once, and Newton steps near the end.
+
+*Bounded* keeps intercept variances at or above zero: each step solves the quadratic model under
+that bound, so that a variance at the bound is exactly zero. *Unbounded* lets variances be negative
+as long as V is positive definite (the classical analysis of variance then comes out in balanced
+designs). Terms with slopes that leave the valid covariances are refitted in Cholesky factors
+(Bates et al 2015, J Stat Softw 67:1), where every value is valid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pipeline.compare.mixed_structure import Structure
+
+_MAX_STEPS = 100
+
+#: predicted decrease of the criterion at which the last step is taken
+_DONE = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A response in the basis of a structure, scaled to a residual variance of about one.
+
+    Attributes
+    ----------
+    structure : Structure
+        The design.
+    y : ndarray (r,)
+        The response in the basis.
+    rest : float
+        Sum of squares of the response outside the basis.
+    reml : bool
+        Restricted, or full maximum likelihood.
+    """
+
+    structure: Structure
+    y: np.ndarray
+    rest: float
+    reml: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """The criterion at one value of the variance parameters, with all that follows from it.
+
+    Attributes
+    ----------
+    problem : Problem
+        What is fitted.
+    gamma : ndarray (k,)
+        Variance parameters.
+    inverse : ndarray (r, r)
+        Of V in the basis.
+    solved : ndarray (r, p)
+        inverse @ x.
+    phi : ndarray (p, p)
+        Covariance of the fixed effects (in orthonormal coordinates).
+    beta : ndarray (p,)
+        Fixed effects (in orthonormal coordinates).
+    value : float
+        The criterion without its constants (2 pi, the scale of y and X).
+    """
+
+    problem: Problem
+    gamma: np.ndarray
+    inverse: np.ndarray
+    solved: np.ndarray
+    phi: np.ndarray
+    beta: np.ndarray
+    value: float
+
+    @cached_property
+    def projector(self) -> np.ndarray:
+        """P (r, r): V^-1 after the fixed effects are taken out."""
+        return self.inverse - self.solved @ self.phi @ self.solved.T
+
+    @cached_property
+    def _products(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return traces (k,) of P G_i and (k, k) of P G_i P G_j."""
+        return _traces(self.projector, self)
+
+    @cached_property
+    def _pulls(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return Py (r,) and G_i P y (k, r)."""
+        py = self.projector @ self.problem.y
+        pieces = self.problem.structure.pieces
+        return py, np.concatenate([py[None], pieces @ py])
+
+    @cached_property
+    def gradient(self) -> np.ndarray:
+        """Of the criterion by the parameters (k,)."""
+        traces = self._products[0] if self.problem.reml else _traces(self.inverse, self)[0]
+        py, pulls = self._pulls
+        gradient = traces - pulls @ py
+        gradient[0] -= self.problem.rest / self.gamma[0] ** 2 if self.problem.rest else 0.0
+        return gradient
+
+    @cached_property
+    def expected(self) -> np.ndarray:
+        """Expected second derivatives of the criterion (k, k)."""
+        if self.problem.reml:
+            return self._products[1]
+        return _traces(self.inverse, self)[1]
+
+    @cached_property
+    def restricted_information(self) -> np.ndarray:
+        """Traces of P G_i P G_j (k, k): twice the information on the parameters under REML."""
+        return self._products[1]
+
+    @cached_property
+    def observed(self) -> np.ndarray:
+        """Second derivatives of the criterion (k, k)."""
+        _, pulls = self._pulls
+        second = 2 * pulls @ self.projector @ pulls.T - self.expected
+        if self.problem.rest:
+            second[0, 0] += 2 * self.problem.rest / self.gamma[0] ** 3
+        return second
+
+
+def _traces(inverse: np.ndarray, point: Point) -> tuple[np.ndarray, np.ndarray]:
+    structure = point.problem.structure
+    r, k = inverse.shape[0], len(structure.parameters)
+    products = np.empty((k, r, r))
+    products[0] = inverse
+    if k > 1:
+        np.matmul(inverse, structure.pieces, out=products[1:])
+    first = np.einsum("kaa->k", products)
+    second = products.reshape(k, -1) @ products.transpose(0, 2, 1).reshape(k, -1).T
+    if structure.dead:
+        first[0] += structure.dead / point.gamma[0]
+        second[0, 0] += structure.dead / point.gamma[0] ** 2
+    return first, second
+
+
+def evaluate(problem: Problem, gamma: np.ndarray) -> Point | None:
+    """Evaluate the criterion; None where V is not positive definite."""
+    from scipy.linalg.lapack import dpotrf, dpotri
+
+    structure = problem.structure
+    if structure.dead and gamma[0] <= 0:
+        return None
+    r, k = structure.x.shape[0], len(gamma)
+    v = (gamma[1:] @ structure.pieces.reshape(k - 1, -1)).reshape(r, r)
+    v.flat[:: r + 1] += gamma[0]
+    factor, failed = dpotrf(v, lower=1, clean=1)
+    if failed:
+        return None
+    pivots = factor.diagonal()
+    if pivots.min() < 1e-7 * pivots.max():
+        return None
+    inverse, _ = dpotri(factor, lower=1)
+    inverse = inverse + np.tril(inverse, -1).T
+    solved = inverse @ structure.x
+    information = structure.x.T @ solved
+    small, failed = dpotrf(information, lower=1, clean=1)
+    if failed:
+        return None
+    phi, _ = dpotri(small, lower=1)
+    phi = phi + np.tril(phi, -1).T
+    pull = solved.T @ problem.y
+    beta = phi @ pull
+    value = 2 * np.log(pivots).sum() + problem.y @ (inverse @ problem.y) - pull @ beta
+    if structure.dead:
+        value += structure.dead * np.log(gamma[0]) + problem.rest / gamma[0]
+    if problem.reml:
+        value += 2 * np.log(small.diagonal()).sum()
+    return Point(problem, gamma, inverse, solved, phi, beta, float(value))
+
+
+def fit_variances(problem: Problem, *, bounded: bool) -> tuple[Point, bool]:
+    """Minimise the criterion.
+
+    Returns
+    -------
+    point : Point
+        The best that was found.
+    converged : bool
+        Whether it is a minimum (inside the bounds).
+    """
+    structure = problem.structure
+    point, converged = _search(problem, nonnegative=bounded and structure.simple)
+    if not bounded or (converged and is_valid(structure, point.gamma)):
+        return point, converged
+    return _search_factors(problem)
+
+
+def is_valid(structure: Structure, gamma: np.ndarray) -> bool:
+    """Whether all random effects have a valid covariance and the residual a positive variance."""
+    if gamma[0] <= 0:
+        return False
+    return all(
+        np.linalg.eigvalsh(gamma[block.index])[0] >= -1e-12 * gamma[0] for block in structure.blocks
+    )
+
+
+def _search(problem: Problem, *, nonnegative: bool) -> tuple[Point, bool]:
+    point = evaluate(problem, problem.structure.start)
+    decrease = np.inf
+    for _ in range(_MAX_STEPS):
+        step, predicted = _step(point, nonnegative=nonnegative, newton=decrease < 1.0)
+        if predicted < _DONE:
+            last = evaluate(problem, point.gamma + step)
+            point = point if last is None or not _allowed(last.gamma, nonnegative) else last
+            return point, _is_minimum(point, nonnegative)
+        after = _along(point, step, predicted, nonnegative)
+        if after is None:
+            return point, False
+        decrease = point.value - after.value
+        point = after
+    return point, False
+
+
+def _step(point: Point, *, nonnegative: bool, newton: bool) -> tuple[np.ndarray, float]:
+    """Return the step to the minimum of the quadratic model, and the decrease it promises."""
+    curvature = point.observed if newton else point.expected
+    gradient = point.gradient
+    try:
+        upper = np.linalg.cholesky(curvature).T
+    except np.linalg.LinAlgError:
+        curvature = point.expected
+        upper = np.linalg.cholesky(curvature + 1e-12 * np.diag(curvature.diagonal())).T
+    step = -np.linalg.solve(curvature, gradient)
+    if nonnegative and (point.gamma + step < 0).any():
+        from scipy.optimize import nnls
+
+        target = upper @ point.gamma - np.linalg.solve(upper.T, gradient)
+        size = np.sqrt(curvature.diagonal())  # columns of equal length
+        step = nnls(upper / size, target)[0] / size - point.gamma
+    return step, float(-(gradient @ step) - step @ curvature @ step / 2)
+
+
+def _allowed(gamma: np.ndarray, nonnegative: bool) -> bool:
+    return not nonnegative or (gamma[0] > 0 and gamma.min() >= 0)
+
+
+def _along(point: Point, step: np.ndarray, predicted: float, nonnegative: bool) -> Point | None:
+    """Go along the step until the criterion falls."""
+    length = 1.0
+    for _ in range(40):
+        gamma = point.gamma + length * step
+        if length == 1.0 and nonnegative:
+            gamma = np.maximum(gamma, 0.0)
+        if _allowed(gamma, nonnegative):
+            after = evaluate(point.problem, gamma)
+            slack = 1e-9 * (1 + abs(point.value))
+            if after is not None and after.value <= point.value - 1e-4 * length * predicted + slack:
+                return after
+        length /= 2
+    return None
+
+
+def _is_minimum(point: Point, nonnegative: bool) -> bool:
+    """Whether the curvature is positive in all directions that are free."""
+    free = np.ones(len(point.gamma), dtype=bool)
+    if nonnegative:
+        free = point.gamma > 0
+    size = np.sqrt(point.expected.diagonal()[free])
+    inside = point.observed[np.ix_(free, free)] / np.outer(size, size)
+    return bool(np.linalg.eigvalsh(inside)[0] > 1e-10)
+
+
+# ---- Cholesky factors of the covariance of each term
+
+
+def factors_of(structure: Structure, gamma: np.ndarray) -> np.ndarray:
+    """Return theta: the residual variance, then the lower triangle of each term's factor."""
+    theta = [gamma[:1]]
+    for block in structure.blocks:
+        values, vectors = np.linalg.eigh(gamma[block.index])
+        root = vectors * np.sqrt(np.maximum(values, 0.0))
+        lower = np.linalg.qr(root.T)[1].T
+        lower = lower * np.where(lower.diagonal() < 0, -1.0, 1.0)
+        theta.append(lower[np.tril_indices(len(values))])
+    return np.concatenate(theta)
+
+
+def covariances_of(
+    structure: Structure, theta: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return gamma (k,), its first (k, t) and its second derivatives (k, t, t) by theta."""
+    k, t = len(structure.parameters), len(theta)
+    gamma, first, second = np.zeros(k), np.zeros((k, t)), np.zeros((k, t, t))
+    gamma[0], first[0, 0] = theta[0], 1.0
+    at = 1
+    for block in structure.blocks:
+        e = len(block.index)
+        where = np.zeros((e, e), dtype=int)
+        rows, columns = np.tril_indices(e)
+        where[rows, columns] = at + np.arange(len(rows))
+        at += len(rows)
+        for a, b in zip(rows, columns, strict=True):
+            target = block.index[a, b]
+            for c in range(b + 1):
+                left, right = where[a, c], where[b, c]
+                gamma[target] += theta[left] * theta[right]
+                first[target, left] += theta[right]
+                first[target, right] += theta[left]
+                second[target, left, right] += 1.0
+                second[target, right, left] += 1.0
+    return gamma, first, second
+
+
+def _search_factors(problem: Problem) -> tuple[Point, bool]:
+    """Minimise over the logarithm of the residual variance and the factors."""
+    from scipy.optimize import minimize
+
+    structure = problem.structure
+    cache: dict[bytes, Point | None] = {}
+
+    def at(u: np.ndarray) -> tuple[Point | None, np.ndarray, np.ndarray]:
+        theta = np.concatenate([np.exp(u[:1]), u[1:]])
+        gamma, first, second = covariances_of(structure, theta)
+        first[:, 0] *= theta[0]
+        second[0, 0, 0] = theta[0]
+        key = u.tobytes()
+        if key not in cache:
+            cache[key] = evaluate(problem, gamma)
+        return cache[key], first, second
+
+    def value(u: np.ndarray) -> float:
+        point = at(u)[0]
+        return np.inf if point is None else point.value
+
+    def slope(u: np.ndarray) -> np.ndarray:
+        point, first, _ = at(u)
+        return first.T @ point.gradient
+
+    def curvature(u: np.ndarray) -> np.ndarray:
+        point, first, second = at(u)
+        return first.T @ point.observed @ first + np.tensordot(point.gradient, second, 1)
+
+    start = factors_of(structure, structure.start)
+    start[0] = np.log(start[0])
+    found = minimize(
+        value, start, jac=slope, hess=curvature, method="trust-exact", options={"gtol": 1e-8}
+    )
+    point = at(found.x)[0]
+    converged = bool(np.abs(slope(found.x)).max() < 1e-5)
+    return point, converged
