@@ -127,7 +127,7 @@ CONFIG_CASES = {
         lambda c: c.update(outcomes={"baseline": {"band_power": "covariate"}}),
         ("outcomes.baseline", "not built yet"),
     ),
-    "blind": (lambda c: c.update(statistics={"blind": True}), ("statistics.blind",)),
+    "blind": (lambda c: c.update(statistics={"blind": "codes"}), ("statistics.blind", "'codes'")),
     "a log with a side that the task does not have": (
         lambda c: c.update(
             flexibility={

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from pipeline.errors import ExperimentError, refuse
 from pipeline.experiment import Experiment, examine
+from pipeline.experiment.blinding import shown
 from pipeline.experiment.model import Epoch, Session
 from pipeline.steps.inputs import absent_files
 from pipeline.steps.outcomes_check import outcome_problems
+from pipeline.steps.unblinding import blind_run_problems
 
 #: width of the text time lines
 _WIDTH = 60
@@ -34,11 +36,12 @@ def check(config: Path) -> int:
         if experiment is None:
             raise ExperimentError(problems)
         problems += [*outcome_problems(experiment), *absent_files(experiment)]
+        problems += blind_run_problems(experiment)
         refuse(problems)
     except ExperimentError as error:
         print(error)
         return 1
-    print(describe(experiment))
+    print(describe(shown(experiment)))
     for warning in problems:
         print(f"warning: {warning}")
     print("No errors found.")

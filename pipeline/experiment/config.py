@@ -269,7 +269,11 @@ class Statistics(StrictModel):
     """Tests."""
 
     alpha: float = Field(0.05, gt=0, lt=0.5, description="Level of every test")
-    blind: Literal[False] = Field(False, description="Blinding; not built yet")
+    blind: bool = Field(
+        False,
+        description="Show codes instead of drugs until `python -m pipeline unblind` has written "
+        "its record",
+    )
     calibrate: Literal[0] = Field(0, description="Label shuffles; not built yet")
     seed: int = Field(20240612, ge=0, description="Of the permutations that are not exact")
 

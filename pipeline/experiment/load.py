@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import ExperimentError, Problem, refuse
 from pipeline.experiment.anchors import find_anchors, read_administrations
+from pipeline.experiment.blind_names import blinding_problems
 from pipeline.experiment.config import NO_CONDITION, Config
 from pipeline.experiment.epochs import check_phases, derive_epochs
 from pipeline.experiment.measurements import read_measurements
@@ -171,6 +172,7 @@ def examine(config_path: Path | str) -> tuple[Experiment | None, list[Problem]]:
     plan = build_plan(config, sessions, anchors)
     found += check_plan(plan, config, sessions, file=path.name)
     found += doubtful_levels(plan, sessions, anchors)
+    found += blinding_problems(path, config, rows)
     named = {f"{kind}.tsv": getattr(config.tables, kind) or f"{kind}.tsv" for kind in SCHEMAS}
     found = [replace(problem, file=named.get(problem.file, problem.file)) for problem in found]
     problems += unread + [problem for problem in found if not _follows(problem, unread, named)]

@@ -88,3 +88,4 @@ class AnalysisPlan(PlanModel):
     minimum_units: int = 5
     alpha: float = 0.05
     seed: int = 0
+    blind: bool = Field(False, description="Conditions are codes, and none is a reference")

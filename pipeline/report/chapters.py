@@ -230,17 +230,8 @@ def _caption(view: OutcomeView, names: Names) -> str:
     models = list(dict.fromkeys(effect.model for effect in view.effects if effect.model))
     if models:
         parts.append(f"{capital(listing(models, last='or'))}; p adjusted by Holm in each family.")
-    bound = names.bound(outcome)
-    limits = [
-        f"{bound_text(limit, outcome, names)} for the {what}"
-        for limit, what in ((bound.drug, "drug effect"), (bound.interaction, "difference"))
-        if limit is not None
-    ]
-    parts.append(
-        f"Shaded: less than the smallest effect of interest, {listing(limits)}."
-        if limits
-        else "No smallest effect of interest was declared."
-    )
+    if not names.plan.blind:  # else no effect is drawn against it
+        parts.append(_smallest(outcome, names))
     censored = int(view.points["censored"].sum())
     if censored:
         cells = count(len(view.points), "point")
@@ -250,6 +241,19 @@ def _caption(view: OutcomeView, names: Names) -> str:
         reach = with_unit(number(limit), view.unit)
         parts.append(f"Times are counted up to {reach}, the smallest at which any was censored.")
     return " ".join(parts)
+
+
+def _smallest(outcome: str, names: Names) -> str:
+    """Which smallest effect of interest the figure shades."""
+    bound = names.bound(outcome)
+    limits = [
+        f"{bound_text(limit, outcome, names)} for the {what}"
+        for limit, what in ((bound.drug, "drug effect"), (bound.interaction, "difference"))
+        if limit is not None
+    ]
+    if not limits:
+        return "No smallest effect of interest was declared."
+    return f"Shaded: less than the smallest effect of interest, {listing(limits)}."
 
 
 def _all_effects(view: OutcomeView) -> list[Effect]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.metric import Metric
+from pipeline.report.blinding import blinding_methods
 from pipeline.report.names import Names, capital, spoken
 from pipeline.report.numbers import SPACE, count, finite, listing, number, with_unit
 
@@ -25,7 +26,7 @@ def methods_text(
     ----------
     methods : mapping
         ``config``: the resolved settings as nested plain data (keys of config.yaml); ``versions``:
-        package -> version.
+        package -> version; ``blinding``: who was blind until when.
     plan : AnalysisPlan
         Conditions, questions, smallest effects, alpha.
     metrics : Mapping of str to Metric
@@ -49,6 +50,7 @@ def methods_text(
         _spikes(config.get("spikes", {})) if "units" in needs else "",
         _task(config.get("flexibility", {})) if "flexibility" in domains else "",
         _definitions(metrics.values()),
+        blinding_methods(methods.get("blinding", {}), blind=plan.blind),
         _statistics(config.get("statistics", {}), plan),
         _software(methods.get("versions", {})),
     ]
@@ -67,12 +69,12 @@ def _animals(plan: AnalysisPlan, n: Mapping[str, Any]) -> str:
     species, plural = (
         (plan.species, names.animals()[1]) if plan.unit == "animal" else ("animal", "animals")
     )
-    conditions = [_condition(entry) for entry in plan.conditions]
+    conditions = [entry.name if plan.blind else _condition(entry) for entry in plan.conditions]
     contexts = listing(spoken(name) for name in plan.contexts)
     sentences = [
         f"Data came from {count(n['animals'], species, plural)} in "
         f"{count(n['sessions'], 'session')}.",
-        f"Conditions were {listing(conditions)}.",
+        f"Conditions {'are shown by code:' if plan.blind else 'were'} {listing(conditions)}.",
         f"Animals were measured in {count(len(plan.contexts), 'context')} ({contexts}).",
         f"The experimental unit of every test was the {plan.unit}; sessions, channels, units and "
         "trials were never counted as independent.",
@@ -205,6 +207,14 @@ def _statistics(statistics: Mapping[str, Any], plan: AnalysisPlan) -> str:
         for name, bound in plan.smallest_effect.items()
     )
     alpha = number(plan.alpha)
+    if plan.blind:
+        return (
+            f"What may change the drug effect: {questions or NOT_STATED}. While blind, conditions "
+            "are compared by omnibus tests alone: of any difference between conditions, and of any "
+            "change of that difference between levels. Contrasts with a reference, and verdicts, "
+            f"follow when the codes are opened. p values are adjusted by Holm's method and judged "
+            f"at {alpha}. Seed of random permutations: {statistics.get('seed', plan.seed)}."
+        )
     level = f"{100 * (1 - plan.alpha):g}{SPACE}%"
     return (
         f"What may change the drug effect: {questions or NOT_STATED}. Per animal, planned "

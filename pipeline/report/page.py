@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.metric import Metric
+from pipeline.report.blinding import notice, omnibus_lines
 from pipeline.report.chapters import chapters, outcome_order
 from pipeline.report.design_tables import completeness_view, design_table, n_words
 from pipeline.report.embed import (
@@ -69,7 +70,8 @@ def write_report(
     metrics : Mapping of str to Metric
         The registry.
     design : mapping
-        ``blind`` (bool), ``warnings`` (list of str), ``sessions`` (rows with session, animal, sex,
+        ``blind`` (bool), ``blinding`` (as :func:`pipeline.report.blinding.notice` reads it),
+        ``warnings`` (list of str), ``sessions`` (rows with session, animal, sex,
         cohort, cage, start), ``anchors`` (rows with session, animal, condition, drug,
         dose_mg_per_kg, route, time_s, step, period) and, for the time line, ``contexts`` (rows with
         session, context, start_s, stop_s).
@@ -95,6 +97,7 @@ def write_report(
         If a figure is missing from ``figures``.
     """
     names = Names(plan=plan, metrics=metrics)
+    blind = plan.blind or bool(design.get("blind", False))
     index = Contrasts(contrasts)
     config = methods.get("config", {})
     order = outcome_order(outcomes, list(config.get("lfp", {}).get("bands", {})))
@@ -116,7 +119,9 @@ def write_report(
             scripts=scripts,
             policy=policy(*scripts),
             n_words=n_words(done, names),
-            blind=bool(design.get("blind", False)),
+            blind=blind,
+            blinding=notice(design.get("blinding", {}), blind=blind),
+            omnibus=omnibus_lines(contrasts, order, names) if blind else (),
             warnings=list(design.get("warnings", ())),
             panels=answer,
             whisker_width=WHISKER_WIDTH,

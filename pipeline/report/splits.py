@@ -225,6 +225,11 @@ def _carry_over_row(group: Sequence[Effect], levels: Sequence[str], names: Names
 
 
 def _summary(rows: Sequence[CarryOverRow], names: Names) -> str:
+    if names.plan.blind:
+        return (
+            "While blind, no condition is compared with its reference before the dose; omnibus "
+            f"tests of the phase {spoken(names.plan.baseline_phase)} stand under Answer."
+        )
     if not rows:
         return "No outcome has a baseline phase, so that carry-over cannot be checked."
     bad = [f"{row.title} ({row.condition})" for row in rows if row.suspicious]

@@ -8,6 +8,7 @@ from pipeline.errors import ExperimentError, Problem, refuse
 from pipeline.experiment import Experiment, examine
 from pipeline.experiment.strict import did_you_mean
 from pipeline.registry import metrics, parse_outcome
+from pipeline.steps.unblinding import blind_run_problems
 
 #: region of every channel when there is no channel table
 WHOLE_RECORDING = "all"
@@ -18,7 +19,7 @@ def load_checked(config: Path) -> Experiment:
     experiment, problems = examine(config)
     if experiment is None:
         raise ExperimentError(problems)
-    refuse([*problems, *outcome_problems(experiment)])
+    refuse([*problems, *outcome_problems(experiment), *blind_run_problems(experiment)])
     return experiment
 
 

@@ -26,7 +26,7 @@ FORMAT = 1
 _BLIND_SECTIONS = ("recording", "lfp", "spikes", "movement", "statistics")
 
 
-def recorded_config(config: Config) -> dict[str, Any]:
+def recorded_config(config: Config, *, blind: bool | None = None) -> dict[str, Any]:
     """Return the config as parsed, defaults filled in; of a blinded one what cannot unblind.
 
     Parameters
@@ -34,8 +34,11 @@ def recorded_config(config: Config) -> dict[str, Any]:
     config : Config
         The experiment's. Of a blinded experiment only the sections in which no drug can be named
         are kept: a copy of the whole would undo the codes.
+    blind : bool, optional
+        Whether codes are shown; by default what the config says (a record of unblinding opens a
+        blinded experiment).
     """
-    if config.statistics.blind:
+    if config.statistics.blind if blind is None else blind:
         return config.model_dump(mode="json", include=set(_BLIND_SECTIONS))
     # where the tables lie says nothing of what they hold, and may be an absolute path
     return config.model_dump(mode="json", exclude={"tables"})

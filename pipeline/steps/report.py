@@ -77,21 +77,27 @@ def report(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
     """
     from pipeline.report import write_report, write_run_page
 
+    plan = AnalysisPlan.model_validate(settings["plan"])
     write_report(
         pd.read_parquet(inputs.outcomes),
         read_typed(inputs.contrasts, CONTRASTS),
         read_typed(inputs.verdicts, VERDICTS),
         read_typed(inputs.completeness, {}),
-        plan=AnalysisPlan.model_validate(settings["plan"]),
+        plan=plan,
         metrics=metrics(),
         design={
-            "blind": False,
+            "blind": plan.blind,
+            "blinding": settings["blinding"],
             "warnings": settings["warnings"],
             "sessions": settings["sessions"],
             "anchors": settings["anchors"],
             "contexts": settings["contexts"],
         },
-        methods={"config": settings["config"], "versions": settings["versions"]},
+        methods={
+            "config": settings["config"],
+            "versions": settings["versions"],
+            "blinding": settings["blinding"],
+        },
         figures=Path(inputs.figures),
         path=Path(outputs.page),
     )
@@ -103,6 +109,7 @@ def report(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
             "System": platform.platform(),
             "Python": platform.python_version(),
             "User": getpass.getuser(),
-            "Folder": str(Path.cwd()),
+            # a folder may be called after the drugs
+            **({} if plan.blind else {"Folder": str(Path.cwd())}),
         },
     )

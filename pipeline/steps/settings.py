@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.experiment import Experiment, anchor_rows, session_rows
+from pipeline.experiment.blinding import shown, shown_config
 from pipeline.experiment.model import Session
 from pipeline.steps.inputs import files_of, named_paths, resolve
 from pipeline.steps.provenance import code_hash, versions
 from pipeline.steps.record import recorded_config, recorded_files
+from pipeline.steps.unblinding import statement
 
 _CORE = ("metric.py", "errors.py", "files.py", "intervals.py")
 _ROOMS = {
@@ -74,6 +76,11 @@ _LIBRARIES = {
 
 def _code(step: str) -> dict[str, Any]:
     return {"hash": code_hash(*_ROOMS[step]), "versions": versions(*_LIBRARIES[step])}
+
+
+def code_of_steps() -> dict[str, dict[str, Any]]:
+    """Return the hash of the code and the versions of the libraries of every step."""
+    return {step: _code(step) for step in _ROOMS}
 
 
 def extract_settings(
@@ -164,8 +171,8 @@ def _record(experiment: Experiment, absent: Mapping[str, int]) -> dict[str, Any]
     before = ("extract", "measure", "cohort")
     libraries = {name for step in before for name in _LIBRARIES[step]}
     return {
-        "blinded": bool(experiment.config.statistics.blind),
-        "config": recorded_config(experiment.config),
+        "blinded": experiment.plan.blind,
+        "config": recorded_config(experiment.config, blind=experiment.plan.blind),
         "files": {
             session.name: recorded_files(
                 [(cell, resolve(experiment, cell)) for cell in named_paths(session)],
@@ -186,10 +193,11 @@ def cohort_settings(
     Parameters
     ----------
     experiment : Experiment
-        As loaded (or coded, when blind).
+        As loaded; while blind, its codes are taken.
     absent : mapping of str to int, optional
         Files that a rule of this run will make, with their sizes.
     """
+    experiment = shown(experiment)
     return {
         "plan": experiment.plan.model_dump(mode="json"),
         "anchors": anchor_rows(experiment),
@@ -226,7 +234,7 @@ def cohort_settings(
 
 def report_settings(experiment: Experiment) -> dict[str, Any]:
     """Return what figures and report depend on beside the cohort's tables."""
-    config = experiment.config
+    experiment = shown(experiment)
     routes = [
         {
             "condition": anchor.condition,
@@ -243,7 +251,8 @@ def report_settings(experiment: Experiment) -> dict[str, Any]:
     ]
     return {
         "plan": experiment.plan.model_dump(mode="json"),
-        "config": config.model_dump(mode="json", exclude={"tables"}),
+        "config": shown_config(experiment),
+        "blinding": statement(experiment, code_of_steps()),
         "sessions": session_rows(experiment),
         "anchors": routes,
         "contexts": [
@@ -264,7 +273,7 @@ def report_settings(experiment: Experiment) -> dict[str, Any]:
 
 def figures_settings(experiment: Experiment) -> dict[str, Any]:
     """Return what the figures depend on beside the cohort's tables."""
-    return {"plan": experiment.plan.model_dump(mode="json"), "code": _code("report")}
+    return {"plan": shown(experiment).plan.model_dump(mode="json"), "code": _code("report")}
 
 
 def pages_settings(experiment: Experiment) -> dict[str, Any]:
