@@ -7,21 +7,88 @@ milliseconds for a cohort); ``prepare`` keeps a design so that many responses ca
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.compare.mixed_design import (
+    check_columns,
+    check_complete,
+    columns_of,
+    make_fixed,
+    make_terms,
+)
+from pipeline.compare.mixed_model import ModelFit
 from pipeline.compare.mixed_results import ContrastTest, MatrixFit, fit_structure
 from pipeline.compare.mixed_structure import Structure, make_structure, null_space, terms_of
 from pipeline.errors import InputError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = [
     "ContrastTest",
     "MatrixFit",
+    "ModelFit",
     "estimable",
+    "fit",
     "fit_matrices",
     "fit_structure",
     "prepare",
 ]
+
+
+def fit(
+    table: pd.DataFrame,
+    *,
+    response: str,
+    fixed: str,
+    random: Sequence[str],
+    reml: bool = True,
+    bounded: bool = True,
+) -> ModelFit:
+    """Fit a linear mixed model to a table.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per value. Text, categories and booleans are factors (categories in their order,
+        text sorted; the first level is the reference), numbers are covariates; ``C(column)`` makes
+        a factor of numbers.
+    response : str
+        Column of the response.
+    fixed : str
+        Formula of the fixed effects, without response: ``"drug*context + period"``.
+    random : sequence of str
+        Random intercepts ("animal", "animal:drug") and correlated slopes
+        ("(1 + days | animal)"). Empty: ordinary least squares.
+    reml, bounded : bool
+        As in :func:`fit_matrices`.
+
+    Raises
+    ------
+    InputError
+        Missing values, unknown columns, terms that cannot be estimated (named), and what
+        :func:`fit_matrices` refuses.
+    """
+    terms = make_terms(table, random)
+    used = [response, *columns_of(fixed, random)]
+    check_columns(table, used, "the mixed model")
+    check_complete(table, used)
+    design = make_fixed(table, fixed)
+    y = _numbers(table, response)
+    structure = make_structure(design.x, terms, design.names)
+    matrix = fit_structure(structure, y, reml=reml, bounded=bounded)
+    return ModelFit(response, fixed, tuple(random), design, matrix)
+
+
+def _numbers(table: pd.DataFrame, response: str) -> np.ndarray:
+    try:
+        return table[response].to_numpy(dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"response {response}: found {table[response].dtype}; expected numbers"
+        ) from None
 
 
 def prepare(

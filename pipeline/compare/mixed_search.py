@@ -150,7 +150,7 @@ def evaluate(problem: Problem, gamma: np.ndarray) -> Point | None:
     if structure.dead and gamma[0] <= 0:
         return None
     r, k = structure.x.shape[0], len(gamma)
-    v = (gamma[1:] @ structure.pieces.reshape(k - 1, -1)).reshape(r, r)
+    v = (gamma[1:] @ structure.pieces.reshape(k - 1, r * r)).reshape(r, r)
     v.flat[:: r + 1] += gamma[0]
     factor, failed = dpotrf(v, lower=1, clean=1)
     if failed:
