@@ -47,6 +47,7 @@ class OmnibusLine:
     test: str
     p: str
     p_adjusted: str
+    q: str
     n: str
     note: str
 
@@ -165,6 +166,7 @@ def _line(row: Mapping[str, Any], names: Names, *, several_doses: bool) -> Omnib
         test=_test(row),
         p=_bare(row.get("p")),
         p_adjusted=_bare(row.get("p_adjusted")),
+        q=_bare(row.get("q_value")),
         n=plain(row["n_animals"], 0),
         note=text(row.get("note")),
     )
