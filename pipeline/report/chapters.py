@@ -25,6 +25,7 @@ from pipeline.report.numbers import (
     plain,
     with_unit,
 )
+from pipeline.report.published import Published, published_beside
 from pipeline.report.sentences import amount, bound_text, digits_of, verdict_sentence
 from pipeline.report.views import OutcomeView, figure_keys, n_line, outcome_view
 
@@ -68,7 +69,7 @@ class Figure:
     priority: str
     description: str
     panel: str
-    sentences: tuple[tuple[str, str, str], ...]
+    sentences: tuple[tuple[str, str, str, Published | None], ...]
     alt: str
     caption: str
     svg: Markup
@@ -188,13 +189,14 @@ def _figure(
             text(row["verdict"]),
             VERDICTS.get(text(row["verdict"]), ("open", ""))[0],
             verdict_sentence(row, contrasts, names.plan, names.metrics),
+            published_beside(row, names),
         )
         for row in verdicts
     )
     title = names.title(outcome)
     priorities = outcomes.loc[outcomes["outcome"] == outcome, "priority"]
     caption = _caption(view, names)
-    said = " ".join(sentence for _, _, sentence in sentences)
+    said = " ".join(sentence for _, _, sentence, _ in sentences)
     return Figure(
         id=f"fig-{view.name}",
         title=title,
