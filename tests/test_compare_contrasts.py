@@ -94,7 +94,7 @@ def test_modifier_between_is_the_welch_t_on_differences():
     rows = pd.concat(
         [
             grid(6, levels=("home_cage",)),
-            grid(9, levels=("open_field",)).assign(animal=lambda t: "P" + t["animal"]),
+            grid(10, levels=("open_field",)).assign(animal=lambda t: "P" + t["animal"]),
         ]
     )
     table = outcomes(rows, noise(rows))
@@ -168,7 +168,8 @@ def test_baseline_from_another_session_and_a_saline_group():
     is_drug = (rows["condition"] == "psilocybin").to_numpy()
     welch = stats.ttest_ind(change[is_drug], change[~is_drug], equal_var=False)
     same_test(contrast(found.contrasts, "simple", "home_cage"), welch)
-    assert set(found.contrasts["contrast"]) == {"simple"}
+    kinds = {"simple", "simple_adjusted_for_sex", "omnibus"}
+    assert set(found.contrasts["contrast"]) == kinds
 
 
 def test_alpha_sets_the_intervals():
@@ -208,17 +209,19 @@ def test_missing_cells_are_missing_for_their_contrasts_only():
     found = compare(table, cohorts.plan(), metrics()).contrasts
     y = wide(table)
     scores = y["psilocybin"] - y["vehicle"]
-    for row, n in (
-        (contrast(found, DOD, "open_field"), 7),
-        (contrast(found, "simple", "open_field"), 7),
-        (contrast(found, "main"), 7),
-        (contrast(found, DOD, "set_shifting"), 8),
-        (contrast(found, "simple", "home_cage"), 8),
+    for row, lacks in (
+        (contrast(found, DOD, "open_field"), True),
+        (contrast(found, "simple", "open_field"), True),
+        (contrast(found, "main"), True),
+        (contrast(found, DOD, "set_shifting"), False),
+        (contrast(found, "simple", "home_cage"), False),
     ):
-        assert row.n_units == n
-        assert ("1 animal missing a cell: A003" in row.note) == (n == 7)
-    expected = (scores["open_field"] - scores["home_cage"]).dropna()
-    same_test(contrast(found, DOD, "open_field"), stats.ttest_1samp(expected, 0.0))
+        assert row.n_units == 8
+        assert ("1 animal missing a cell: A003" in row.note) == lacks
+        assert (row.model == "per-animal t") != lacks
+        assert row.n_smallest_group == 8 - lacks
+    expected = scores["set_shifting"] - scores["home_cage"]
+    same_test(contrast(found, DOD, "set_shifting"), stats.ttest_1samp(expected, 0.0))
 
 
 def test_an_animal_with_the_reference_only_is_noted():
@@ -226,7 +229,7 @@ def test_an_animal_with_the_reference_only_is_noted():
     rows = rows[~((rows["animal"] == "A001") & (rows["condition"] == "psilocybin"))]
     found = compare(outcomes(rows, noise(rows)), two_levels(), metrics()).contrasts
     row = contrast(found, "simple", "home_cage")
-    assert row.n_units == 7
+    assert (row.n_units, row.n_smallest_group) == (8, 7)
     assert "A001" in row.note
 
 
@@ -252,13 +255,15 @@ def test_no_variation_is_not_tested():
     assert "no variation" in row.note
 
 
-def test_partly_crossed_animals_are_refused():
+def test_partly_crossed_animals_get_the_mixed_model():
     """Both between by design, but one animal is in two of the four groups."""
     rows = grid(5, levels=PLACES, drug="between", modifier="between")
     rows["animal"] = rows["animal"].replace({"A300": "A000"})
     found = compare(outcomes(rows, noise(rows)), two_levels(), metrics())
-    assert np.isnan(contrast(found.contrasts, DOD, "open_field").p)
-    assert "in more than one group" in found.verdicts["why"].item()
+    row = contrast(found.contrasts, DOD, "open_field")
+    assert np.isfinite(row.p)
+    assert "(1|animal)" in row.model
+    assert row.n_units == 19
 
 
 def test_cage_is_the_unit():

@@ -124,8 +124,8 @@ CONFIG_CASES = {
         ("outcomes.smallest_effect.band_power.drug", "-1"),
     ),
     "covariate": (
-        lambda c: c.update(outcomes={"baseline": {"band_power": "covariate"}}),
-        ("outcomes.baseline", "not built yet"),
+        lambda c: c.update(outcomes={"baseline": {"band_power": "covariat"}}),
+        ("outcomes.baseline", "covariat"),
     ),
     "blind": (lambda c: c.update(statistics={"blind": "codes"}), ("statistics.blind", "'codes'")),
     "a log with a side that the task does not have": (

@@ -8,6 +8,7 @@ against "ketanserin + vehicle").
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -33,8 +34,8 @@ class Arms:
         Condition and reference at each level.
     levels : tuple of str
         Levels of the modifier that the comparison spans.
-    values, other, since_dose : ndarray (2, unit, level)
-        NaN where a unit has no such cell.
+    values, other, since_dose, period, baseline, movement, time, late : ndarray (2, unit, level)
+        As in the slice; NaN where a unit has no such cell.
     present : ndarray of bool (2, unit, level)
         Whether it has any row there; the design is read from these.
     codes : ndarray (2, level)
@@ -54,6 +55,11 @@ class Arms:
     values: np.ndarray
     other: np.ndarray
     since_dose: np.ndarray
+    period: np.ndarray
+    baseline: np.ndarray
+    movement: np.ndarray
+    time: np.ndarray
+    late: np.ndarray
     present: np.ndarray
     codes: np.ndarray
     drug_within: bool
@@ -127,9 +133,8 @@ def build_arms(
     index = {name: code for code, name in enumerate(part.conditions)}
     codes = np.array([[index.get(pair[arm], -1) for pair in names] for arm in (0, 1)])
     codes = codes.reshape(2, len(levels))
-    arrays = (part.value, part.other, part.since_dose, part.present.astype(float))
-    value, other, since_dose, met = (_take(part, a, levels, codes, step) for a in arrays)
-    present = met == 1
+    take = partial(_take, part, levels=levels, codes=codes, step=step)
+    present = take(part.present.astype(float)) == 1
     return Arms(
         slice=part,
         condition=condition.name,
@@ -137,9 +142,14 @@ def build_arms(
         step=step,
         names=names,
         levels=levels,
-        values=value,
-        other=other,
-        since_dose=since_dose,
+        values=take(part.value),
+        other=take(part.other),
+        since_dose=take(part.since_dose),
+        period=take(part.period),
+        baseline=take(part.baseline),
+        movement=take(part.movement),
+        time=take(part.time),
+        late=take(part.late),
         present=present,
         codes=codes,
         drug_within=bool((present[DRUG] & present[REFERENCE]).any()),

@@ -70,7 +70,7 @@ def match_baselines(
     is_baseline = cells["phase"] == plan.baseline_phase
     pairs = _pairs(cells[~is_baseline], cells[is_baseline], plan, own_sessions, links)
     found = _means(pairs)
-    by_unit = {name for name, rule in rules.items() if rule.by_unit and rule.baseline == "change"}
+    by_unit = {name for name, rule in rules.items() if rule.by_unit and rule.baseline != "none"}
     same_units = pairs[(pairs["source"] == "own session") & pairs["metric"].isin(by_unit)]
     common = _common_units(same_units, entities, plan.minimum_units)
     table = cells[["cell"]].merge(found, on="cell", how="left").merge(common, on="cell", how="left")

@@ -63,6 +63,18 @@ def companions(contrasts: Sequence[Sequence[Group]], *, seed: int) -> tuple[np.n
     return p, floor
 
 
+def companion_name(groups: Sequence[Group]) -> str:
+    """Return what the companion of a contrast does, "" where there is none."""
+    if not groups:
+        return ""
+    if len(groups) == 1:
+        return "sign flips"
+    flips = not math.isclose(sum(group.weight for group in groups), 0.0, abs_tol=1e-12)
+    if len(groups) == 2 and not flips:
+        return "permuted labels"
+    return "sign flips of residuals" if flips else "permuted residuals"
+
+
 def _resample(
     scores: np.ndarray, sizes: np.ndarray, weights: np.ndarray, seed: int
 ) -> tuple[np.ndarray, float]:

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline.compare.arms import Arms, asked_conditions, build_arms, steps_of
-from pipeline.compare.companions import companions
+from pipeline.compare.cell_models import bayes_factor_additive
+from pipeline.compare.companions import companion_name, companions
 from pipeline.compare.contrasts import (
     DIFFERENCE,
     MAIN,
@@ -19,13 +20,19 @@ from pipeline.compare.contrasts import (
     make_contrast,
     specs_of,
 )
-from pipeline.compare.families import adjust
-from pipeline.compare.guards import reasons
+from pipeline.compare.covariates import covariates
+from pipeline.compare.engines import Models
+from pipeline.compare.families import OMNIBUS, adjust, discoveries
+from pipeline.compare.guards import reasons, remarks
+from pipeline.compare.log_rank import permutation_log_rank
 from pipeline.compare.outcomes import analysis_values
 from pipeline.compare.rules import bound_of, rules_of
+from pipeline.compare.scale_flags import at_bounds, crossing
+from pipeline.compare.sensitivity import sensitivity_rows
+from pipeline.compare.slice_rows import CONDITION, omnibus_rows, trend_rows
 from pipeline.compare.slices import DECLARED, KEYS, Slice, arrange, columns_of, levels_of, units_of
 from pipeline.compare.tables import CONTRASTS, OUTCOMES, VERDICTS, from_rows, require
-from pipeline.compare.verdicts import Evidence, verdict_row
+from pipeline.compare.verdicts import Evidence, missing_primaries, verdict_row
 from pipeline.errors import InputError
 from pipeline.experiment.plan import AnalysisPlan, PlanQuestion
 from pipeline.metric import Metric
@@ -53,7 +60,20 @@ class _Asked:
 
     arms: Arms
     contrasts: tuple[Contrast, ...]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One slice at one step: what was asked of each condition, and what concerns all."""
+
+    asked: tuple[_Asked, ...]
+    together: tuple[Contrast, ...]
     baseline: bool
+
+    @property
+    def contrasts(self) -> list[Contrast]:
+        """All contrasts, in the order of the rows."""
+        return [c for one in self.asked for c in one.contrasts] + list(self.together)
 
 
 def compare(
@@ -98,32 +118,33 @@ def compare(
     # one order for any order of the input: sums of floats depend on it
     order = ["outcome", "animal", "session", "step", "phase", "context", "split", "split_level"]
     outcomes = outcomes.sort_values(order, kind="stable", ignore_index=True)
-    asked = [
-        _ask(arms, plan, baseline=baseline)
-        for part, question, baseline in _slices(outcomes, plan)
-        for arms in _arms(part, question, plan, baseline=baseline)
+    parts = [
+        part
+        for cut, question, baseline in _slices(outcomes, plan)
+        for part in _parts(cut, question, plan, baseline=baseline)
     ]
-    contrasts = [contrast for one in asked for contrast in one.contrasts]
+    contrasts = [contrast for part in parts for contrast in part.contrasts]
     rows = _finished(contrasts, plan, permutations=permutations)
     verdicts, at = [], 0
-    for one in asked:
-        its_rows = rows[at : at + len(one.contrasts)]
-        at += len(one.contrasts)
-        if not one.baseline:
-            verdicts.append(_verdict(one, its_rows, plan))
+    for part in parts:
+        its_rows = rows[at : at + len(part.contrasts)]
+        at += len(part.contrasts)
+        if not part.baseline:
+            verdicts += _verdicts(part, its_rows, plan)
+    verdicts += missing_primaries(outcomes, plan, metrics)
     return Comparison(from_rows(rows, CONTRASTS), from_rows(verdicts, VERDICTS))
 
 
 def _refuse_mixed_rules(outcomes: pd.DataFrame, plan: AnalysisPlan) -> None:
     """A change without its baseline would be analysed as a raw value among changes."""
-    changes = (outcomes["baseline_rule"] == "change") & (outcomes["phase"] != plan.baseline_phase)
+    changes = (outcomes["baseline_rule"] != "none") & (outcomes["phase"] != plan.baseline_phase)
     bare = outcomes[changes & outcomes["baseline_value"].isna()]
     if len(bare):
         row = bare.iloc[0]
         raise InputError(
             f"outcomes: session {row.session}, outcome {row.outcome}: found no baseline_value; "
-            "expected one under the rule change (such cells are left out when outcomes are built: "
-            "was the table edited?)"
+            f"expected one under the rule {row.baseline_rule} (such cells are left out when "
+            "outcomes are built: was the table edited?)"
         )
 
 
@@ -133,7 +154,8 @@ def _slices(
     """Cut the outcomes into slices: question by question, then the baseline phase."""
     declared = outcomes.drop_duplicates("outcome").set_index("outcome")[list(DECLARED)]
     declared_of = declared.astype(str).to_dict("index")
-    columns = columns_of(outcomes, units_of(outcomes, plan), analysis_values(outcomes))
+    values = analysis_values(outcomes).join(covariates(outcomes, plan))
+    columns = columns_of(outcomes, units_of(outcomes, plan), values)
     cuts = sorted(outcomes.groupby(list(KEYS)).indices.items())
     contexts = plan.contexts or tuple(sorted(set(columns["context"])))
     carry_over = PlanQuestion(
@@ -165,29 +187,45 @@ def _never_analysed(outcomes: pd.DataFrame, plan: AnalysisPlan) -> list[str]:
     return sorted(set(outcomes["outcome"]) - set(seen))
 
 
-def _arms(
-    part: Slice, question: PlanQuestion, plan: AnalysisPlan, *, baseline: bool
-) -> Iterator[Arms]:
+def _parts(
+    cut: Slice, question: PlanQuestion, plan: AnalysisPlan, *, baseline: bool
+) -> Iterator[_Part]:
+    """Ask every condition of a slice, step by step, and all of them together."""
+    asked: dict[int, list[Arms]] = {step: [] for step in cut.steps}
     for condition, per_level in asked_conditions(plan, question):
         names = {pair[0] for pair in per_level.values()} or {condition.name}
-        if baseline and not _met(part, condition.name):
+        if baseline and not _met(cut, condition.name):
             continue
-        for step in steps_of(part, names):
-            yield build_arms(part, condition, per_level, step)
+        for step in steps_of(cut, names):
+            asked.setdefault(step, []).append(build_arms(cut, condition, per_level, step))
+    for step, arms in asked.items():
+        models = Models(cut, step)
+        yield _Part(
+            tuple(_ask(one, models, plan, baseline=baseline) for one in arms),
+            (
+                *omnibus_rows(models, arms, baseline=baseline),
+                *(() if baseline else trend_rows(models, plan)),
+            ),
+            baseline,
+        )
 
 
 def _met(part: Slice, condition: str) -> bool:
     return bool((part.rows.condition == part.conditions.index(condition)).any())
 
 
-def _ask(arms: Arms, plan: AnalysisPlan, *, baseline: bool) -> _Asked:
+def _ask(arms: Arms, models: Models, plan: AnalysisPlan, *, baseline: bool) -> _Asked:
     contrasts = []
     for spec in specs_of(arms, baseline=baseline):
-        contrasts.append(make_contrast(arms, spec, alpha=plan.alpha, baseline=baseline))
-        if spec.kind == DIFFERENCE and not contrasts[-1].problem:
+        found = make_contrast(arms, spec, models, alpha=plan.alpha, baseline=baseline)
+        contrasts.append(found)
+        if found.problem or baseline:
+            continue
+        if spec.kind == DIFFERENCE:
             beside = at_equal_time(arms, spec, alpha=plan.alpha)
             contrasts += [beside] if beside else []
-    return _Asked(arms, tuple(contrasts), baseline)
+        contrasts += sensitivity_rows(arms, spec, plan)
+    return _Asked(arms, tuple(contrasts))
 
 
 def _finished(
@@ -201,23 +239,51 @@ def _finished(
     other_adjusted, _ = adjust(other, rows)
     groups = [contrast.groups if permutations else () for contrast in contrasts]
     companion, floor = companions(groups, seed=plan.seed)
+    q_values, n_outcomes = discoveries(p, rows)
     for index, row in enumerate(rows):
         row["p_adjusted"], row["n_tests"] = adjusted[index], n_tests[index]
         row["other_p_adjusted"] = other_adjusted[index]
         row["companion_p"], row["companion_floor"] = companion[index], floor[index]
+        row["companion"] = companion_name(groups[index])
+        times = contrasts[index].survival
+        if permutations and times is not None:
+            row["companion_p"], row["companion_floor"] = permutation_log_rank(
+                times.time, times.censored, times.group, strata=times.strata, seed=plan.seed
+            )
+            floor[index] = row["companion_floor"]
+            row["companion"] = "permuted log-rank"
+        row["q_value"], row["n_outcomes"] = q_values[index], n_outcomes[index]
         if floor[index] > plan.alpha:
             note = "too few animals for the permutation to reject at any effect"
             row["note"] = f"{row['note']}; {note}" if row["note"] else note
     return rows
 
 
+def _verdicts(
+    part: _Part, rows: Sequence[Mapping[str, object]], plan: AnalysisPlan
+) -> Iterator[dict[str, object]]:
+    interaction = [row for row in rows if row["contrast"] == OMNIBUS and row["term"] != CONDITION]
+    at = 0
+    for one in part.asked:
+        its_rows = rows[at : at + len(one.contrasts)]
+        at += len(one.contrasts)
+        own = [r for r in interaction if r["condition"] in ("", one.arms.condition)]
+        yield _verdict(one, its_rows, own[0] if own else None, plan)
+
+
 def _verdict(
-    asked: _Asked, rows: Sequence[Mapping[str, object]], plan: AnalysisPlan
+    asked: _Asked,
+    rows: Sequence[Mapping[str, object]],
+    omnibus: Mapping[str, object] | None,
+    plan: AnalysisPlan,
 ) -> dict[str, object]:
     arms, part = asked.arms, asked.arms.slice
     planned = [c for c in asked.contrasts if c.row["contrast"] in (SIMPLE, MAIN, DIFFERENCE)]
     found = reasons(arms, planned)
     bound = bound_of(part.key["outcome"], plan)
+    evidence = Evidence.of(rows)
+    several = len(arms.levels) > 1 and not arms.problem
+    nan = float("nan")
     return {
         **part.key,
         "domain": part.declared["domain"],
@@ -228,5 +294,17 @@ def _verdict(
         "modifier": part.modifier,
         "reference_level": part.reference_level,
         "n_levels": len(arms.levels),
-        **verdict_row(Evidence.of(rows), bound, found, alpha=plan.alpha),
+        "crossing": crossing(evidence.simple),
+        "at_bounds": at_bounds(arms),
+        "omnibus_p": omnibus["p"] if omnibus else nan,
+        "q_value": omnibus["q_value"] if omnibus else nan,
+        "bf01_additive": additive_odds(arms) if several else nan,
+        "note": "; ".join(remarks(arms, plan)),
+        **verdict_row(evidence, bound, found, alpha=plan.alpha),
     }
+
+
+def additive_odds(arms: Arms) -> float:
+    """Return the BIC Bayes factor for no interaction of a comparison."""
+    names = ("condition", arms.slice.modifier)
+    return bayes_factor_additive(arms.values, names=names, unit=arms.slice.unit_kind)

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.compare.arms import DRUG, REFERENCE, Arms
+from pipeline.compare.engines import Answer, Models, answer
 from pipeline.compare.per_animal import Estimate, Group, estimate, estimate_at_equal_time
 
 SIMPLE = "simple"
@@ -43,18 +44,40 @@ class Spec:
 
 
 @dataclass(frozen=True)
+class Survival:
+    """Times to an event in two groups.
+
+    Attributes
+    ----------
+    time, censored : ndarray (n,)
+        Time of the event, or of the end of observation (True).
+    group : ndarray of int (n,)
+        0 the drug, 1 its reference.
+    strata : ndarray of int (n,) or None
+        The unit, if each has both.
+    """
+
+    time: np.ndarray
+    censored: np.ndarray
+    group: np.ndarray
+    strata: np.ndarray | None
+
+
+@dataclass(frozen=True)
 class Contrast:
     """A contrast with its groups and what the engine says.
 
     ``row`` has all columns of contrasts.tsv except those that need the other contrasts (adjusted p
     and companions); ``groups`` is empty where nothing was tested, ``problem`` says why;
-    ``other_p`` is the p value on the other scale.
+    ``other_p`` is the p value on the other scale; ``survival`` the times of a simple contrast of an
+    outcome that can be censored.
     """
 
     row: Mapping[str, object]
     groups: tuple[Group, ...]
     problem: str
     other_p: float
+    survival: Survival | None = None
 
 
 def specs_of(arms: Arms, *, baseline: bool) -> Iterator[Spec]:
@@ -97,38 +120,57 @@ def groups_of(arms: Arms, coefficients: np.ndarray, values: np.ndarray) -> tuple
         One (both within), one per level (drug within), one per arm (modifier within), or one per
         cell (both between). Animals that lack a needed cell are not in their group.
     """
+    return tuple(_group(*part, values) for part in _parts(arms, coefficients))
+
+
+def _parts(arms: Arms, coefficients: np.ndarray) -> list[tuple[float, np.ndarray, str]]:
+    """Weight, within-unit coefficients (2, level) and label of every group."""
     needed = coefficients != 0
     if arms.drug_within and arms.modifier_within:
-        parts = [(1.0, coefficients, "animals with every cell")]
-    elif arms.drug_within:
-        parts = []
+        return [(1.0, coefficients, "animals with every cell")]
+    parts = []
+    if arms.drug_within:
         for index in np.flatnonzero(needed.any(axis=0)):
-            weight = coefficients[DRUG, index]
             within = np.zeros_like(coefficients)
             within[:, index] = 1, -1
-            parts.append((weight, within, arms.levels[index]))
+            parts.append((float(coefficients[DRUG, index]), within, arms.levels[index]))
     elif arms.modifier_within:
-        parts = []
         for arm, sign in ((DRUG, 1.0), (REFERENCE, -1.0)):
             within = np.zeros_like(coefficients)
             within[arm] = sign * coefficients[arm]
             parts.append((sign, within, _names(arms, arm)))
     else:
-        parts = []
         for index in np.flatnonzero(needed.any(axis=0)):
             for arm in (DRUG, REFERENCE):
                 within = np.zeros_like(coefficients)
                 within[arm, index] = 1.0
                 label = f"{arms.names[index][arm]}, {arms.levels[index]}"
-                parts.append((coefficients[arm, index], within, label))
-    return tuple(_group(weight, within, values, label) for weight, within, label in parts)
+                parts.append((float(coefficients[arm, index]), within, label))
+    return parts
+
+
+def incomplete_units(arms: Arms, coefficients: np.ndarray) -> np.ndarray:
+    """Return which units (unit,) have some cell of a contrast but not all their group needs.
+
+    Units that are in two groups that the design keeps apart (a partly crossed design) count, too.
+    """
+    have = np.isfinite(arms.values)
+    some_of = np.zeros(have.shape[1], dtype=int)
+    lacks = np.zeros(have.shape[1], dtype=bool)
+    for _, within, _ in _parts(arms, coefficients):
+        needed = (within != 0)[:, None, :]
+        some = (have & needed).any(axis=(0, 2))
+        every = (have | ~needed).all(axis=(0, 2))
+        lacks |= some & ~every
+        some_of += some
+    return lacks | (some_of > 1)
 
 
 def _names(arms: Arms, arm: int) -> str:
     return ", ".join(dict.fromkeys(pair[arm] for pair in arms.names))
 
 
-def _group(weight: float, within: np.ndarray, values: np.ndarray, label: str) -> Group:
+def _group(weight: float, within: np.ndarray, label: str, values: np.ndarray) -> Group:
     needed = within != 0
     cells = np.where(needed[:, None, :], within[:, None, :] * values, 0.0)
     scores = cells.sum(axis=(0, 2))
@@ -136,19 +178,95 @@ def _group(weight: float, within: np.ndarray, values: np.ndarray, label: str) ->
     return Group(float(weight), np.flatnonzero(have), scores[have], label)
 
 
-def make_contrast(arms: Arms, spec: Spec, *, alpha: float, baseline: bool) -> Contrast:
+def make_contrast(
+    arms: Arms, spec: Spec, models: Models, *, alpha: float, baseline: bool
+) -> Contrast:
     """Estimate one contrast and write its row."""
-    groups = groups_of(arms, spec.coefficients, arms.values)
-    result = _estimate(arms, spec, groups, alpha)
+    found = _answer(arms, spec, models, arms.values, alpha)
     other = Estimate()
     if spec.kind == DIFFERENCE and arms.slice.declared["other_scale"]:
-        others = groups_of(arms, spec.coefficients, arms.other)
-        other = _estimate(arms, spec, others, alpha)
+        other = _on_other_scale(arms, spec, alpha)
     family = CARRY_OVER if baseline else spec.kind
-    row = _row(arms, spec, groups, result, family)
+    row = contrast_row(arms, spec, found, family)
     row["other_estimate"] = other.estimate
-    tested = groups if np.isfinite(result.p) else ()
-    return Contrast(row, tested, result.problem, other.p)
+    tested = found.groups if np.isfinite(found.estimate.p) else ()
+    survival = _survival(arms, spec, found.used) if tested else None
+    return Contrast(row, tested, found.estimate.problem, other.p, survival)
+
+
+def _survival(arms: Arms, spec: Spec, used: np.ndarray) -> Survival | None:
+    """Times of a simple contrast, None where there are none or where contexts were averaged."""
+    part = arms.slice
+    timed = part.declared["scale"] == "time_to_event" and part.declared["baseline_rule"] == "none"
+    if not timed or spec.kind != SIMPLE or len(part.contexts) > 1 or part.unit_kind != "animal":
+        return None
+    level = arms.levels.index(spec.level)
+    arm, unit = np.nonzero(used[:, :, level])
+    both = arms.drug_within
+    return Survival(
+        arms.time[arm, unit, level],
+        arms.late[arm, unit, level] > 0.5,
+        arm,
+        unit if both else None,
+    )
+
+
+def _answer(arms: Arms, spec: Spec, models: Models, values: np.ndarray, alpha: float) -> Answer:
+    groups = groups_of(arms, spec.coefficients, values)
+    problem = arms.problem
+    if not problem and spec.kind == DIFFERENCE and spec.reference_level not in arms.levels:
+        problem = f"the reference level {spec.reference_level} has no data"
+    if problem:
+        used = np.zeros(arms.values.shape, dtype=bool)
+        return Answer(Estimate(problem=problem), (), used, 0, 0)
+    return answer(
+        arms,
+        spec.coefficients,
+        groups,
+        incomplete_units(arms, spec.coefficients),
+        models,
+        alpha=alpha,
+        period=_period_contrast(arms, spec.coefficients),
+        covariates=covariate_scores(arms, spec.coefficients, arms.baseline),
+    )
+
+
+def _on_other_scale(arms: Arms, spec: Spec, alpha: float) -> Estimate:
+    """The same contrast on the other scale, from the units with every cell."""
+    if arms.problem or spec.reference_level not in arms.levels:
+        return Estimate()
+    groups = groups_of(arms, spec.coefficients, arms.other)
+    everyone = np.concatenate([group.units for group in groups]) if groups else np.zeros(0)
+    if len(np.unique(everyone)) < len(everyone):
+        return Estimate()
+    return estimate(groups, alpha=alpha)
+
+
+def covariate_scores(
+    arms: Arms, coefficients: np.ndarray, covariate: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Return the contrast's scores of a covariate, for the units of each group; () if unused."""
+    if not np.isfinite(covariate).any():
+        return ()
+    scores = []
+    for (_, within, _), group in zip(
+        _parts(arms, coefficients), groups_of(arms, coefficients, arms.values), strict=True
+    ):
+        cells = np.where((within != 0)[:, None, :], within[:, None, :] * covariate, 0.0)
+        scores.append(cells.sum(axis=(0, 2))[group.units])
+    return tuple(scores)
+
+
+def _period_contrast(arms: Arms, coefficients: np.ndarray) -> np.ndarray:
+    """Apply a contrast to indicators of the period: zero (period,) where the order is balanced."""
+    met = np.unique(arms.period[np.isfinite(arms.values) & np.isfinite(arms.period)])
+    found = []
+    for period in met:
+        indicator = np.where(np.isfinite(arms.values), arms.period == period, np.nan)
+        groups = groups_of(arms, coefficients, indicator)
+        means = [g.weight * g.scores.mean() if len(g.scores) else 0.0 for g in groups]
+        found.append(sum(means))
+    return np.array(found)
 
 
 def at_equal_time(arms: Arms, spec: Spec, *, alpha: float) -> Contrast | None:
@@ -168,60 +286,49 @@ def at_equal_time(arms: Arms, spec: Spec, *, alpha: float) -> Contrast | None:
     result = estimate_at_equal_time(groups, lags, alpha=alpha)
     if np.isnan(result.estimate):
         return None
-    row = _row(arms, Spec(AT_EQUAL_TIME, *_levels(spec)), groups, result, AT_EQUAL_TIME)
+    timed = Spec(AT_EQUAL_TIME, spec.level, spec.reference_level, spec.coefficients)
+    row = contrast_row(arms, timed, plain_answer(arms, spec, groups, result), AT_EQUAL_TIME)
     return Contrast(row, (), result.problem, float("nan"))
 
 
-def _levels(spec: Spec) -> tuple[str, str, np.ndarray]:
-    return spec.level, spec.reference_level, spec.coefficients
-
-
-def _estimate(arms: Arms, spec: Spec, groups: tuple[Group, ...], alpha: float) -> Estimate:
-    if arms.problem:
-        return Estimate(problem=arms.problem)
-    if spec.kind == DIFFERENCE and spec.reference_level not in arms.levels:
-        return Estimate(problem=f"the reference level {spec.reference_level} has no data")
-    everyone = np.concatenate([group.units for group in groups]) if groups else np.zeros(0)
-    if len(np.unique(everyone)) < len(everyone):
-        problem = "some animals are in more than one group (partly crossed design)"
-        return Estimate(problem=problem)
-    return estimate(groups, alpha=alpha)
-
-
-def _row(
-    arms: Arms, spec: Spec, groups: tuple[Group, ...], result: Estimate, family: str
-) -> dict[str, object]:
-    part = arms.slice
-    used = _cells_used(arms, spec.coefficients, groups)
-    mask = arms.row_mask(used)
+def contrast_row(arms: Arms, spec: Spec, found: Answer, family: str) -> dict[str, object]:
+    """Write the row of a contrast, without what needs the other contrasts."""
+    part, result = arms.slice, found.estimate
+    mask = arms.row_mask(found.used)
     names = arms.names[arms.levels.index(spec.level)] if spec.kind == SIMPLE else ("", "")
     fields = vars(result) | part.key | part.declared
     fields.pop("problem")
     return fields | {
         "family": family,
         "contrast": spec.kind,
+        "term": "",
+        "df_numerator": float("nan"),
         "condition": arms.condition,
         "reference_condition": names[1] or arms.reference,
         "modifier": part.modifier,
         "level": spec.level,
         "reference_level": spec.reference_level,
         "step": arms.step,
-        "n_units": sum(len(group.scores) for group in groups),
-        "n_smallest_group": min((len(group.scores) for group in groups), default=0),
+        "n_units": found.n_units,
+        "n_smallest_group": found.smallest,
         "n_animals": len(np.unique(part.rows.animal[mask])),
         "n_sessions": len(np.unique(part.rows.session[mask])),
         "n_entities": _entities(arms, mask),
-        "note": "; ".join(_notes(arms, spec, used, mask, result)),
+        "note": "; ".join(_notes(arms, spec, found, mask)),
     }
 
 
-def _cells_used(arms: Arms, coefficients: np.ndarray, groups: tuple[Group, ...]) -> np.ndarray:
-    """Cells (2, unit, level) behind the scores."""
-    needed = (coefficients != 0)[:, None, :] & ~np.isnan(arms.values)
+def plain_answer(
+    arms: Arms, spec: Spec, groups: tuple[Group, ...], result: Estimate, remark: str = ""
+) -> Answer:
+    """Return an estimate from scores of complete units as an answer."""
+    used = (spec.coefficients != 0)[:, None, :] & np.isfinite(arms.values)
     inside = np.zeros(arms.values.shape[1], dtype=bool)
     for group in groups:
         inside[group.units] = True
-    return needed & inside[None, :, None]
+    sizes = [len(group.scores) for group in groups]
+    used = used & inside[None, :, None]
+    return Answer(result, groups, used, min(sizes, default=0), sum(sizes), remark)
 
 
 def _entities(arms: Arms, mask: np.ndarray) -> int:
@@ -232,16 +339,16 @@ def _entities(arms: Arms, mask: np.ndarray) -> int:
     return int(most.sum())
 
 
-def _notes(
-    arms: Arms, spec: Spec, used: np.ndarray, mask: np.ndarray, result: Estimate
-) -> Iterator[str]:
+def _notes(arms: Arms, spec: Spec, found: Answer, mask: np.ndarray) -> Iterator[str]:
     part = arms.slice
-    if result.problem:
-        yield result.problem
+    if found.estimate.problem:
+        yield found.estimate.problem
+    if found.remark:
+        yield found.remark
     for level, (condition, reference) in zip(arms.levels, arms.names, strict=True):
         if condition != arms.condition and spec.level in ("", level):
             yield f"{level}: {condition} against {reference}"
-    missing = _missing_units(arms, spec.coefficients, used)
+    missing = _missing_units(arms, spec.coefficients)
     if missing and not arms.problem:
         kind = part.unit_kind if len(missing) == 1 else f"{part.unit_kind}s"
         yield f"{len(missing)} {kind} missing a cell: {', '.join(missing)}"
@@ -260,10 +367,12 @@ def _notes(
         yield f"{part.n_without_level} values without {part.modifier} left out"
 
 
-def _missing_units(arms: Arms, coefficients: np.ndarray, used: np.ndarray) -> list[str]:
-    """Units of the design that are not in the contrast because they lack a cell."""
+def _missing_units(arms: Arms, coefficients: np.ndarray) -> list[str]:
+    """Units of the design that lack a cell that the contrast needs of them."""
     relevant = arms.present
     if not arms.modifier_within:  # an animal of another level is not missing, it is elsewhere
         relevant = relevant & (coefficients != 0).any(axis=0)[None, None, :]
-    absent = relevant.any(axis=(0, 2)) & ~used.any(axis=(0, 2))
+    have = (coefficients != 0)[:, None, :] & np.isfinite(arms.values)
+    absent = relevant.any(axis=(0, 2)) & ~have.any(axis=(0, 2))
+    absent |= incomplete_units(arms, coefficients)
     return [arms.slice.units[index] for index in np.flatnonzero(absent)]

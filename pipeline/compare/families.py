@@ -1,9 +1,11 @@
-"""Multiplicity: Holm within a family.
+"""Multiplicity: Holm within a family, Benjamini-Hochberg across the outcomes of a domain.
 
 A family is one kind of contrast (column ``family``: simple, main, difference_of_differences,
 difference_of_differences_at_equal_time, carry_over) of one outcome, phase, split, split_level and
 modifier, over all conditions, levels and steps. The number of tests in it stands in ``n_tests``.
-Nothing is adjusted across outcomes here.
+
+Across the outcomes of a domain (bands x regions x metrics) the omnibus tests are read by their
+false discovery rate. Primary outcomes were declared beforehand and are not part of that search.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 FAMILY = ("outcome", "phase", "split", "split_level", "modifier", "family")
+SEARCH = ("domain", "phase", "split", "split_level", "modifier", "family", "step")
+OMNIBUS = "omnibus"
 
 
 def adjust(p: np.ndarray, rows: Sequence[Mapping[str, object]]) -> tuple[np.ndarray, np.ndarray]:
@@ -56,3 +60,39 @@ def holm(p: np.ndarray) -> np.ndarray:
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(steps, 1.0)
     return adjusted
+
+
+def discoveries(
+    p: np.ndarray, rows: Sequence[Mapping[str, object]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Adjust omnibus p values over the outcomes of a domain that are not primary.
+
+    Benjamini & Hochberg 1995 (J R Stat Soc B 57:289), by
+    :func:`scipy.stats.false_discovery_control`.
+
+    Parameters
+    ----------
+    p : ndarray (n,)
+        NaN where nothing was tested.
+    rows : sequence of mapping (n,)
+        The rows; those whose ``contrast`` is not omnibus, and those of primary outcomes, get none.
+
+    Returns
+    -------
+    q : ndarray (n,)
+    n_outcomes : ndarray of int (n,)
+        Outcomes in the search, 0 where there is none.
+    """
+    from scipy.stats import false_discovery_control
+
+    members: dict[tuple, list[int]] = defaultdict(list)
+    for index, row in enumerate(rows):
+        searched = row["contrast"] == OMNIBUS and row["priority"] != "primary"
+        if searched and np.isfinite(p[index]):
+            members[tuple(row[name] for name in SEARCH)].append(index)
+    q = np.full(len(p), np.nan)
+    n_outcomes = np.zeros(len(p), dtype=np.int64)
+    for indices in members.values():
+        q[indices] = false_discovery_control(p[indices], method="bh")
+        n_outcomes[indices] = len(indices)
+    return q, n_outcomes

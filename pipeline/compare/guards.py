@@ -9,9 +9,13 @@ import numpy as np
 from pipeline.compare.arms import DRUG, REFERENCE, Arms
 from pipeline.compare.contrasts import Contrast
 from pipeline.compare.per_animal import TOO_FEW
+from pipeline.experiment.plan import AnalysisPlan
 
 #: animals (or cages) per cell below which there is no verdict
 MINIMUM_FOR_VERDICT = 5
+
+#: ratio of the most to the fewest entities of a cell that is remarked upon
+UNEQUAL_YIELD = 5
 
 
 def reasons(arms: Arms, contrasts: Sequence[Contrast]) -> list[str]:
@@ -104,3 +108,48 @@ def _times(arms: Arms, drug: np.ndarray, level: str) -> tuple[float, float] | No
     if not np.isfinite(first).any() or not np.isfinite(last).any():
         return None
     return float(np.nanmin(first)), float(np.nanmax(last))
+
+
+def remarks(arms: Arms, plan: AnalysisPlan) -> Iterator[str]:
+    """Say what a reader must know beside the verdict, though it does not forbid one.
+
+    Short washout, cohorts or sexes that lack an arm, very unequal numbers of entities.
+    """
+    if arms.problem:
+        return
+    days = short_washout(arms, plan)
+    if days is not None:
+        yield (
+            f"as little as {days:g} days between sessions (washout: {plan.washout_days:g}): "
+            "effects of the session before may remain"
+        )
+    yield from _lacking(arms)
+    mask = arms.row_mask(np.isfinite(arms.values))
+    entities = arms.slice.rows.n_entities[mask]
+    if len(entities) and entities.max() > UNEQUAL_YIELD * max(entities.min(), 1):
+        yield f"cells rest on {entities.min()} to {entities.max()} entities"
+
+
+def _lacking(arms: Arms) -> Iterator[str]:
+    """Cohorts, sexes and levels between animals that have only one of the two arms."""
+    if arms.drug_within:
+        return
+    rows = arms.slice.rows
+    drug, reference = _arm_rows(arms, DRUG), _arm_rows(arms, REFERENCE)
+    for name, column in (("cohort", rows.cohort), ("sex", rows.sex)):
+        kind = arms.slice.unit_kind
+        for value in sorted(set(column[drug | reference]) - {""}):
+            here = column == value
+            for arm, condition in ((drug, arms.condition), (reference, arms.reference)):
+                if not (arm & here).any():
+                    yield f"{name} {value} has no {condition} {kind}s"
+
+
+def short_washout(arms: Arms, plan: AnalysisPlan) -> float | None:
+    """Return the shortest time between sessions of the arms in days, if below the washout."""
+    mask = arms.row_mask(np.isfinite(arms.values))
+    days = arms.slice.rows.days_since[mask]
+    days = days[np.isfinite(days)]
+    if arms.step > 1 or not arms.drug_within or not len(days) or days.min() >= plan.washout_days:
+        return None
+    return float(days.min())

@@ -23,6 +23,9 @@ from pipeline.compare.mixed_structure import Structure
 
 _MAX_STEPS = 100
 
+#: logarithm of a residual variance (of about one at the start) that is rounding error
+_NO_RESIDUAL = -30.0
+
 #: predicted decrease of the criterion at which the last step is taken
 _DONE = 1e-12
 
@@ -222,21 +225,22 @@ def _search(problem: Problem, *, nonnegative: bool) -> tuple[Point, bool]:
 
 def _step(point: Point, *, nonnegative: bool, newton: bool) -> tuple[np.ndarray, float]:
     """Return the step to the minimum of the quadratic model, and the decrease it promises."""
-    curvature = point.observed if newton else point.expected
-    gradient = point.gradient
+    size = np.sqrt(point.expected.diagonal())  # in these units the parameters are alike
+    gradient = point.gradient / size
+    curvature = (point.observed if newton else point.expected) / np.outer(size, size)
     try:
         upper = np.linalg.cholesky(curvature).T
     except np.linalg.LinAlgError:
-        curvature = point.expected
-        upper = np.linalg.cholesky(curvature + 1e-12 * np.diag(curvature.diagonal())).T
+        values, vectors = np.linalg.eigh(point.expected / np.outer(size, size))
+        curvature = (vectors * np.maximum(values, 1e-8)) @ vectors.T
+        upper = np.linalg.cholesky(curvature).T
     step = -np.linalg.solve(curvature, gradient)
-    if nonnegative and (point.gamma + step < 0).any():
+    here = point.gamma * size
+    if nonnegative and (here + step < 0).any():
         from scipy.optimize import nnls
 
-        target = upper @ point.gamma - np.linalg.solve(upper.T, gradient)
-        size = np.sqrt(curvature.diagonal())  # columns of equal length
-        step = nnls(upper / size, target)[0] / size - point.gamma
-    return step, float(-(gradient @ step) - step @ curvature @ step / 2)
+        step = nnls(upper, upper @ here - np.linalg.solve(upper.T, gradient))[0] - here
+    return step / size, float(-(gradient @ step) - step @ curvature @ step / 2)
 
 
 def _allowed(gamma: np.ndarray, nonnegative: bool) -> bool:
@@ -324,7 +328,7 @@ def _search_factors(problem: Problem) -> tuple[Point, bool]:
         second[0, 0, 0] = theta[0]
         key = u.tobytes()
         if key not in cache:
-            cache[key] = evaluate(problem, gamma)
+            cache[key] = evaluate(problem, gamma) if u[0] > _NO_RESIDUAL else None
         return cache[key], first, second
 
     def value(u: np.ndarray) -> float:
@@ -333,10 +337,12 @@ def _search_factors(problem: Problem) -> tuple[Point, bool]:
 
     def slope(u: np.ndarray) -> np.ndarray:
         point, first, _ = at(u)
-        return first.T @ point.gradient
+        return np.zeros(len(u)) if point is None else first.T @ point.gradient
 
     def curvature(u: np.ndarray) -> np.ndarray:
         point, first, second = at(u)
+        if point is None:  # asked for, though such a step is never taken
+            return np.eye(len(u))
         return first.T @ point.observed @ first + np.tensordot(point.gradient, second, 1)
 
     start = factors_of(structure, structure.start)

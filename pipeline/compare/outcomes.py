@@ -12,6 +12,7 @@ from pipeline.compare.baselines import Baselines, match_baselines
 from pipeline.compare.cells import checked, combine_intervals, drop_short, put_on_scale
 from pipeline.compare.rules import Rule, outcome_ids, priority_of, rules_of
 from pipeline.compare.scales import scale_unit
+from pipeline.compare.survival_tables import restricted_outcomes
 from pipeline.compare.tables import CELL, DESIGN, DROPPED, OUTCOMES, from_rows, typed
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.metric import Metric
@@ -127,7 +128,7 @@ def _join(
     table["n_entities_unmatched"] = table["unmatched_n"].fillna(0).astype("int64")
     table["baseline_censored"] = table["baseline_censored"].eq(True)
     table["baseline_source"] = table["baseline_source"].fillna("")
-    needs = (rule == "change") & (table["phase"] != plan.baseline_phase)
+    needs = (rule != "none") & (table["phase"] != plan.baseline_phase)
     missing = needs & table["baseline_value"].isna()
     reason = table["baseline_problem"].fillna("no baseline in this context")
     return table[~missing], table[missing].assign(reason=reason[missing])
@@ -171,9 +172,11 @@ def analysis_values(outcomes: pd.DataFrame) -> pd.DataFrame:
 
     ``value - baseline_value`` where the baseline rule is ``change``, else ``value``; in the
     baseline phase always ``value``. A censored time is never analysed as if it had been observed:
-    within each outcome, phase and split all times are restricted at tau, the smallest censoring
-    time, so that every restricted time is known (its mean is the restricted mean up to tau;
-    Royston & Parmar 2013, BMC Med Res Methodol 13:152).
+    pseudo-values of the restricted mean stand for the times
+    (:func:`pipeline.compare.survival_tables.restricted_outcomes`), which are the times restricted
+    at the cap where all sessions are equally long. Changes of times are restricted, value and
+    baseline alike, at the smallest censoring time, so that every restricted time is known
+    (Royston & Parmar 2013, BMC Med Res Methodol 13:152).
 
     Parameters
     ----------
@@ -191,15 +194,23 @@ def analysis_values(outcomes: pd.DataFrame) -> pd.DataFrame:
     keys = [outcomes[name] for name in ("outcome", "phase", "split", "split_level")]
     timed = outcomes["scale"] == "time_to_event"
     change = (outcomes["baseline_rule"] == "change") & outcomes["baseline_value"].notna()
-    capped = value.where(timed & outcomes["censored"])
-    # a baseline that is not subtracted restricts nothing
-    capped_before = baseline.where(timed & outcomes["baseline_censored"] & change)
+    subtracted = timed & (outcomes["baseline_rule"] == "change")
+    capped = value.where(subtracted & outcomes["censored"])
+    capped_before = baseline.where(subtracted & outcomes["baseline_censored"] & change)
     tau = pd.concat([capped, capped_before], axis=1).min(axis=1)
     tau = tau.groupby(keys).transform("min") if len(outcomes) else tau
+    if (timed & ~subtracted).any():
+        restricted = restricted_outcomes(outcomes[timed & ~subtracted])
+        tau = tau.where(~timed | subtracted, restricted["tau"])
+        # one that left before tau has no logarithm of its time
+        known = ~outcomes["censored"] | (value >= tau)
+        other = other.where(~timed | subtracted | known)
+        value = value.where(~timed | subtracted, restricted["pseudo_value"])
     ceiling = tau.fillna(np.inf)
     log_ceiling = np.log2(ceiling.where(ceiling > 0))
-    value, baseline = value.clip(upper=ceiling), baseline.clip(upper=ceiling)
     other, other_baseline = other.clip(upper=log_ceiling), other_baseline.clip(upper=log_ceiling)
+    value = value.where(timed & ~subtracted, value.clip(upper=ceiling))
+    baseline = baseline.clip(upper=ceiling)
     return pd.DataFrame(
         {
             "analysed": (value - baseline).where(change, value),

@@ -113,8 +113,8 @@ def estimate(groups: Sequence[Group], *, alpha: float) -> Estimate:
     df = float(parts.sum() ** 2 / (parts**2 / (n - 1)).sum())
     return Estimate(
         **known,
-        **_t_test(value, se, df, alpha),
-        **_effect_size(value, n, variance),
+        **t_test(value, se, df, alpha),
+        **effect_size(value, n, variance),
         model=model,
     )
 
@@ -128,7 +128,8 @@ def model_name(n_groups: int) -> str:
     return f"{_COUNTS.get(n_groups, n_groups)}-mean Welch t"
 
 
-def _t_test(value: float, se: float, df: float, alpha: float) -> dict[str, float]:
+def t_test(value: float, se: float, df: float, alpha: float) -> dict[str, float]:
+    """Return test and intervals of an estimate, as fields of an Estimate."""
     from scipy.special import stdtr, stdtrit
 
     t = value / se
@@ -145,7 +146,8 @@ def _t_test(value: float, se: float, df: float, alpha: float) -> dict[str, float
     }
 
 
-def _effect_size(value: float, n: np.ndarray, variance: np.ndarray) -> dict[str, object]:
+def effect_size(value: float, n: np.ndarray, variance: np.ndarray) -> dict[str, object]:
+    """Return the standardised effect of groups (n and variance of each), as Estimate's fields."""
     df = (n - 1).sum()
     pooled = float(np.sqrt(((n - 1) * variance).sum() / df))
     if len(n) == 1:
@@ -217,7 +219,7 @@ def estimate_at_equal_time(
         return Estimate(**known, model=model, problem=NO_VARIATION)
     n = np.array([len(s) for _, s, _ in fits])
     df = float(parts.sum() ** 2 / (parts**2 / (n - 2)).sum())
-    return Estimate(**known, **_t_test(value, se, df, alpha), model=model)
+    return Estimate(**known, **t_test(value, se, df, alpha), model=model)
 
 
 def _intercept_shifts(

@@ -36,9 +36,21 @@ _KEPT = (
     "sex",
     "stage",
     "dosing_context",
+    "days_since_previous",
 )
+#: arrays of a slice, and the columns that they are the cell means of
+_ARRAYS = {
+    "value": "analysed",
+    "other": "other",
+    "since_dose": "since_dose_s",
+    "period": "period",
+    "baseline": "baseline",
+    "movement": "movement",
+    "time": "time",
+    "late": "censored",
+}
 #: what is the same in all rows of an outcome
-DECLARED = ("domain", "priority", "scale", "value_unit", "other_scale")
+DECLARED = ("domain", "priority", "scale", "value_unit", "other_scale", "baseline_rule")
 NO_PRETREATMENT = "none"
 
 Columns = dict[str, np.ndarray]
@@ -63,6 +75,7 @@ class Rows:
     sex: np.ndarray
     stage: np.ndarray
     dosing_context: np.ndarray
+    days_since: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -76,13 +89,18 @@ class Slice:
     modifier, reference_level : str
         The question.
     declared : dict
-        domain, priority, scale, value_unit, other_scale of the outcome.
+        domain, priority, scale, value_unit, other_scale, baseline_rule of the outcome.
     units, conditions, levels, contexts : tuple of str
         Labels of the axes; ``contexts`` are those averaged over (empty for modifier context).
     steps : tuple of int
         Steps met.
     value, other, since_dose : ndarray (unit, condition, step, level)
         Analysed value, the same on the other scale, seconds since the dose; NaN where missing.
+    period, baseline, movement : ndarray (unit, condition, step, level)
+        Place of the session in the animal's order (the mean, if replicates were averaged), baseline
+        where it is a covariate, mean speed (cm/s); NaN where missing.
+    time, late : ndarray (unit, condition, step, level)
+        Time as it was recorded, and the share of its values that are censored.
     present : ndarray of bool (unit, condition, step, level)
         Whether the unit has any row there (its value is missing if it lacks a context).
     rows : Rows
@@ -105,6 +123,11 @@ class Slice:
     value: np.ndarray
     other: np.ndarray
     since_dose: np.ndarray
+    period: np.ndarray
+    baseline: np.ndarray
+    movement: np.ndarray
+    time: np.ndarray
+    late: np.ndarray
     present: np.ndarray
     rows: Rows
     n_without_level: int
@@ -161,8 +184,11 @@ def units_of(table: pd.DataFrame, plan: AnalysisPlan) -> pd.Series:
 
 
 def columns_of(outcomes: pd.DataFrame, units: pd.Series, values: pd.DataFrame) -> Columns:
-    """Return what :func:`arrange` needs as plain arrays, from which many slices are cut."""
-    kept = outcomes[list(_KEPT)].assign(unit=units, **values)
+    """Return what :func:`arrange` needs as plain arrays, from which many slices are cut.
+
+    ``values`` has the columns of ``analysis_values`` and of ``covariates``.
+    """
+    kept = outcomes[list(_KEPT)].assign(unit=units, time=outcomes["value"], **values)
     columns = {name: kept[name].to_numpy() for name in kept}
     return columns | {"period": kept["period"].to_numpy(dtype=float, na_value=np.nan)}
 
@@ -184,7 +210,7 @@ def arrange(
     key : dict
         outcome, phase, split, split_level.
     declared : dict
-        domain, priority, scale, value_unit, other_scale of the outcome.
+        domain, priority, scale, value_unit, other_scale, baseline_rule of the outcome.
     question : PlanQuestion
         Modifier, reference level, order of the levels.
     plan : AnalysisPlan
@@ -219,10 +245,12 @@ def arrange(
     shape = (len(animals), len(conditions), len(steps), len(levels), len(contexts) or 1)
     unit_of_animal = np.zeros(len(animals), dtype=int)
     unit_of_animal[at["animal"]] = at["unit"]
-    value, other, since_dose = (
-        _by_unit(_cell_means(column[name], cell, shape).mean(axis=-1), unit_of_animal, len(units))
-        for name in ("analysed", "other", "since_dose_s")
-    )
+    arrays = {
+        field: _by_unit(
+            _cell_means(column[name], cell, shape).mean(axis=-1), unit_of_animal, len(units)
+        )
+        for field, name in _ARRAYS.items()
+    }
     present = np.zeros((len(units), *shape[1:-1]), dtype=bool)
     present[at["unit"], at["condition"], at["step"], at["level"]] = True
     return Slice(
@@ -235,9 +263,7 @@ def arrange(
         steps=steps,
         levels=levels,
         contexts=contexts,
-        value=value,
-        other=other,
-        since_dose=since_dose,
+        **arrays,
         present=present,
         rows=_rows(column, at),
         n_without_level=int((~labelled).sum()),
@@ -287,4 +313,5 @@ def _rows(column: Columns, at: Columns) -> Rows:
         sex=column["sex"],
         stage=column["stage"],
         dosing_context=column["dosing_context"],
+        days_since=column["days_since_previous"],
     )

@@ -11,9 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from pipeline.compare.contrasts import DIFFERENCE, MAIN, SIMPLE
-from pipeline.experiment.plan import PlanBound
+from pipeline.compare.rules import bound_of, keys_of
+from pipeline.experiment.plan import AnalysisPlan, PlanBound
+from pipeline.metric import Metric
 
 PROCESS = "process"
 NO_EFFECT = "no drug effect"
@@ -204,3 +207,43 @@ def verdict_row(
         "agrees_on_other_scale": agrees_on_other_scale(evidence, alpha=alpha),
         "n_animals": drug.get("n_animals", 0),
     }
+
+
+def missing_primaries(
+    outcomes: pd.DataFrame, plan: AnalysisPlan, metrics: Mapping[str, Metric]
+) -> list[dict[str, object]]:
+    """Return a verdict row for every primary outcome of which no session has a value.
+
+    It was declared before the data were seen: that it is absent must be seen, too.
+    """
+    known = {key for outcome in outcomes["outcome"].unique() for key in keys_of(outcome)}
+    rows = []
+    for outcome in plan.primary:
+        if outcome in known:
+            continue
+        declared = plan.declared.get(keys_of(outcome)[-1]) or metrics.get(keys_of(outcome)[-1])
+        for question in plan.questions:
+            for condition in (c for c in plan.conditions if c.reference):
+                for phase in question.phases:
+                    nothing = Evidence([], None, [])
+                    why = ["unestimable: no session has a value of this primary outcome"]
+                    rows.append(
+                        {
+                            "outcome": outcome,
+                            "phase": phase,
+                            "split": "",
+                            "split_level": "",
+                            "domain": declared.domain if declared else "other",
+                            "priority": "primary",
+                            "condition": condition.name,
+                            "reference_condition": condition.reference,
+                            "step": 1,
+                            "modifier": question.modifier,
+                            "reference_level": question.reference,
+                            "n_levels": 0,
+                            "at_bounds": "",
+                            "note": "",
+                            **verdict_row(nothing, bound_of(outcome, plan), why, alpha=plan.alpha),
+                        }
+                    )
+    return rows

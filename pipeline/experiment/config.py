@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from pipeline.experiment.behaviour_mapping import OMISSION, BehaviourMapping
-from pipeline.experiment.plan import PlanBound, PlanOutcome
+from pipeline.experiment.plan import BaselineRule, PlanBound, PlanOutcome
 from pipeline.experiment.strict import StrictModel, did_you_mean
 from pipeline.experiment.task import Task
 
@@ -140,6 +140,9 @@ class Design(StrictModel):
         "same", description="same, or the one context that serves as baseline for all"
     )
     minimum_epoch_s: float = Field(30.0, gt=0, description="Less usable time: a missing cell")
+    washout_days: float = Field(
+        7.0, ge=0, description="Less time between an animal's test sessions is remarked upon"
+    )
     pretreatment_within_h: float = Field(
         24.0, gt=0, description="A pretreatment counts as on board for so long"
     )
@@ -167,19 +170,14 @@ class Outcomes(StrictModel):
     smallest_effect: dict[str, PlanBound] = Field(
         default_factory=dict, description="By metric or outcome id, on the outcome's own scale"
     )
-    baseline: dict[str, Literal["change", "none"]] = Field(
-        default_factory=dict, description="Baseline rule by metric; left out: the metric's own"
+    baseline: dict[str, BaselineRule] = Field(
+        default_factory=dict,
+        description="Baseline rule by metric: change (subtract it), covariate (adjust for it; for "
+        "parallel groups), none; left out: the metric's own",
     )
     declare: dict[str, PlanOutcome] = Field(
         default_factory=dict, description="Outcomes of measurements.tsv"
     )
-
-    @field_validator("baseline", mode="before")
-    @classmethod
-    def _no_covariate_yet(cls, rules: Any) -> Any:
-        if isinstance(rules, dict) and "covariate" in rules.values():
-            raise ValueError("covariate needs the mixed-model engine, which is not built yet")
-        return rules
 
 
 class RecordingOptions(StrictModel):

@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.metric import Domain, ScaleName
 
+#: how an outcome uses the baseline phase
+BaselineRule = Literal["change", "covariate", "none"]
+
 
 class PlanModel(BaseModel):
     """Base of the plan's models: immutable, unknown keys refused."""
@@ -55,8 +58,10 @@ class PlanOutcome(PlanModel):
     scale: ScaleName = Field("linear", description="Scale on which it is compared")
     domain: Domain = Field("other", description="Chapter of the report")
     value_unit: str = Field("", description="Unit of the values")
-    baseline: Literal["change", "none"] = Field(
-        "none", description="change: minus the animal's own value in the baseline phase"
+    baseline: BaselineRule = Field(
+        "none",
+        description="change: minus the animal's own value in the baseline phase; covariate: "
+        "adjusted for it",
     )
 
 
@@ -78,7 +83,7 @@ class AnalysisPlan(PlanModel):
         default_factory=dict,
         description="By outcome id, by id without region, or by metric; the most specific wins",
     )
-    baseline: dict[str, Literal["change", "none"]] = Field(
+    baseline: dict[str, BaselineRule] = Field(
         default_factory=dict,
         description="Baseline rule by metric; otherwise the metric's own",
     )
@@ -86,6 +91,7 @@ class AnalysisPlan(PlanModel):
     factors: tuple[str, ...] = Field((), description="Session columns kept as factors")
     minimum_epoch_s: float = 30.0
     minimum_units: int = 5
+    washout_days: float = 7.0
     alpha: float = 0.05
     seed: int = 0
     blind: bool = Field(False, description="Conditions are codes, and none is a reference")

@@ -77,6 +77,7 @@ def build_plan(
         factors=factors,
         minimum_epoch_s=design.minimum_epoch_s,
         minimum_units=config.spikes.minimum_units,
+        washout_days=design.washout_days,
         alpha=config.statistics.alpha,
         seed=config.statistics.seed,
     )

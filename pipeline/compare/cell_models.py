@@ -1,0 +1,310 @@
+"""Mixed models over the cells of a slice: omnibus tests, missing cells, unbalanced orders.
+
+Each row is one unit's value in one cell (condition x level). Fixed effects are the cell means, so
+that any contrast of cells is read directly, and main effects weight the cells equally (type III);
+the random terms come from the design detector. Inference is Kenward-Roger with variance components
+that may be negative: with components bounded at zero a crossover rejects too often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.compare.mixed import fit_matrices
+from pipeline.compare.per_animal import MINIMUM_TO_TEST, NO_VARIATION, TOO_FEW, Estimate, t_test
+from pipeline.compare.structure import contrast_rows, detect, estimable
+from pipeline.errors import InputError
+
+METHOD = "kenward-roger"
+
+
+@dataclass(frozen=True)
+class CellModel:
+    """A fitted model of values (condition, unit, level).
+
+    Attributes
+    ----------
+    fit : object
+        Result of :func:`pipeline.compare.mixed.fit_matrices`, None where nothing could be fitted.
+    full : ndarray (row, column)
+        Design matrix before redundant columns were left out: cells first, then covariates.
+    back : ndarray (column, kept)
+        Turns a contrast of the full columns into one of the fitted.
+    column : ndarray of int (condition, level)
+        Column of each cell, -1 for an empty one.
+    unit : ndarray of int (row,)
+        Unit of every row.
+    counts : ndarray of int (condition, level)
+        Units per cell.
+    size : float
+        Largest absolute value, to tell a variance from rounding.
+    text : str
+        The model in words.
+    problem : str
+        Why there is no fit.
+    """
+
+    fit: object
+    full: np.ndarray
+    back: np.ndarray
+    column: np.ndarray
+    unit: np.ndarray
+    counts: np.ndarray
+    size: float
+    text: str
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Omnibus:
+    """F test of several contrasts at once; NaN where it cannot be made."""
+
+    statistic: float
+    df_numerator: float
+    df: float
+    p: float
+    singular: bool
+    model: str
+    problem: str = ""
+
+
+def fit_cells(
+    values: np.ndarray,
+    *,
+    names: tuple[str, str] = ("condition", "context"),
+    unit: str = "animal",
+    period: np.ndarray | None = None,
+    covariate: np.ndarray | None = None,
+    covariate_name: str = "baseline",
+) -> CellModel:
+    """Fit the model that the design asks for.
+
+    Parameters
+    ----------
+    values : ndarray (condition, unit, level)
+        NaN where a unit has no such cell.
+    names : tuple of str
+        What the first and the last axis are called.
+    unit : str
+        What a unit is called.
+    period : ndarray (condition, unit, level), optional
+        Place of the cell's session in the unit's order, a factor of the model.
+    covariate : ndarray (condition, unit, level), optional
+        One number per cell; rows without it are left out.
+    covariate_name : str
+        What it is called in the model's text.
+
+    Returns
+    -------
+    CellModel
+        ``problem`` is set instead of ``fit`` where there are too few rows or no variation.
+    """
+    here = np.isfinite(values)
+    for extra in (period, covariate):
+        if extra is not None:
+            here &= np.isfinite(extra)
+    condition, who, level = np.nonzero(here)
+    y = values[here]
+    counts = here.sum(axis=1)
+    column = np.full(counts.shape, -1)
+    column[counts > 0] = np.arange((counts > 0).sum())
+    parts = [column[condition, level][:, None] == np.arange((counts > 0).sum())]
+    factors = dict(zip(names, (condition, level), strict=True))
+    factors = {name: axis for name, axis in factors.items() if len(np.unique(axis)) > 1}
+    terms = [" x ".join(factors) or "mean"]
+    if period is not None:
+        met = np.unique(period[here])
+        parts.append(period[here][:, None] == met[1:])
+        terms.append("period")
+    if covariate is not None:
+        parts.append(covariate[here][:, None])
+        terms.append(covariate_name)
+    full = np.hstack(parts).astype(float) if len(y) else np.zeros((0, 0))
+    random = detect(who, factors, name=unit).random
+    text = " + ".join([*terms, *(f"(1|{term})" for term in random)])
+    text += "; REML, Kenward-Roger" if random else "; least squares"
+    size = float(np.abs(y).max(initial=0))
+    kept = _independent(full)
+    back = np.linalg.pinv(full) @ full[:, kept] if len(y) else np.zeros((0, 0))
+    known = {
+        "full": full,
+        "back": back,
+        "column": column,
+        "unit": who,
+        "counts": counts,
+        "size": size,
+        "text": text,
+    }
+    if len(y) <= len(kept):
+        return CellModel(None, **known, problem="no more values than the model has parameters")
+    if np.ptp(y - full @ np.linalg.lstsq(full, y, rcond=None)[0]) <= 1e-12 * size:
+        return CellModel(None, **known, problem=NO_VARIATION)
+    try:
+        fit = fit_matrices(y, full[:, kept], random, bounded=False)
+    except InputError as error:
+        return CellModel(None, **known, problem=str(error))
+    return CellModel(fit, **known)
+
+
+def _independent(x: np.ndarray) -> np.ndarray:
+    """Columns that span a design matrix, the earliest ones (cells before covariates)."""
+    kept: list[int] = []
+    for index in range(x.shape[1]):
+        if np.linalg.matrix_rank(x[:, [*kept, index]]) > len(kept):
+            kept.append(index)
+    return np.array(kept, dtype=int)
+
+
+def _columns(model: CellModel, coefficients: np.ndarray) -> np.ndarray | None:
+    """Contrast of the fitted columns, None if it cannot be estimated.
+
+    ``coefficients`` is (..., condition, level).
+    """
+    flat = coefficients.reshape(-1, model.column.size)
+    cell = model.column.ravel()
+    if (flat[:, cell < 0] != 0).any():
+        return None
+    wide = np.zeros((len(flat), model.full.shape[1]))
+    wide[:, cell[cell >= 0]] = flat[:, cell >= 0]
+    return wide @ model.back if estimable(model.full, wide) else None
+
+
+def contrast_of(model: CellModel, coefficients: np.ndarray, *, alpha: float) -> Estimate:
+    """Estimate and test one contrast of cells (condition, level).
+
+    Returns
+    -------
+    Estimate
+        The leave-one-out range keeps the variance components of all units; effect_size is the
+        estimate over its standard error times the root of the number of units (d_z of a balanced
+        crossover).
+    """
+    needed = model.counts[coefficients != 0]
+    if model.problem:
+        few = needed.min() < MINIMUM_TO_TEST
+        return Estimate(model=model.text, problem=TOO_FEW if few else model.problem)
+    vector = _columns(model, coefficients)
+    if vector is None:
+        return Estimate(model=model.text, problem=_not_estimable(model, coefficients))
+    value = float(vector[0] @ model.fit.fixed)
+    without = model.fit.leave_out(model.unit) @ vector[0]
+    known = {
+        "estimate": value,
+        "leave_one_out_low": float(np.min(without)),
+        "leave_one_out_high": float(np.max(without)),
+        "singular": bool(model.fit.singular),
+        "model": _text(model),
+    }
+    if needed.min() < MINIMUM_TO_TEST:
+        return Estimate(**known, problem=TOO_FEW)
+    test = model.fit.contrast(vector[0], method=METHOD)
+    if not test.se > 1e-12 * model.size:
+        return Estimate(**known, problem=NO_VARIATION)
+    n_units = len(np.unique(model.unit))
+    return Estimate(
+        **known,
+        **t_test(value, float(test.se), float(test.df), alpha),
+        effect_size=value / float(test.se) / np.sqrt(n_units),
+        effect_size_kind="d_z of the model",
+    )
+
+
+def omnibus_of(model: CellModel, matrix: np.ndarray) -> Omnibus:
+    """Test contrasts of cells (k, condition, level) at once, with the scaled F of Kenward-Roger."""
+    nothing = [float("nan")] * 4
+    if model.problem:
+        return Omnibus(*nothing, False, model.text, model.problem)
+    rows = _columns(model, matrix)
+    if rows is None:
+        return Omnibus(*nothing, False, model.text, _not_estimable(model, matrix))
+    if model.counts[(matrix != 0).any(axis=0)].min() < MINIMUM_TO_TEST:
+        return Omnibus(*nothing, bool(model.fit.singular), _text(model), TOO_FEW)
+    test = model.fit.contrast(rows, method=METHOD)
+    statistic = test.statistic**2 if len(rows) == 1 else test.statistic  # t is the root of F
+    return Omnibus(
+        float(statistic),
+        float(test.num_df),
+        float(test.df),
+        float(test.p),
+        bool(model.fit.singular),
+        _text(model),
+    )
+
+
+def main_matrix(n_conditions: int, n_levels: int) -> np.ndarray:
+    """Differences (k, condition, level) between conditions, averaged over the levels."""
+    return contrast_rows(n_conditions)[:, :, None] * np.full(n_levels, 1 / n_levels)
+
+
+def interaction_matrix(n_conditions: int, n_levels: int) -> np.ndarray:
+    """Differences of differences (k, condition, level)."""
+    rows = np.kron(contrast_rows(n_conditions), contrast_rows(n_levels))
+    return rows.reshape(-1, n_conditions, n_levels)
+
+
+def bayes_factor_additive(values: np.ndarray, *, names: tuple[str, str], unit: str) -> float:
+    """Return how much likelier the data are without the interaction (BIC approximation).
+
+    Wagenmakers 2007 (Psychon Bull Rev 14:779), from maximum-likelihood fits with bounded
+    components. The sample size of the BIC is the number of units, not of rows: with rows, half of
+    the smallest effect of interest is called additive in most experiments.
+
+    Parameters
+    ----------
+    values : ndarray (condition, unit, level)
+        Two conditions or more, two levels or more.
+    names, unit : tuple of str, str
+        As for :func:`fit_cells`.
+
+    Returns
+    -------
+    float
+        Above 1 for additive, below for interaction; NaN where either model cannot be fitted.
+    """
+    here = np.isfinite(values)
+    condition, who, level = np.nonzero(here)
+    if not len(who) or (here.sum(axis=1) == 0).any():
+        return float("nan")
+    y = values[here]
+    factors = dict(zip(names, (condition, level), strict=True))
+    random = detect(who, factors, name=unit).random
+    cells = condition * values.shape[2] + level
+    full = (cells[:, None] == np.arange(values.shape[0] * values.shape[2])).astype(float)
+    additive = np.hstack(
+        [
+            condition[:, None] == np.arange(values.shape[0]),
+            level[:, None] == np.arange(1, values.shape[2]),
+        ]
+    ).astype(float)
+    criterion = []
+    for x in (additive, full):
+        if len(y) <= x.shape[1]:
+            return float("nan")
+        try:
+            fit = fit_matrices(y, x, random, reml=False)
+        except InputError:  # no variation to model
+            return float("nan")
+        criterion.append(fit.bic_of(len(np.unique(who))))
+    return float(np.exp((criterion[1] - criterion[0]) / 2))
+
+
+def _text(model: CellModel) -> str:
+    return model.text + (f" ({model.fit.note})" if model.fit.note else "")
+
+
+def _not_estimable(model: CellModel, coefficients: np.ndarray) -> str:
+    empty = (coefficients.reshape(-1, *model.column.shape) != 0).any(axis=0) & (model.column < 0)
+    if empty.any():
+        return "a cell of the contrast has no data"
+    return "the contrast cannot be separated from the order of the sessions"
+
+
+def uses_period(values: np.ndarray, period: np.ndarray) -> Sequence[float]:
+    """Return the periods met, empty where one is unknown or an average of replicates."""
+    met = period[np.isfinite(values)]
+    if not len(met) or not np.isfinite(met).all() or (met != np.round(met)).any():
+        return ()
+    return tuple(np.unique(met))

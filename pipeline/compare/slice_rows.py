@@ -1,0 +1,152 @@
+"""Rows of a slice that belong to no single condition: omnibus tests and dose trends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from pipeline.compare.arms import Arms
+from pipeline.compare.cell_models import Omnibus, interaction_matrix, main_matrix, omnibus_of
+from pipeline.compare.contrasts import Contrast
+from pipeline.compare.engines import Models
+from pipeline.compare.families import OMNIBUS
+from pipeline.compare.per_animal import TOO_FEW, Estimate, estimate
+from pipeline.compare.trends import TREND, Trend, trends_of
+from pipeline.experiment.plan import AnalysisPlan
+
+CONDITION = "condition"
+_NAN = float("nan")
+
+
+def omnibus_rows(models: Models, arms: list[Arms], *, baseline: bool) -> Iterator[Contrast]:
+    """Test all conditions of a slice at once: their main effect and the interaction.
+
+    For the modifier ``pretreatment`` a condition belongs to one level; the factors are then the
+    test drug against its reference, and the level, of each comparison (``arms``). In the baseline
+    phase only the main effect is tested: a difference there is carry-over.
+    """
+    part = models.part
+    if part.modifier == "pretreatment":
+        for one in arms:
+            if one.problem or len(one.levels) < 2:
+                continue
+            model = models.pair(one)
+            shape = (2, len(one.levels))
+            used = np.isfinite(one.values)
+            yield from _rows(
+                models, model, shape, (one.condition, one.reference), one.row_mask(used), baseline
+            )
+        return
+    if len(models.met) < 2:
+        return
+    model = models.everything()
+    shape = (len(models.met), len(part.levels))
+    at = part.steps.index(models.step)
+    mask = (part.rows.step == at) & np.isin(part.rows.condition, models.met)
+    yield from _rows(models, model, shape, ("", ""), mask, baseline)
+
+
+def _rows(
+    models: Models,
+    model: Any,
+    shape: tuple[int, int],
+    names: tuple[str, str],
+    mask: np.ndarray,
+    baseline: bool,
+) -> Iterator[Contrast]:
+    yield _omnibus(models, omnibus_of(model, main_matrix(*shape)), CONDITION, names, mask, model)
+    if shape[1] > 1 and not baseline:
+        term = f"{CONDITION}:{models.part.modifier}"
+        test = omnibus_of(model, interaction_matrix(*shape))
+        yield _omnibus(models, test, term, names, mask, model)
+
+
+def _omnibus(
+    models: Models,
+    test: Omnibus,
+    term: str,
+    names: tuple[str, str],
+    mask: np.ndarray,
+    model: Any,
+) -> Contrast:
+    part = models.part
+    kind = "condition" if term == CONDITION else "interaction"
+    row = vars(Estimate()) | {
+        "contrast": OMNIBUS,
+        "term": term,
+        "family": f"{OMNIBUS}_{kind}",
+        "condition": names[0],
+        "reference_condition": names[1],
+        "level": "",
+        "reference_level": part.reference_level if kind == "interaction" else "",
+        "statistic": test.statistic,
+        "df": test.df,
+        "df_numerator": test.df_numerator,
+        "p": test.p,
+        "singular": test.singular,
+        "model": test.model,
+        "n_units": len(np.unique(model.unit)),
+        "n_smallest_group": int(model.counts.min(initial=0)),
+        "note": test.problem,
+        "other_estimate": _NAN,
+    }
+    row.pop("problem")
+    return Contrast(row | _common(models, mask), (), test.problem, _NAN)
+
+
+def _common(models: Models, mask: np.ndarray) -> dict[str, object]:
+    part = models.part
+    rows = part.rows
+    most = np.zeros(int(rows.session.max(initial=-1)) + 1, dtype=np.int64)
+    np.maximum.at(most, rows.session[mask], rows.n_entities[mask])
+    return (
+        part.key
+        | part.declared
+        | {
+            "modifier": part.modifier,
+            "step": models.step,
+            "n_animals": len(np.unique(rows.animal[mask])),
+            "n_sessions": len(np.unique(rows.session[mask])),
+            "n_entities": int(most.sum()),
+        }
+    )
+
+
+def trend_rows(models: Models, plan: AnalysisPlan) -> Iterator[Contrast]:
+    """Test the dose trends of a slice at one step."""
+    for trend in trends_of(models.part, plan, models.step):
+        units = np.concatenate([group.units for group in trend.groups])
+        if len(np.unique(units)) < len(units):
+            problem = "some animals got some of the doses only: no trend per animal"
+            result = Estimate(problem=problem)
+        else:
+            result = estimate(trend.groups, alpha=plan.alpha)
+        yield _trend(models, trend, result)
+
+
+def _trend(models: Models, trend: Trend, result: Estimate) -> Contrast:
+    part = models.part
+    at = part.steps.index(models.step)
+    mask = np.zeros(len(part.rows.unit), dtype=bool)
+    for dose, name in enumerate(trend.conditions):
+        here = (part.rows.step == at) & (part.rows.condition == part.conditions.index(name))
+        mask |= here & trend.used[dose, part.rows.unit, part.rows.level]
+    sizes = [len(group.scores) for group in trend.groups]
+    row = vars(result) | {
+        "contrast": TREND,
+        "term": "log2 dose",
+        "family": TREND,
+        "condition": trend.label,
+        "reference_condition": trend.reference,
+        "level": trend.level,
+        "reference_level": trend.reference_level,
+        "n_units": sum(sizes),
+        "n_smallest_group": min(sizes, default=0),
+        "note": "; ".join(filter(None, [result.problem, "slope per doubling of the dose"])),
+        "other_estimate": _NAN,
+    }
+    row.pop("problem")
+    tested = trend.groups if np.isfinite(result.p) and result.problem != TOO_FEW else ()
+    return Contrast(row | _common(models, mask), tested, result.problem, _NAN)

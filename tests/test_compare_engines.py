@@ -1,0 +1,428 @@
+"""Which test a contrast gets, and that each gives what an independent implementation gives."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from cohorts import (
+    CONTEXTS,
+    PLACES,
+    condition,
+    contrast,
+    drug,
+    grid,
+    metric,
+    metrics,
+    noise,
+    outcomes,
+    plan,
+    question,
+    simulated,
+    two_levels,
+    wide,
+)
+from statsmodels.stats.anova import AnovaRM
+
+from pipeline.compare import compare
+from pipeline.compare.families import discoveries
+from pipeline.compare.mixed import fit
+from pipeline.compare.structure import contrast_rows, detect, estimable
+from pipeline.experiment.plan import PlanBound
+
+GOLD = Path(__file__).parent / "data" / "gold"
+
+
+def codes(*labels):
+    return [pd.factorize(np.asarray(one))[0] for one in labels]
+
+
+def omnibus(table, term="condition:context"):
+    rows = table[(table["contrast"] == "omnibus") & (table["term"] == term)]
+    rows = rows[rows["phase"] == "acute"]
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+# --- the design detector ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("drug_is", "modifier_is", "random"),
+    [
+        ("within", "within", {"unit", "unit:condition", "unit:context"}),
+        ("within", "between", {"unit"}),
+        ("between", "within", {"unit"}),
+        ("between", "between", set()),
+    ],
+)
+def test_the_random_terms_follow_the_design(drug_is, modifier_is, random):
+    rows = grid(8, drug=drug_is, modifier=modifier_is)
+    unit, name, level = codes(rows["animal"], rows["condition"], rows["context"])
+    found = detect(unit, {"condition": name, "context": level})
+    assert set(found.random) == random
+    assert ("condition" in found.within) == (drug_is == "within")
+    assert ("context" in found.within) == (modifier_is == "within")
+
+
+def test_replicate_rows_of_a_cell_add_the_crossing_of_both_factors():
+    rows = pd.concat([grid(8)] * 2, ignore_index=True)
+    unit, name, level = codes(rows["animal"], rows["condition"], rows["context"])
+    found = detect(unit, {"condition": name, "context": level})
+    assert "unit:condition:context" in found.random
+
+
+def test_a_term_that_groups_the_rows_like_another_is_not_doubled():
+    # every animal has one context only: animal x context is animal
+    unit = np.repeat(np.arange(6), 2)
+    found = detect(unit, {"condition": np.tile([0, 1], 6), "context": np.repeat([0, 1], 6)})
+    assert list(found.random) == ["unit"]
+
+
+def test_what_always_came_together_cannot_be_estimated():
+    together = np.array([[1, 0, 0], [1, 0, 0], [1, 1, 1], [1, 1, 1]], dtype=float)
+    assert not estimable(together, np.array([0.0, 1.0, 0.0]))
+    assert estimable(together, np.array([0.0, 1.0, 1.0]))
+    assert contrast_rows(3).tolist() == [[-1, 1, 0], [-1, 0, 1]]
+
+
+# --- omnibus ---------------------------------------------------------------------------------
+
+
+def test_rabbit_gets_the_designs_own_error_term():
+    rabbit = pd.read_csv(GOLD / "Rabbit.csv", dtype={"DoseF": str})
+    answers = json.loads((GOLD / "aov_Rabbit.json").read_text())["univ"]
+    doses = tuple(sorted(rabbit["DoseF"].unique(), key=float))
+    rows = pd.DataFrame(
+        {
+            "animal": rabbit["Animal"],
+            "session": rabbit["Run"],
+            "anchor": rabbit["Run"],
+            "condition": rabbit["Treatment"],
+            "context": rabbit["DoseF"],
+            "since_dose_s": 600.0,
+        }
+    )
+    its_plan = plan(
+        conditions=(condition("Control", None), condition("MDL", "Control")),
+        contexts=doses,
+        questions=(question(levels=doses),),
+    )
+    found = compare(outcomes(rows, rabbit["BPchange"]), its_plan, metrics())
+    for term, ours in (("Treatment", "condition"), ("Treatment:DoseF", "condition:context")):
+        row = omnibus(found.contrasts, ours)
+        gold = next(a for a in answers if a["term"] == term)
+        assert row.statistic == pytest.approx(gold["F_value"], rel=1e-6)
+        assert (row.df_numerator, row.df) == pytest.approx((gold["num_Df"], gold["den_Df"]))
+        assert row.p == pytest.approx(gold["Pr_F"], rel=1e-5)
+
+
+def test_a_balanced_crossover_is_the_repeated_measures_anova():
+    rows = grid(7, ("vehicle", "psilocybin", "ketamine"))
+    table = outcomes(rows, noise(rows))
+    conditions = (condition("vehicle", None), condition("psilocybin"), condition("ketamine"))
+    found = compare(table, plan(conditions=conditions), metrics()).contrasts
+    anova = AnovaRM(table, "value", "animal", within=["condition", "context"]).fit().anova_table
+    for term in ("condition", "condition:context"):
+        row = omnibus(found, term)
+        assert row.statistic == pytest.approx(anova.loc[term, "F Value"], rel=1e-6)
+        assert row.df == pytest.approx(anova.loc[term, "Den DF"], rel=1e-6)
+
+
+def test_both_between_animals_is_least_squares():
+    rows = grid(6, drug="between", modifier="between")
+    table = outcomes(rows, noise(rows))
+    row = omnibus(compare(table, plan(), metrics()).contrasts)
+    ols = sm.OLS.from_formula("value ~ C(condition, Sum) * C(context, Sum)", table).fit()
+    anova = sm.stats.anova_lm(ols, typ=3).loc["C(condition, Sum):C(context, Sum)"]
+    assert (row.statistic, row.p) == pytest.approx((anova["F"], anova["PR(>F)"]), rel=1e-8)
+
+
+def test_an_empty_cell_is_named_and_not_tested():
+    rows = grid(6)
+    gone = (rows["condition"] == "psilocybin") & (rows["context"] == "open_field")
+    row = omnibus(compare(outcomes(rows[~gone], noise(rows[~gone])), plan(), metrics()).contrasts)
+    assert np.isnan(row.p)
+    assert "a cell of the contrast has no data" in row.note
+
+
+# --- missing cells ---------------------------------------------------------------------------
+
+
+def without(rows, *cells):
+    """Rows without the cells (animal, condition, context)."""
+    keys = list(zip(rows["animal"], rows["condition"], rows["context"], strict=True))
+    return rows[[key not in cells for key in keys]].reset_index(drop=True)
+
+
+def test_with_a_missing_cell_all_animals_stay_and_the_mixed_model_tests():
+    rows = grid(8)
+    rows = without(rows, ("A000", "psilocybin", "open_field"))
+    table = outcomes(rows, noise(rows))
+    found = compare(table, plan(), metrics()).contrasts
+    row = contrast(found, "difference_of_differences", "open_field")
+    assert row.n_units == 8
+    assert "Kenward-Roger" in row.model
+    assert "A000" in row.note
+    model = fit(
+        table.assign(condition=pd.Categorical(table["condition"], ["vehicle", "psilocybin"])),
+        response="value",
+        fixed="condition * context",
+        random=["animal", "animal:condition", "animal:context"],
+        bounded=False,
+    ).coefficients()
+    names = [name for name in model.index if "psilocybin" in name and "open_field" in name]
+    expected = model.loc[names[0]]
+    assert row.estimate == pytest.approx(expected["estimate"], rel=1e-6)
+    assert row.se == pytest.approx(expected["se"], rel=1e-5)
+    assert row.df == pytest.approx(expected["df"], rel=1e-4)
+    # the contrast whose cells are all there keeps its own test
+    other = contrast(found, "difference_of_differences", "set_shifting")
+    assert other.model == "per-animal t"
+    assert other.df == 7
+
+
+def test_a_partly_crossed_design_is_analysed():
+    rows = grid(6, drug="between")
+    extra = rows[(rows["condition"] == "vehicle") & (rows["animal"] == "A000")].assign(
+        condition="psilocybin", session="A000_extra", anchor="A000.extra"
+    )
+    table = outcomes(pd.concat([rows, extra], ignore_index=True))
+    table["value"] = noise(table)
+    row = contrast(compare(table, plan(), metrics()).contrasts, "main")
+    assert np.isfinite(row.p)
+    assert "Kenward-Roger" in row.model
+
+
+# --- order of the sessions -------------------------------------------------------------------
+
+
+def test_an_unbalanced_order_is_adjusted_for_period():
+    rows = grid(8, ("vehicle", "psilocybin", "ketamine"))
+    kept = rows[~rows["animal"].isin(["A000", "A003"])]
+    value = noise(kept) * 0.1 + 3.0 * kept["period"].to_numpy(dtype=float)
+    table = outcomes(kept, value)
+    conditions = (condition("vehicle", None), condition("psilocybin"), condition("ketamine"))
+    found = compare(table, plan(conditions=conditions), metrics()).contrasts
+    rows = found[(found["contrast"] == "main") & (found["condition"] == "psilocybin")]
+    row = rows.iloc[0]
+    means = table.groupby(["animal", "condition", "period"], as_index=False)["value"].mean()
+    # every animal had every period, so its own mean carries all that lies between animals
+    ols = sm.OLS.from_formula(
+        "value ~ C(condition, Treatment('vehicle')) + C(period) + C(animal)",
+        means.astype({"period": int}),
+    ).fit()
+    name = "C(condition, Treatment('vehicle'))[T.psilocybin]"
+    assert "period" in row.model
+    assert row.estimate == pytest.approx(ols.params[name], rel=1e-6)
+    assert row.se == pytest.approx(ols.bse[name], rel=1e-5)
+    assert row.df == pytest.approx(ols.df_resid, rel=1e-4)
+    assert "adjusted for period" in row.note
+    # within a session the period cancels: the difference of differences needs no adjustment
+    difference = found[found["contrast"] == "difference_of_differences"]
+    assert set(difference["model"]) == {"per-animal t"}
+
+
+def test_a_balanced_order_needs_no_model():
+    rows = grid(8)
+    row = contrast(compare(outcomes(rows, noise(rows)), plan(), metrics()).contrasts, "main")
+    assert row.model == "per-animal t"
+
+
+# --- covariates ------------------------------------------------------------------------------
+
+
+def with_baseline(rows, seed=5):
+    rng = np.random.default_rng(seed)
+    before = rng.normal(size=len(rows))
+    value = 0.6 * before + rng.normal(size=len(rows)) * 0.5
+    return outcomes(rows, value, baseline_value=before, baseline_rule="covariate")
+
+
+def test_a_baseline_covariate_between_groups_is_the_analysis_of_covariance():
+    rows = grid(8, drug="between", levels=("home_cage",))
+    table = with_baseline(rows)
+    one = plan(contexts=("home_cage",), questions=(question(levels=("home_cage",)),))
+    row = contrast(compare(table, one, metrics()).contrasts, "simple", "home_cage")
+    ols = sm.OLS.from_formula("value ~ C(condition, Treatment('vehicle')) + baseline_value", table)
+    result = ols.fit()
+    name = "C(condition, Treatment('vehicle'))[T.psilocybin]"
+    assert row.estimate == pytest.approx(result.params[name], rel=1e-9)
+    assert (row.se, row.df, row.p) == pytest.approx(
+        (result.bse[name], result.df_resid, result.pvalues[name]), rel=1e-8
+    )
+    leave_out = [
+        ols.from_formula(ols.formula, table.drop(index=i)).fit().params[name] for i in table.index
+    ]
+    assert (row.leave_one_out_low, row.leave_one_out_high) == pytest.approx(
+        (min(leave_out), max(leave_out)), rel=1e-8
+    )
+
+
+def test_a_baseline_covariate_within_animals_uses_differences_only():
+    rows = grid(9)
+    table = with_baseline(rows)
+    row = contrast(
+        compare(table, plan(), metrics()).contrasts, "difference_of_differences", "open_field"
+    )
+
+    def score(name):
+        values = table.pivot_table(index="animal", columns=["condition", "context"], values=name)
+        effect = values["psilocybin"] - values["vehicle"]
+        return effect["open_field"] - effect["home_cage"]
+
+    result = sm.OLS(score("value"), sm.add_constant(score("baseline_value"))).fit()
+    assert (row.estimate, row.se) == pytest.approx((result.params["const"], result.bse["const"]))
+    assert row.df == 7
+
+
+def speeds(table, value):
+    rows = table.assign(outcome="speed", metric="speed", region="", value=value, domain="other")
+    return pd.concat([table, rows], ignore_index=True)
+
+
+def test_movement_is_a_labelled_sensitivity_beside_the_unadjusted_contrast():
+    rows = grid(9)
+    rng = np.random.default_rng(2)
+    speed = rng.normal(10, 2, len(rows)) + 5 * (rows["condition"] == "psilocybin")
+    table = speeds(outcomes(rows, 0.5 * speed + rng.normal(size=len(rows)) * 0.2), speed)
+    found = compare(table, plan(), metrics(metric(), metric("speed"))).contrasts
+    found = found[found["outcome"] == "power@mPFC"]
+    plain, adjusted = contrast(found, "main"), contrast(found, "main_adjusted_for_movement")
+    assert plain.ci_low > 1.5  # all of it movement
+    assert adjusted.ci_low < 0 < adjusted.ci_high
+    assert "sensitivity" in adjusted.note
+
+
+def test_speeds_that_do_not_overlap_are_named():
+    rows = grid(9)
+    speed = noise(rows) * 0.1 + 50.0 * (rows["condition"] == "psilocybin")
+    table = speeds(outcomes(rows, noise(rows, 8)), speed)
+    found = compare(table, plan(), metrics(metric(), metric("speed"))).contrasts
+    row = contrast(found[found["outcome"] == "power@mPFC"], "main_adjusted_for_movement")
+    assert "do not overlap in home_cage" in row.note
+
+
+def test_sex_is_adjusted_for_between_groups():
+    rows = grid(8, drug="between")
+    sex = np.where(rows["animal"].str[-1].astype(int) < 3, "F", "M")
+    table = outcomes(rows, noise(rows) + 4.0 * (sex == "F"), sex=sex)
+    found = compare(table, plan(), metrics()).contrasts
+    assert contrast(found, "main_adjusted_for_sex").se < contrast(found, "main").se
+
+
+def test_the_first_session_alone_is_shown_after_a_short_washout():
+    rows = grid(8)
+    late = rows["period"] == 2
+    table = outcomes(rows, noise(rows), days_since_previous=np.where(late, 3.0, np.nan))
+    result = compare(table, plan(), metrics())
+    row = contrast(result.contrasts, "main_first_session_only")
+    values = wide(table).T.groupby("condition").mean().T
+    first = rows[rows["period"] == 1].drop_duplicates("animal").set_index("animal")["condition"]
+    drugged = values.loc[first.index[first == "psilocybin"], "psilocybin"]
+    plain = values.loc[first.index[first == "vehicle"], "vehicle"]
+    assert row.estimate == pytest.approx(drugged.mean() - plain.mean())
+    assert row.n_units == 8
+    assert "3 days between sessions" in result.verdicts["note"].iloc[0]
+
+
+# --- dose ------------------------------------------------------------------------------------
+
+
+def dosed():
+    doses = {"low": 0.5, "middle": 1.0, "high": 2.0}
+    several = [condition(n, dose_mg_per_kg=d, drug="psilocybin") for n, d in doses.items()]
+    return plan(
+        contexts=PLACES,
+        conditions=(condition("vehicle", None), *several),
+        questions=(question(levels=PLACES),),
+    )
+
+
+@pytest.mark.parametrize("how", ["within", "between"])
+def test_the_trend_is_the_slope_per_doubling_of_the_dose(how):
+    rows = grid(6, ("vehicle", "low", "middle", "high"), PLACES, drug=how)
+    doubling = rows["condition"].map({"vehicle": 5.0, "low": -1.0, "middle": 0.0, "high": 1.0})
+    gain = np.where(rows["context"] == "open_field", 3.0, 1.0)
+    table = outcomes(rows, doubling * gain + noise(rows) * 1e-3)
+    found = compare(table, dosed(), metrics()).contrasts
+    for level, reference_level, expected in (
+        ("home_cage", "", 1.0),
+        ("open_field", "", 3.0),
+        ("", "", 2.0),
+        ("open_field", "home_cage", 2.0),
+    ):
+        row = contrast(found, "trend", level, reference_level=reference_level)
+        assert row.estimate == pytest.approx(expected, abs=0.01)
+        assert row.condition == "psilocybin 0.5, 1, 2 mg/kg"
+        assert row.n_animals == (6 if how == "within" else 12)  # the middle dose weighs nothing
+
+
+def test_one_dose_has_no_trend():
+    rows = grid(6)
+    found = compare(outcomes(rows, noise(rows)), plan(), metrics()).contrasts
+    assert not (found["contrast"] == "trend").any()
+
+
+# --- across outcomes, and scales -------------------------------------------------------------
+
+
+def test_the_false_discovery_rate_is_r_s_and_spares_primary_outcomes():
+    gold = json.loads((GOLD / "p_adjust.json").read_text())
+    shared = dict.fromkeys(
+        ("domain", "phase", "split", "split_level", "modifier", "family", "step"), ""
+    )
+    rows = [shared | {"contrast": "omnibus", "priority": "secondary"} for _ in gold["p"]]
+    rows.append(shared | {"contrast": "omnibus", "priority": "primary"})
+    q, n = discoveries(np.array([*gold["p"], 1e-9]), rows)
+    assert q[:-1] == pytest.approx(gold["BH"])
+    assert np.isnan(q[-1])
+    assert n.tolist() == [len(gold["p"])] * len(gold["p"]) + [0]
+
+
+def test_a_reversal_is_marked_as_crossing():
+    table = simulated(grid(8), drug(2.0, 2.0, -2.0), n_cohorts=3)
+    assert compare(table, plan(), metrics()).verdicts["crossing"].tolist() == [True] * 3
+    table = simulated(grid(8), drug(2.0, 2.0, 0.0), n_cohorts=3)
+    assert compare(table, plan(), metrics()).verdicts["crossing"].tolist() == [False] * 3
+
+
+def test_a_proportion_near_one_is_marked():
+    rows = grid(8, levels=PLACES)
+    share = np.where(rows["context"] == "open_field", 0.97, 0.6)
+    table = outcomes(rows, noise(rows), scale="logit", other_scale="linear", value_other=share)
+    found = compare(table, two_levels(), metrics(metric(scale="logit"))).verdicts["at_bounds"]
+    assert found.tolist() == ["vehicle in open_field near the ceiling (mean 0.97)"]
+
+
+def test_the_bayes_factor_counts_animals():
+    additive = simulated(grid(8), drug(1.0, 1.0, 1.0), n_cohorts=40, sd_cell=0.5)
+    changed = simulated(grid(8), drug(0.0, 0.0, 2.0), n_cohorts=40, sd_cell=0.5)
+    odds = compare(additive, plan(), metrics(), permutations=False).verdicts["bf01_additive"]
+    against = compare(changed, plan(), metrics(), permutations=False).verdicts["bf01_additive"]
+    assert odds.median() > 1.5
+    assert against.median() < 0.05
+
+
+def test_a_primary_outcome_that_no_session_has_is_shown():
+    rows = grid(8)
+    its_plan = plan(primary=("power@mPFC", "coherence/theta"), smallest_effect={})
+    its_plan = its_plan.model_copy(update={"smallest_effect": {"power": PlanBound(drug=1.0)}})
+    found = compare(outcomes(rows, noise(rows)), its_plan, metrics()).verdicts
+    row = found[found["outcome"] == "coherence/theta"].iloc[0]
+    assert (row.verdict, row.priority) == ("inconclusive", "primary")
+    assert "no session has a value" in row.why
+
+
+def test_conditions_without_references_get_the_omnibus_only():
+    rows = grid(8)
+    blind = plan(conditions=(condition("A", None), condition("B", None)))
+    rows["condition"] = rows["condition"].map({"vehicle": "A", "psilocybin": "B"})
+    found = compare(outcomes(rows, noise(rows)), blind, metrics())
+    assert set(found.contrasts["contrast"]) == {"omnibus"}
+    assert found.verdicts.empty
+    assert CONTEXTS[0] == omnibus(found.contrasts).reference_level
