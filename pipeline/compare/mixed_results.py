@@ -347,19 +347,17 @@ def fit_structure(
         )
     y = structure.basis.T @ (residual / scale)
     y -= structure.x @ (structure.x.T @ y)
-    rest = 0.0
-    if structure.dead:
-        rest = float(((residual / scale - structure.basis @ y) ** 2).sum())
+    rest = float(((residual / scale - structure.basis @ y) ** 2).sum()) if structure.dead else 0.0
+    if structure.dead and rest < 1e-18 * structure.n:
+        raise InputError(
+            "response: found no residual variation; expected values that differ between rows of "
+            "one level of the random terms (one value copied to several rows?)"
+        )
     problem = Problem(structure, y, rest, reml)
     point, converged = fit_variances(problem, bounded=bounded)
     fell_back = not bounded and not converged
     if fell_back:
         point, converged = fit_variances(problem, bounded=True)
-    if bounded and point.gamma[0] < 1e-9 * max(1e-3, np.abs(point.gamma).max()):
-        raise InputError(
-            "response: found no residual variation; expected values that differ between rows of "
-            "one level of the random terms (one value copied to several rows?)"
-        )
     return MatrixFit(
         structure,
         point,

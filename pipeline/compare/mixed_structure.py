@@ -238,17 +238,14 @@ def _parameter_name(term: Term, a: int, b: int) -> str:
 
 
 def _basis(columns: np.ndarray) -> np.ndarray:
-    """Orthonormal basis (n, r) of the column space; all of it where that saves little."""
+    """Orthonormal basis (n, r) of the column space."""
     from scipy.linalg import qr
 
-    n = columns.shape[0]
-    if columns.shape[1] >= 2 * n:
-        return np.eye(n)
     size = np.linalg.norm(columns, axis=0)
     scaled = columns / np.where(size > 0, size, 1.0)
     q, upper, _ = qr(scaled, mode="economic", pivoting=True, check_finite=False)
     rank = int((np.abs(upper.diagonal()) > 1e-11).sum())
-    return np.ascontiguousarray(q[:, :rank]) if rank < 0.9 * n else np.eye(n)
+    return np.ascontiguousarray(q[:, :rank])
 
 
 def _check_parameters(structure: Structure) -> None:
