@@ -160,6 +160,27 @@ def test_a_file_is_written_once(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
 
+def test_a_file_is_written_once_without_hard_links_too(tmp_path, monkeypatch):
+    def refuse(source, target):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", refuse)
+    assert write_once(tmp_path / "a", "first")
+    assert not write_once(tmp_path / "a", "second")
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a", "first")]
+
+
+def test_a_folder_that_takes_no_key_is_named(tmp_path, monkeypatch):
+    path = antagonist(tmp_path)
+
+    def refuse(*arguments):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pipeline.experiment.blinding.write_once", lambda *a, **k: refuse())
+    with pytest.raises(InputError, match=r"none can be written \(Permission denied\)"):
+        load_checked(path)
+
+
 def test_version_control_is_told_to_leave_the_key_out():
     ignored = (Path(__file__).parents[1] / ".gitignore").read_text().splitlines()
     assert "blinding.key" in ignored
@@ -233,11 +254,17 @@ def test_an_open_experiment_is_itself_and_makes_no_key(tmp_path):
     assert not (tmp_path / "blinding.key").exists()
 
 
-def test_check_shows_codes(tmp_path, capsys):
-    assert main(["check", str(antagonist(tmp_path))]) == 0
-    said = capsys.readouterr().out
-    assert "acute, home 1 [" in said
-    assert not [name for name in NAMES if name in said]
+def test_check_shows_codes_and_makes_no_key(tmp_path, capsys):
+    path = antagonist(tmp_path)
+    assert main(["check", str(path)]) == 0
+    before = capsys.readouterr().out
+    assert "acute, home 1 [?]" in before
+    assert not (tmp_path / "blinding.key").exists()
+    load_checked(path)  # as the workflow does
+    assert main(["check", str(path)]) == 0
+    after = capsys.readouterr().out
+    assert {f"[{code}]" in after for code in "ABCD"} == {True}
+    assert not [name for name in NAMES if name in before + after]
 
 
 # -- what is refused -------------------------------------------------------------------------------
@@ -428,6 +455,13 @@ def test_nobody_unblinds_without_a_name(run, capsys):
     assert unblind(run, "--by", "  ") == 1
     assert "expected who unblinds" in capsys.readouterr().out
     assert not (run.lab / "unblinding.json").exists()
+
+
+def test_the_name_is_asked_for_where_somebody_can_answer(run, monkeypatch):
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda question: " A. Nose ")
+    assert unblind(run) == 0
+    assert json.loads((run.lab / "unblinding.json").read_text())["by"] == "A. Nose"
 
 
 CANNOT = {

@@ -41,7 +41,7 @@ def check(config: Path) -> int:
     except ExperimentError as error:
         print(error)
         return 1
-    print(describe(shown(experiment)))
+    print(describe(shown(experiment, make_key=False)))
     for warning in problems:
         print(f"warning: {warning}")
     print("No errors found.")

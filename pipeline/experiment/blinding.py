@@ -92,16 +92,26 @@ def write_once(path: Path, content: str, *, mode: int = 0o644) -> bool:
         False if the file was there already: it is left as it was.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    _create(part, content, mode)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(content)
         os.link(part, path)  # fails if the path exists, unlike a rename
     except FileExistsError:
         return False
+    except OSError:  # a file system without hard links, such as many network shares
+        try:
+            _create(path, content, mode)
+        except FileExistsError:
+            return False
     finally:
         part.unlink()
     return True
+
+
+def _create(path: Path, content: str, mode: int) -> None:
+    """Write a new file; FileExistsError if there is one."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(content)
 
 
 def read_key(path: Path) -> Key:
@@ -136,17 +146,22 @@ def key_of(config_path: Path) -> Key:
     Raises
     ------
     InputError
-        If the file is no key.
+        If the file is no key, or none can be written there.
     """
     path = key_path(config_path)
-    if not path.exists():
-        write_once(
-            path,
-            "# Orders the codes of a blind run. Keep it; keep it out of version control, and away\n"
-            "# from whoever should stay blind.\n"
-            f"made {utc_now()}\nkey {secrets.token_hex(_KEY_BYTES)}\n",
-            mode=0o600,
-        )
+    text = (
+        "# Orders the codes of a blind run. Keep it; keep it out of version control, and away\n"
+        "# from whoever should stay blind.\n"
+        f"made {utc_now()}\nkey {secrets.token_hex(_KEY_BYTES)}\n"
+    )
+    try:
+        if not path.exists():
+            write_once(path, text, mode=0o600)
+    except OSError as error:
+        raise InputError(
+            f"{path}: found no key, and none can be written ({error.strerror}); expected a folder "
+            "that the first blind run may write to: the key lies beside the config"
+        ) from None
     return read_key(path)
 
 
@@ -203,13 +218,15 @@ def _letters(index: int) -> str:
     return (_letters(before - 1) if before else "") + ascii_uppercase[last]
 
 
-def shown(experiment: Experiment) -> Experiment:
+def shown(experiment: Experiment, *, make_key: bool = True) -> Experiment:
     """Return the experiment that cohort and report may see: coded while blind, else itself.
 
     Parameters
     ----------
     experiment : Experiment
         As loaded. Its config stays as it is: what of it may be shown, :func:`shown_config` says.
+    make_key : bool
+        False shows ``?`` for every condition while there is no key, instead of making one.
 
     Returns
     -------
@@ -218,8 +235,11 @@ def shown(experiment: Experiment) -> Experiment:
     """
     if experiment.plan.blind or not is_hidden(experiment.config, experiment.config_path):
         return experiment
+    conditions = experiment.config.design.conditions
+    if not make_key and not key_path(experiment.config_path).exists():
+        return coded(experiment, dict.fromkeys(conditions, "?"))
     key = key_of(experiment.config_path)
-    return coded(experiment, codes_of(experiment.config.design.conditions, key.secret))
+    return coded(experiment, codes_of(conditions, key.secret))
 
 
 def coded(experiment: Experiment, codes: Mapping[str, str]) -> Experiment:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.errors import ExperimentError, Problem, refuse
 from pipeline.experiment import Experiment, examine
+from pipeline.experiment.blinding import shown
 from pipeline.experiment.strict import did_you_mean
 from pipeline.registry import metrics, parse_outcome
 from pipeline.steps.unblinding import blind_run_problems
@@ -20,6 +21,7 @@ def load_checked(config: Path) -> Experiment:
     if experiment is None:
         raise ExperimentError(problems)
     refuse([*problems, *outcome_problems(experiment), *blind_run_problems(experiment)])
+    shown(experiment)  # the first blind run makes its key here, where failing has a message
     return experiment
 
 
