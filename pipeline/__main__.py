@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from pipeline.commands.power import add_arguments as add_power_arguments
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and run one command.
@@ -42,6 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     unblind.add_argument("--reason", default="", help="why now")
     unblind.add_argument("--who", default="", help="who was blind until now, in words")
     unblind.add_argument("--directory", type=Path, help="where results/ lies; here by default")
+    power = commands.add_parser("power", help="how many animals and units, for which answer")
+    add_power_arguments(power)
     chosen = parser.parse_args(arguments)
     if chosen.command == "check":
         from pipeline.commands.check import check as run_check
@@ -72,6 +76,10 @@ def main(arguments: list[str] | None = None) -> int:
             who=chosen.who,
             directory=chosen.directory,
         )
+    if chosen.command == "power":
+        from pipeline.commands.power import power as run_power
+
+        return run_power(chosen, sys.argv[1:] if arguments is None else arguments)
     from pipeline.commands.schemas import write_schemas
 
     return write_schemas()
