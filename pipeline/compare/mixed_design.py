@@ -249,7 +249,8 @@ def _matrix(
     parts = [":".join(labels.get(name, name) for name in term) for term in terms if term]
     text = " + ".join(["1" if () in terms else "0", *parts])
     try:
-        matrix = model_matrix(text, frame, context={"np": np})
+        with np.errstate(all="ignore"):  # values that are not finite are refused below
+            matrix = model_matrix(text, frame, context={"np": np})
     except FormulaicError as error:
         raise InputError(f"fixed effects {formula!r}: cannot be evaluated: {error}") from None
     values = np.asarray(matrix, dtype=float)
