@@ -5,28 +5,27 @@ The layout stands here, in one list; a new outcome needs no code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report.beside import beside_verdict
 from pipeline.report.embed import inline_svg, read_specification
 from pipeline.report.figures import SUFFIXES
-from pipeline.report.lookup import DIFFERENCE, MAIN, SIMPLE, Contrasts, Effect, text
+from pipeline.report.lookup import Contrasts, text
 from pipeline.report.matrix import VERDICTS
-from pipeline.report.names import Names, capital, parse, spoken
+from pipeline.report.names import Names, capital, parse
 from pipeline.report.numbers import (
     count,
     finite,
-    interval,
     listing,
     number,
-    p_value,
-    plain,
     with_unit,
 )
 from pipeline.report.published import Published, published_beside
-from pipeline.report.sentences import amount, bound_text, digits_of, verdict_sentence
+from pipeline.report.sentences import bound_text, verdict_sentence
+from pipeline.report.tested import Tables, model_kind, tables_of
 from pipeline.report.views import OutcomeView, figure_keys, n_line, outcome_view
 
 if TYPE_CHECKING:
@@ -45,19 +44,14 @@ _PRIORITIES = ("primary", "secondary", "exploratory")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
-    """One row of a figure's table of numbers, all text."""
+class Said:
+    """One verdict as its figure says it, with what stands beside it."""
 
-    condition: str
-    contrast: str
-    estimate: str
-    interval: str
-    p: str
-    p_adjusted: str
-    companion: str
-    n: str
-    effect_size: str
-    note: str
+    verdict: str
+    kind: str
+    sentence: str
+    beside: tuple[str, ...]
+    published: Published | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +63,12 @@ class Figure:
     priority: str
     description: str
     panel: str
-    sentences: tuple[tuple[str, str, str, Published | None], ...]
+    sentences: tuple[Said, ...]
     alt: str
     caption: str
     svg: Markup
     specification: Any
-    lines: tuple[Line, ...]
+    tests: Tables
     files: tuple[tuple[str, str], ...]
 
 
@@ -185,18 +179,19 @@ def _figure(
 ) -> Figure:
     outcome = view.key.outcome
     sentences = tuple(
-        (
-            text(row["verdict"]),
-            VERDICTS.get(text(row["verdict"]), ("open", ""))[0],
-            verdict_sentence(row, contrasts, names.plan, names.metrics),
-            published_beside(row, names),
+        Said(
+            verdict=text(row["verdict"]),
+            kind=VERDICTS.get(text(row["verdict"]), ("open", ""))[0],
+            sentence=verdict_sentence(row, contrasts, names.plan, names.metrics),
+            beside=beside_verdict(row, contrasts.of(row), names),
+            published=published_beside(row, names),
         )
         for row in verdicts
     )
     title = names.title(outcome)
     priorities = outcomes.loc[outcomes["outcome"] == outcome, "priority"]
     caption = _caption(view, names)
-    said = " ".join(sentence for _, _, sentence, _ in sentences)
+    said = " ".join(one.sentence for one in sentences)
     return Figure(
         id=f"fig-{view.name}",
         title=title,
@@ -208,7 +203,9 @@ def _figure(
         caption=caption,
         svg=inline_svg((folder / f"{view.name}.svg").read_text(encoding="utf-8")),
         specification=read_specification(folder / f"{view.name}.vl.json"),
-        lines=tuple(_line(effect, names) for effect in _all_effects(view)),
+        tests=tables_of(
+            contrasts.at(outcome=outcome, phase=view.key.phase, modifier=view.key.modifier), names
+        ),
         files=tuple(
             (
                 suffix.lstrip(".").upper().replace("VL.JSON", "Vega-Lite"),
@@ -229,20 +226,30 @@ def _caption(view: OutcomeView, names: Names) -> str:
     numbers = [count(animals, *names.animals()), count(sessions, "session")]
     numbers += [count(entities, "unit") + " in sessions"] if by_unit else []
     parts = [f"n = {', '.join(numbers)}."]
-    models = list(dict.fromkeys(effect.model for effect in view.effects if effect.model))
+    models = list(dict.fromkeys(model_kind(e.model) for e in view.effects if e.model))
     if models:
         parts.append(f"{capital(listing(models, last='or'))}; p adjusted by Holm in each family.")
     if not names.plan.blind:  # else no effect is drawn against it
         parts.append(_smallest(outcome, names))
-    censored = int(view.points["censored"].sum())
+    return " ".join([*parts, *_times(view)])
+
+
+def _times(view: OutcomeView) -> Iterator[str]:
+    """What a reader of times must know: who did not reach the event, and what a point is."""
+    pseudo, censored = view.points["pseudo"], int(view.points["censored"].sum())
     if censored:
+        bound = "" if pseudo.any() else ", a lower bound"
         cells = count(len(view.points), "point")
-        parts.append(f"Hollow: criterion not reached, a lower bound ({censored} of {cells}).")
+        yield f"Hollow: event not reached{bound} ({censored} of {cells})."
     limit = view.points["restricted_at"].min()
     if finite(limit):
         reach = with_unit(number(limit), view.unit)
-        parts.append(f"Times are counted up to {reach}, the smallest at which any was censored.")
-    return " ".join(parts)
+        yield f"Times are counted up to {reach}, to which they are known in every cell."
+    if pseudo.any():
+        yield (
+            "Sessions were not equally long: points are pseudo-values, what each animal adds to "
+            "its cell's restricted mean time; one need not be the animal's own time."
+        )
 
 
 def _smallest(outcome: str, names: Names) -> str:
@@ -256,46 +263,3 @@ def _smallest(outcome: str, names: Names) -> str:
     if not limits:
         return "No smallest effect of interest was declared."
     return f"Shaded: less than the smallest effect of interest, {listing(limits)}."
-
-
-def _all_effects(view: OutcomeView) -> list[Effect]:
-    found: list[Effect] = []
-    for evidence in view.evidence.values():
-        found += [evidence.main] if evidence.main is not None else []
-        found += [*evidence.simple, *evidence.differences, *evidence.others]
-    return found
-
-
-def contrast_words(effect: Effect) -> str:
-    """What a contrast compares, in words."""
-    reference = spoken(effect.reference_condition)
-    level, base = spoken(effect.level), spoken(effect.reference_level)
-    kinds = {
-        MAIN: f"minus {reference}, mean of all {spoken(effect.modifier)}s",
-        SIMPLE: f"minus {reference}, {level}",
-        DIFFERENCE: f"{level} beyond {base}",
-        f"{DIFFERENCE}_at_equal_time": f"{level} beyond {base}, at equal time since the dose",
-    }
-    return kinds.get(effect.contrast, f"{spoken(effect.contrast)} {level}".strip())
-
-
-def _line(effect: Effect, names: Names) -> Line:
-    digits = digits_of(effect, names)
-    known = finite(effect.ci_low) and finite(effect.ci_high)
-    return Line(
-        condition=spoken(effect.condition),
-        contrast=contrast_words(effect),
-        estimate=amount(effect, names) if finite(effect.estimate) else "–",
-        interval=interval(effect.ci_low, effect.ci_high, digits) if known else "–",
-        p=_bare(effect.p),
-        p_adjusted=_bare(effect.p_adjusted),
-        companion=_bare(effect.companion_p),
-        n=plain(effect.n_animals, 0),
-        effect_size=plain(effect.effect_size, 2) if finite(effect.effect_size) else "–",
-        note=effect.note,
-    )
-
-
-def _bare(p: float) -> str:
-    """A p value for a column: ``.002``, ``< .001``."""
-    return p_value(p, name="").strip().removeprefix("=").strip() if finite(p) else "–"

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 SIMPLE = "simple"
 MAIN = "main"
 DIFFERENCE = "difference_of_differences"
+OMNIBUS = "omnibus"
+TREND = "trend"
+#: what the verdicts are read from; every other contrast stands beside
+PLANNED = (MAIN, SIMPLE, DIFFERENCE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +55,15 @@ class Effect:
     model: str
     note: str
     n_units: float = float("nan")
+    priority: str = ""
+    term: str = ""
+    df_numerator: float = float("nan")
+    q_value: float = float("nan")
+    n_outcomes: float = float("nan")
+    n_tests: float = float("nan")
+    companion: str = ""
+    companion_floor: float = float("nan")
+    other_scale: str = ""
 
 
 _TEXT = frozenset(field.name for field in fields(Effect) if field.type == "str")
@@ -128,7 +141,7 @@ class Evidence:
     differences : tuple of Effect
         Difference of differences of each level against the reference level.
     others : tuple of Effect
-        Whatever else was estimated (at equal time since the dose, omnibus, trend).
+        Whatever else was estimated for the condition (sensitivity analyses).
     """
 
     main: Effect | None = None
@@ -145,6 +158,8 @@ class Evidence:
         return _first(effect for effect in self.simple if effect.level == level)
 
 
+#: what one figure is about: several verdicts, and the tests of all conditions together
+PLACE = ("outcome", "phase", "split", "split_level", "modifier")
 #: columns that verdicts.tsv and contrasts.tsv share: together they name one verdict
 KEYS = ("outcome", "condition", "phase", "split", "split_level", "modifier")
 
@@ -165,14 +180,22 @@ class Contrasts:
 
     def __init__(self, table: pd.DataFrame) -> None:
         self._effects: dict[tuple[str, ...], list[Effect]] = {}
+        self._places: dict[tuple[str, ...], list[Effect]] = {}
         for row in table.to_dict("records"):
             effect = effect_of(row)
             key = tuple(getattr(effect, name) for name in KEYS)
             self._effects.setdefault(key, []).append(effect)
+            place = tuple(getattr(effect, name) for name in PLACE)
+            self._places.setdefault(place, []).append(effect)
 
     def __iter__(self) -> Iterator[Effect]:
         """All effects, grouped by what they are about."""
         return (effect for group in self._effects.values() for effect in group)
+
+    def at(self, *, split: str = "", split_level: str = "", **keys: str) -> tuple[Effect, ...]:
+        """All rows of one outcome, phase and modifier, of all conditions, in the table's order."""
+        wanted = {**keys, "split": split, "split_level": split_level}
+        return tuple(self._places.get(tuple(wanted[name] for name in PLACE), ()))
 
     def behind(self, *, step: int = 0, **keys: str) -> Evidence:
         """Contrasts of one outcome, condition, phase, split, split_level and modifier.
@@ -188,7 +211,7 @@ class Contrasts:
             main=_first(effect for effect in found if effect.contrast == MAIN),
             simple=tuple(effect for effect in found if effect.contrast == SIMPLE),
             differences=tuple(effect for effect in found if effect.contrast == DIFFERENCE),
-            others=tuple(e for e in found if e.contrast not in (MAIN, SIMPLE, DIFFERENCE)),
+            others=tuple(e for e in found if e.contrast not in (*PLANNED, OMNIBUS, TREND)),
         )
 
     def of(self, verdict: Mapping[str, Any]) -> Evidence:

@@ -33,10 +33,17 @@ def point_records(view: OutcomeView, names: Names) -> list[dict[str, Any]]:
             "value": rounded(row["value"]),
             "shown": _value_text(row["value"], digits, view, names),
             "censored": bool(row["censored"]),
-            "remark": "not reached: at least this value" if row["censored"] else "",
+            "remark": _remark(row),
         }
         for row in rows
     ]
+
+
+def _remark(row: dict[str, Any]) -> str:
+    """What a tooltip says of a point that is no plain value."""
+    if row["pseudo"]:
+        return f"pseudo-value{', not reached' if row['censored'] else ''}"
+    return "not reached: at least this value" if row["censored"] else ""
 
 
 def mean_records(view: OutcomeView, names: Names) -> list[dict[str, Any]]:

@@ -85,6 +85,33 @@ def p_value(p: float, *, name: str = "p") -> str:
     return f"{name}{SPACE}={SPACE}{f'{p:.3f}'.removeprefix('0')}"
 
 
+def bare_p(p: float) -> str:
+    """A p value for a column whose head says what it is: ``.002``, ``< .001``, ``–``."""
+    return p_value(p, name="").strip().removeprefix("=").strip() if finite(p) else "–"
+
+
+def f_test(statistic: float, df_numerator: float, df: float) -> str:
+    """``F(2, 11.4) = 5.20``; ``–`` where nothing was tested."""
+    if not finite(statistic):
+        return "–"
+    degrees = [
+        plain(value, digits) for value, digits in ((df_numerator, 0), (df, 1)) if finite(value)
+    ]
+    inside = f"({', '.join(degrees)})" if degrees else ""
+    return f"F{inside}{SPACE}={SPACE}{plain(statistic, 2)}"
+
+
+def ratio(value: float) -> str:
+    """A ratio without unit, to two digits: ``3.2``, ``0.041``, ``< 0.001``, ``> 1000``."""
+    if not finite(value):
+        return NOT_AVAILABLE
+    if value < 0.001:
+        return f"<{SPACE}0.001"
+    if value > 1000:
+        return f">{SPACE}1000"
+    return plain(value, max(0, 1 - math.floor(math.log10(value))))
+
+
 def fold(log2_difference: float) -> str:
     """A difference in log2 as a factor in words: ``0.27 times``."""
     if not finite(log2_difference):

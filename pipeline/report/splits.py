@@ -6,10 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.report.lookup import MAIN, SIMPLE, Contrasts, Effect, Evidence, text
+from pipeline.report.lookup import MAIN, OMNIBUS, SIMPLE, Contrasts, Effect, Evidence, text
 from pipeline.report.matrix import VERDICTS
 from pipeline.report.names import Names, spoken
-from pipeline.report.numbers import SPACE, finite, interval, listing, p_value
+from pipeline.report.numbers import (
+    SPACE,
+    bare_p,
+    count,
+    f_test,
+    finite,
+    interval,
+    listing,
+    number,
+    p_value,
+)
 from pipeline.report.sentences import (
     NO_EFFECT,
     ONE_CONTEXT,
@@ -17,7 +27,9 @@ from pipeline.report.sentences import (
     PROCESS,
     amount,
     digits_of,
+    n_text,
 )
+from pipeline.report.tested import NOTHING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,11 +184,25 @@ class CarryOverRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BaselineTest:
+    """Omnibus test of all conditions before the dose, of one outcome."""
+
+    title: str
+    test: str
+    p: str
+    q: str
+    n: str
+    note: str
+    suspicious: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class CarryOver:
     """The carry-over check."""
 
     levels: tuple[str, ...]
     rows: tuple[CarryOverRow, ...]
+    omnibus: tuple[BaselineTest, ...]
     summary: str
 
 
@@ -197,11 +223,39 @@ def carry_over(contrasts: Contrasts, order: Sequence[str], names: Names) -> Carr
             group = found.get((outcome, condition))
             if group:
                 rows.append(_carry_over_row(group, levels, names))
+    tests = [] if names.plan.blind else _baseline_tests(contrasts, order, names)
     return CarryOver(
         levels=tuple(spoken(level) or "all" for level in levels),
         rows=tuple(rows),
-        summary=_summary(rows, names),
+        omnibus=tuple(tests),
+        summary=_summary(rows, tests, names),
     )
+
+
+def _baseline_tests(contrasts: Contrasts, order: Sequence[str], names: Names) -> list[BaselineTest]:
+    """Omnibus tests of the baseline phase, in the order of the page."""
+    found = [
+        effect
+        for effect in contrasts
+        if effect.contrast == OMNIBUS
+        and effect.phase == names.plan.baseline_phase
+        and effect.split == ""
+    ]
+    steps = len({effect.step for effect in found}) > 1
+    ranks = {outcome: index for index, outcome in enumerate(order)}
+    found.sort(key=lambda effect: (ranks.get(effect.outcome, len(ranks)), effect.step))
+    return [
+        BaselineTest(
+            title=names.title(e.outcome) + (f", dose {e.step}" if steps else ""),
+            test=f_test(e.statistic, e.df_numerator, e.df),
+            p=bare_p(e.p),
+            q=bare_p(e.q_value),
+            n=n_text(e, names),
+            note=e.note,
+            suspicious=finite(e.p) and e.p < names.plan.alpha,
+        )
+        for e in found
+    ]
 
 
 def _carry_over_row(group: Sequence[Effect], levels: Sequence[str], names: Names) -> CarryOverRow:
@@ -224,20 +278,34 @@ def _carry_over_row(group: Sequence[Effect], levels: Sequence[str], names: Names
     )
 
 
-def _summary(rows: Sequence[CarryOverRow], names: Names) -> str:
+def _summary(rows: Sequence[CarryOverRow], tests: Sequence[BaselineTest], names: Names) -> str:
     if names.plan.blind:
         return (
             "While blind, no condition is compared with its reference before the dose; omnibus "
             f"tests of the phase {spoken(names.plan.baseline_phase)} stand under Answer."
         )
-    if not rows:
+    if not rows and not tests:
         return "No outcome has a baseline phase, so that carry-over cannot be checked."
     bad = [f"{row.title} ({row.condition})" for row in rows if row.suspicious]
-    if not bad:
-        return (
-            "No baseline differs between a condition and its reference at the adjusted level; with "
-            "few animals that does not exclude carry-over: look at the intervals."
-        )
-    return (
+    pairs = (
         f"Before the dose, conditions already differ in {listing(bad)}: carry-over is likely there."
+        if bad
+        else "No baseline differs between a condition and its reference at the adjusted level; "
+        "with few animals that does not exclude carry-over: look at the intervals."
+    )
+    return f"{pairs}{_omnibus_summary(tests, names)}"
+
+
+def _omnibus_summary(tests: Sequence[BaselineTest], names: Names) -> str:
+    """How many baselines differ when all conditions are tested at once."""
+    tested = [test for test in tests if test.p != NOTHING]
+    if not tested:
+        return ""
+    low = [test.title for test in tested if test.suspicious]
+    alpha = number(names.plan.alpha)
+    which = f": {listing(low)}" if low else ""
+    return (
+        f" All conditions at once (omnibus test per outcome): p below {alpha} in {len(low)} of "
+        f"{count(len(tested), 'test')}{which}. Without any carry-over about "
+        f"{number(round(names.plan.alpha * len(tested), 1))} would be expected by chance."
     )

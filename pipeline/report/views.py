@@ -172,15 +172,20 @@ def animal_points(rows: pd.DataFrame, *, modifier: str, plan: AnalysisPlan) -> p
     -------
     pandas.DataFrame
         Columns animal, condition, level, value, sessions, n_sessions, censored, n_entities,
-        seconds, restricted_at (NaN where nothing was censored); sorted, without missing values.
+        seconds, restricted_at (NaN where nothing was censored), pseudo (whether the value is a
+        pseudo-value, not the animal's own time); sorted, without missing values.
         Sessions (and doses) of one cell are averaged first, then contexts where the modifier is
         another one.
     """
     from pipeline.compare import analysis_values
     from pipeline.compare.slices import levels_of, units_of
 
+    rows = rows[rows["value"].notna()]
     analysed = analysis_values(rows)
+    counted = rows["value"].clip(upper=analysed["restricted_at"].fillna(float("inf")))
+    timed = (rows["scale"] == "time_to_event") & (rows["baseline_rule"] != "change")
     kept = rows.assign(
+        pseudo=timed & ((analysed["analysed"] - counted).abs() > 1e-9 * (1 + counted.abs())),
         unit=units_of(rows, plan).astype(str),
         level=levels_of(rows, modifier, plan),
         value=analysed["analysed"],
@@ -194,6 +199,7 @@ def animal_points(rows: pd.DataFrame, *, modifier: str, plan: AnalysisPlan) -> p
         n_entities=("n_entities", "sum"),
         seconds=("seconds", "sum"),
         restricted_at=("restricted_at", "first"),
+        pseudo=("pseudo", "any"),
     )
     points = cells.groupby(["unit", "condition", "level"], sort=True).agg(
         value=("value", "mean"),
@@ -202,6 +208,7 @@ def animal_points(rows: pd.DataFrame, *, modifier: str, plan: AnalysisPlan) -> p
         n_entities=("n_entities", "max"),
         seconds=("seconds", "sum"),
         restricted_at=("restricted_at", "first"),
+        pseudo=("pseudo", "any"),
     )
     n_sessions = points["sessions"].map(lambda names: names.count(", ") + 1)
     return points.assign(n_sessions=n_sessions).reset_index().rename(columns={"unit": "animal"})
