@@ -492,6 +492,7 @@ def small(**changes):
     [
         ({"response": "z"}, "found column z"),
         ({"fixed": "drug*contxt"}, "found column contxt; .* did you mean context"),
+        ({"fixed": "0"}, "found no fixed effects"),
         ({"fixed": "y ~ drug"}, "with a response"),
         ({"fixed": "drug +* context"}, "expected a formula"),
         ({"fixed": "np.log(weight - 1)"}, "not finite"),

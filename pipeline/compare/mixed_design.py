@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -28,30 +29,54 @@ _SLOPES = re.compile(r"^\(\s*(.+?)\s*\|\s*(.+?)\s*\)$")
 
 @dataclass(frozen=True, eq=False)
 class FixedDesign:
-    """Fixed effects in both codings.
+    """Fixed effects in treatment coding.
 
     Attributes
     ----------
+    formula : str
+        As the lab wrote it.
+    frame : DataFrame
+        The columns in use, text as categories.
+    terms : tuple of tuple of str
+        The factors of each term; the intercept has none.
     spec : ModelSpec
         Makes rows of X for other cells.
     x : ndarray (n, p)
         Treatment coding.
-    names : tuple of str (p,)
-        Columns of x: "Intercept", "drug[T.ketamine]", "drug[T.ketamine]:context[T.task]".
-    hypotheses : mapping of str to ndarray (q, p)
-        Rows of the type III test of each term, over the columns of x.
     factors : mapping of str to tuple
         Levels of each categorical factor, in order.
     covariates : mapping of str to float
         Mean of each numeric column.
     """
 
+    formula: str
+    frame: pd.DataFrame
+    terms: tuple[tuple[str, ...], ...]
     spec: ModelSpec
     x: np.ndarray
-    names: tuple[str, ...]
-    hypotheses: Mapping[str, np.ndarray]
     factors: Mapping[str, tuple]
     covariates: Mapping[str, float]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns of x: "Intercept", "drug[T.ketamine]", "drug[T.ketamine]:context[T.task]"."""
+        return tuple(self.spec.column_names)
+
+    @cached_property
+    def summed(self) -> tuple[np.ndarray, tuple[slice, ...]]:
+        """X in sum-to-zero coding, and the columns of each term."""
+        coded = {name: f"C(`{name}`, contr.sum)" for name in self.factors}
+        x, spec = _matrix(self.frame, self.terms, coded, self.formula)
+        return x, tuple(spec.term_slices.values())
+
+    @cached_property
+    def hypotheses(self) -> dict[str, np.ndarray]:
+        """Rows (q, p) of the type III test of each term, over the columns of x."""
+        summed, columns = self.summed
+        across = np.linalg.lstsq(summed, self.x, rcond=None)[0]
+        across[np.abs(across) < 1e-12 * np.abs(across).max()] = 0.0
+        pairs = zip(self.terms, columns, strict=True)
+        return {":".join(term): across[rows] for term, rows in pairs if term}
 
     def rows_of(self, grid: pd.DataFrame) -> np.ndarray:
         """Return rows of X (m, p) for cells: a column per factor and per covariate."""
@@ -79,19 +104,12 @@ def make_fixed(table: pd.DataFrame, formula: str) -> FixedDesign:
     parsed = _parse(formula)
     check_columns(table, parsed.required_variables, f"fixed effects {formula!r}")
     frame, terms, factors = _frame(table, parsed)
-    plain = {name: f"`{name}`" for name in frame.columns}
-    summing = plain | {name: f"C(`{name}`, contr.sum)" for name in factors}
-    x, spec = _matrix(frame, terms, plain, formula)
-    summed, summed_spec = _matrix(frame, terms, summing, formula)
-    columns = list(summed_spec.term_slices.values())
-    _check_estimable(summed, columns, frame, terms, factors, formula)
-    across = np.linalg.lstsq(summed, x, rcond=None)[0]
-    across[np.abs(across) < 1e-12 * np.abs(across).max()] = 0.0
-    hypotheses = {
-        ":".join(term): across[rows] for term, rows in zip(terms, columns, strict=True) if term
-    }
+    x, spec = _matrix(frame, terms, {}, formula)
     covariates = {name: float(frame[name].mean()) for name in frame.columns if name not in factors}
-    return FixedDesign(spec, x, tuple(spec.column_names), hypotheses, factors, covariates)
+    design = FixedDesign(formula, frame, tuple(terms), spec, x, factors, covariates)
+    if x.shape[1] and null_space(x)[0].shape[1]:
+        _refuse_inestimable(design)
+    return design
 
 
 def make_terms(table: pd.DataFrame, random: Sequence[str]) -> tuple[Term, ...]:
@@ -242,10 +260,11 @@ def _matrix(
     labels: Mapping[str, str],
     formula: str,
 ) -> tuple[np.ndarray, ModelSpec]:
-    """Return the model matrix and its maker; labels say how each column is written."""
+    """Return the model matrix and its maker; labels say how factors are coded."""
     from formulaic import model_matrix
     from formulaic.errors import FormulaicError
 
+    labels = {name: f"`{name}`" for name in frame.columns} | dict(labels)
     parts = [":".join(labels.get(name, name) for name in term) for term in terms if term]
     text = " + ".join(["1" if () in terms else "0", *parts])
     try:
@@ -262,32 +281,23 @@ def _matrix(
     return values, matrix.model_spec
 
 
-def _check_estimable(
-    summed: np.ndarray,
-    slices: Sequence[slice],
-    frame: pd.DataFrame,
-    terms: Sequence[tuple[str, ...]],
-    factors: Mapping[str, tuple],
-    formula: str,
-) -> None:
-    """Refuse terms whose type III hypothesis is not in the row space of X."""
-    null, _ = null_space(summed)
-    if not null.shape[1]:
-        return
-    reach = np.abs(null).max(axis=1) > 1e-8
+def _refuse_inestimable(design: FixedDesign) -> None:
+    """Name the terms whose type III hypothesis is not in the row space of X."""
+    summed, columns = design.summed
+    reach = np.abs(null_space(summed)[0]).max(axis=1) > 1e-8
     bad = [
         ":".join(term) or "Intercept"
-        for term, at in zip(terms, slices, strict=True)
+        for term, at in zip(design.terms, columns, strict=True)
         if reach[at].any()
     ]
-    empty = _empty_cells(frame, terms, factors)
+    empty = _empty_cells(design.frame, design.terms, design.factors)
     cause = (
         f"no rows for {'; '.join(empty)}"
         if empty
         else "factors that vary together (one follows from the others)"
     )
     raise InputError(
-        f"fixed effects {formula!r}: cannot be estimated: {', '.join(bad)}; found {cause}; "
+        f"fixed effects {design.formula!r}: cannot be estimated: {', '.join(bad)}; found {cause}; "
         "expected rows in every cell of an interaction (leave out the interaction, the factor or "
         "the level)"
     )
@@ -338,7 +348,10 @@ def _term(table: pd.DataFrame, text: str) -> Term:
     grouping, effects = _split(text)
     slopes = [effect for effect in effects if effect != "1"]
     check_columns(table, [*grouping, *slopes], f"random term {text}")
-    codes = table.groupby(list(grouping), sort=False, observed=True).ngroup().to_numpy()
+    codes = np.zeros(len(table), dtype=np.int64)
+    for name in grouping:
+        levels, unique = pd.factorize(table[name])
+        codes = pd.factorize(codes * len(unique) + levels)[0]
     columns = []
     for effect in effects:
         if effect == "1":

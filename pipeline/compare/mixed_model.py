@@ -103,7 +103,7 @@ class ModelFit:
 
         names = [*self._names(by), *self._names(specs)]
         cells = list(product(*(self.design.factors[name] for name in names)))
-        rows = np.array([self.mean_row(dict(zip(names, cell, strict=True)), at) for cell in cells])
+        rows = self.mean_rows(names, cells, at)
         found = []
         for cell, test in zip(cells, self.matrix.contrasts(rows, method=method), strict=True):
             low, high = test.interval(level)
@@ -112,10 +112,13 @@ class ModelFit:
         table = pd.DataFrame(found, columns=[*names, *estimates])
         return table[[*self._names(specs), *self._names(by), *estimates]]
 
-    def mean_row(
-        self, cell: Mapping[str, object], at: Mapping[str, float] | None = None
+    def mean_rows(
+        self,
+        names: Sequence[str],
+        cells: Sequence[tuple],
+        at: Mapping[str, float] | None = None,
     ) -> np.ndarray:
-        """Return the coefficients (p,) of the marginal mean of a cell (factor to level)."""
+        """Return the coefficients (m, p) of the marginal means of m cells of named factors."""
         import pandas as pd
 
         at = {} if at is None else dict(at)
@@ -125,19 +128,30 @@ class ModelFit:
                 f"marginal means: found {', '.join(sorted(unknown))} in at; expected covariates: "
                 f"{', '.join(self.design.covariates) or 'none in this model'}"
             )
-        levels = {}
-        for name, known in self.design.factors.items():
-            levels[name] = known if name not in cell else (cell[name],)
-            if name in cell and cell[name] not in known:
-                raise InputError(
-                    f"marginal means: found level {cell[name]!r} of {name}; expected one of "
-                    f"{', '.join(map(repr, known))}"
-                )
-        rows = list(product(*levels.values())) or [()]
-        grid = pd.DataFrame(rows, columns=list(levels), index=range(len(rows)))
+        for cell in cells:
+            self._check_cell(names, cell)
+        factors = self.design.factors
+        others = [name for name in factors if name not in names]
+        inside = list(product(*(factors[name] for name in others)))
+        rows = [(*cell, *other) for cell in cells for other in inside]
+        grid = pd.DataFrame(rows, columns=[*names, *others], index=range(len(rows)))
         for name, mean in self.design.covariates.items():
             grid[name] = float(at.get(name, mean))
-        return self.design.rows_of(grid).mean(axis=0)
+        return self.design.rows_of(grid).reshape(len(cells), len(inside), -1).mean(axis=1)
+
+    def _check_cell(self, names: Sequence[str], cell: tuple) -> None:
+        if len(cell) != len(names):
+            raise InputError(
+                f"contrast: found the cell {cell!r}; expected a level of each of "
+                f"{', '.join(names)}, or names of coefficients"
+            )
+        for name, level in zip(names, cell, strict=True):
+            known = self.design.factors[name]
+            if level not in known:
+                raise InputError(
+                    f"marginal means: found level {level!r} of {name}; expected one of "
+                    f"{', '.join(map(repr, known))}"
+                )
 
     def contrast(
         self,
@@ -171,16 +185,9 @@ class ModelFit:
         if specs is None and all(key in self.design.names for key in weights):
             return np.array([float(weights.get(name, 0.0)) for name in self.design.names])
         names = self._names(self.design.factors if specs is None else specs)
-        row = np.zeros(len(self.design.names))
-        for key, weight in weights.items():
-            cell = key if isinstance(key, tuple) else (key,)
-            if len(cell) != len(names):
-                raise InputError(
-                    f"contrast: found the cell {key!r}; expected a level of each of "
-                    f"{', '.join(names)}, or names of coefficients"
-                )
-            row += weight * self.mean_row(dict(zip(names, cell, strict=True)))
-        return row
+        cells = [key if isinstance(key, tuple) else (key,) for key in weights]
+        values = np.array([float(weight) for weight in weights.values()])
+        return values @ self.mean_rows(names, cells)
 
     def _names(self, names: str | Sequence[str]) -> list[str]:
         """Return factors as the formula writes them: "dose" may stand for "C(dose)"."""

@@ -127,6 +127,8 @@ def make_structure(x: np.ndarray, terms: Sequence[Term], names: Sequence[str]) -
         level, with one row per level, or one that nothing in the data tells from the others.
     """
     n, p = x.shape
+    if not p:
+        raise InputError("the mixed model: found no fixed effects; expected at least an intercept")
     if n <= p:
         raise InputError(
             f"the mixed model: found {n} rows for {p} fixed effects; expected more rows than fixed "
