@@ -46,6 +46,12 @@ def main(arguments: list[str] | None = None) -> int:
     unblind.add_argument("--directory", type=Path, help="where results/ lies; here by default")
     power = commands.add_parser("power", help="how many animals and units, for which answer")
     add_power_arguments(power)
+    calibrate = commands.add_parser("calibrate", help="error rates in simulated cohorts")
+    calibrate.add_argument("--out", type=Path, default=Path("calibration"), help="folder")
+    calibrate.add_argument("--cohorts", type=int, default=2000, help="per design, N and truth")
+    calibrate.add_argument("--design", action="append", default=[], help="only this one; repeat")
+    calibrate.add_argument("--quick", action="store_true", help="100 cohorts of 6 animals")
+    calibrate.add_argument("--processes", type=int, default=2, help="worker processes")
     chosen = parser.parse_args(arguments)
     if chosen.command == "check":
         from pipeline.commands.check import check as run_check
@@ -80,6 +86,16 @@ def main(arguments: list[str] | None = None) -> int:
         from pipeline.commands.power import power as run_power
 
         return run_power(chosen, sys.argv[1:] if arguments is None else arguments)
+    if chosen.command == "calibrate":
+        from pipeline.commands.calibrate import calibrate as run_calibrate
+
+        return run_calibrate(
+            out=chosen.out,
+            n_cohorts=chosen.cohorts,
+            designs=chosen.design,
+            quick=chosen.quick,
+            processes=chosen.processes,
+        )
     from pipeline.commands.schemas import write_schemas
 
     return write_schemas()
