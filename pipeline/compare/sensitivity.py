@@ -62,6 +62,8 @@ def _row(
 def _for_movement(
     arms: Arms, spec: Spec, groups: tuple[Group, ...], plan: AnalysisPlan
 ) -> Iterator[Contrast]:
+    if arms.slice.key["split"]:  # inside a stratum of movement, or too few seconds to adjust
+        return
     scores = covariate_scores(arms, spec.coefficients, arms.movement)
     if not scores:
         return
