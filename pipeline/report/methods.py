@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.metric import Metric
 from pipeline.report.blinding import blinding_methods
+from pipeline.report.methods_statistics import NOT_STATED, statistics_text
 from pipeline.report.names import Names, capital, spoken
 from pipeline.report.numbers import SPACE, count, finite, listing, number, with_unit
 
-NOT_STATED = "[not stated]"
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def methods_text(
@@ -19,6 +21,9 @@ def methods_text(
     plan: AnalysisPlan,
     metrics: Mapping[str, Metric],
     n: Mapping[str, Any],
+    *,
+    contrasts: pd.DataFrame | None = None,
+    outcomes: pd.DataFrame | None = None,
 ) -> str:
     """Write the methods as a paper would, from what actually ran.
 
@@ -34,6 +39,8 @@ def methods_text(
     n : mapping
         ``animals``, ``sessions``, ``analysed``, ``failed``, ``excluded`` (counts) and ``reasons``
         (session -> why it was excluded or failed).
+    contrasts, outcomes : pandas.DataFrame, optional
+        contrasts.tsv and outcomes.parquet: what was tested, and how.
 
     Returns
     -------
@@ -51,7 +58,7 @@ def methods_text(
         _task(config.get("flexibility", {})) if "flexibility" in domains else "",
         _definitions(metrics.values()),
         blinding_methods(methods.get("blinding", {}), blind=plan.blind),
-        _statistics(config.get("statistics", {}), plan),
+        *statistics_text(config.get("statistics", {}), plan, contrasts, outcomes),
         _software(methods.get("versions", {})),
     ]
     return "\n\n".join(filter(None, paragraphs))
@@ -194,46 +201,6 @@ def _definitions(metrics: Iterable[Metric]) -> str:
         for metric in metrics
     ]
     return f"Definitions. {'. '.join(entries)}." if entries else ""
-
-
-def _statistics(statistics: Mapping[str, Any], plan: AnalysisPlan) -> str:
-    questions = listing(
-        f"{spoken(question.modifier)} (reference {spoken(question.reference)})"
-        for question in plan.questions
-    )
-    bounds = listing(
-        f"{name} ({_bound(bound.drug)} for the drug effect, {_bound(bound.interaction)} for a "
-        "difference between levels)"
-        for name, bound in plan.smallest_effect.items()
-    )
-    alpha = number(plan.alpha)
-    if plan.blind:
-        return (
-            f"What may change the drug effect: {questions or NOT_STATED}. While blind, conditions "
-            "are compared by omnibus tests alone: of any difference between conditions, and of any "
-            "change of that difference between levels. Contrasts with a reference, and verdicts, "
-            f"follow when the codes are opened. p values are adjusted by Holm's method and judged "
-            f"at {alpha}. Seed of random permutations: {statistics.get('seed', plan.seed)}."
-        )
-    level = f"{100 * (1 - plan.alpha):g}{SPACE}%"
-    return (
-        f"What may change the drug effect: {questions or NOT_STATED}. Per animal, planned "
-        "contrasts were the drug effect in each level (condition minus its reference), its mean "
-        "over levels, and the difference of differences against the reference level: one-sample t "
-        "tests where both factors vary within animals, otherwise Welch tests on the animals' "
-        "scores, each with an exact or random permutation test beside it. Intervals are "
-        f"{level} confidence intervals and not adjusted; p values are adjusted by Holm's method "
-        "within each outcome, phase, question and kind of contrast, and judged at "
-        f"{alpha}. Nothing is adjusted across outcomes: the config names the primary ones. A "
-        "difference counts as absent only if "
-        "its 90 % interval lies inside the smallest effect of interest that the config declares"
-        f"{': ' + bounds if bounds else ''}; otherwise the verdict is inconclusive. Seed of random "
-        f"permutations: {statistics.get('seed', plan.seed)}."
-    )
-
-
-def _bound(value: float | None) -> str:
-    return "none" if value is None else number(value)
 
 
 def _software(versions: Mapping[str, str]) -> str:
