@@ -239,6 +239,23 @@ def test_kenward_roger_in_a_crossed_incomplete_design(seed, bounded):
     assert singles[0].df == pytest.approx(df, rel=1e-6)
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_satterthwaite_of_several_rows(seed):
+    """Fai & Cornelius 1996: independent t tests, each with its own df; F from their squares."""
+    groups, x, y = incomplete(seed)
+    result = fit_matrices(y, x, groups)
+    rows = np.eye(12)[[1, 3, 4]] - np.eye(12)[0]
+    _, vectors = np.linalg.eigh(rows @ result.covariance @ rows.T)
+    parts = result.contrasts(vectors.T @ rows, method="satterthwaite")
+    v = np.array([part.df for part in parts])
+    assert np.ptp(v) > 1 and v.min() > 2
+    mean = (v / (v - 2)).sum()  # of q F, were the t tests independent
+    test = result.contrast(rows, method="satterthwaite")
+    assert test.statistic == pytest.approx(np.mean([part.statistic**2 for part in parts]), rel=1e-9)
+    assert mean == pytest.approx(3 * test.df / (test.df - 2), rel=1e-9)
+    assert test.p == pytest.approx(stats.f.sf(test.statistic, 3, test.df), rel=1e-9)
+
+
 def restricted(groups, x, y, components):
     """The REML criterion, straight from its definition."""
     v = dense(groups, components)
@@ -417,13 +434,56 @@ def test_error_rate_with_missing_cells_and_no_crossing_variance():
 # ---- slopes
 
 
-def test_slopes_at_the_bound():
-    """A slope variance of zero: a valid covariance, and no better point nearby."""
-    rng = np.random.default_rng(2)
+def days(seed):
+    """Eight animals on six days; their slopes do not differ."""
+    rng = np.random.default_rng(seed)
     animal, day = np.repeat(np.arange(8), 6), np.tile(np.arange(6.0), 8)
-    table = pd.DataFrame(
-        {"y": rng.normal(size=8)[animal] + day + rng.normal(size=48), "day": day, "animal": animal}
-    )
+    y = rng.normal(size=8)[animal] + day + rng.normal(size=48)
+    return pd.DataFrame({"y": y, "day": day, "animal": animal})
+
+
+def test_satterthwaite_of_slopes_at_the_bound():
+    """The definition by finite differences over the residual variance and Cholesky factors."""
+    table = days(2)
+    result = fit(table, response="y", fixed="day", random=["(1 + day | animal)"])
+    x, y = result.design.x, table["y"].to_numpy()
+    same = (table["animal"].to_numpy()[:, None] == table["animal"].to_numpy()).astype(float)
+    found = result.variance_components
+    first = np.sqrt(found["animal"])
+    second = found["animal[Intercept, day]"] / first
+    third = np.sqrt(max(found["animal[day]"] - second**2, 0.0))
+    assert third < 1e-3
+
+    def covariance(theta):
+        left = x @ np.array([[theta[1], 0.0], [theta[2], theta[3]]])
+        return theta[0] * np.eye(48) + same * (left @ left.T)
+
+    def criterion(theta):
+        v = covariance(theta)
+        residual = y - x @ least_squares(x, y, v)
+        logs = np.linalg.slogdet(v)[1] + np.linalg.slogdet(x.T @ np.linalg.solve(v, x))[1]
+        return logs + residual @ np.linalg.solve(v, residual)
+
+    def variance(theta):
+        return np.linalg.inv(x.T @ np.linalg.solve(covariance(theta), x)).diagonal()
+
+    theta, step = np.array([found["residual"], first, second, 0.0]), 1e-4 * np.eye(4)
+    curvature = [
+        [
+            sum(s * t * criterion(theta + s * a + t * b) for s in (1, -1) for t in (1, -1)) / 4e-8
+            for b in step
+        ]
+        for a in step
+    ]
+    slopes = np.array([(variance(theta + a) - variance(theta - a)) / 2e-4 for a in step])
+    noise = np.einsum("ic,ij,jc->c", slopes, 2 * np.linalg.inv(curvature), slopes)
+    expected = 2 * variance(theta) ** 2 / noise
+    assert result.coefficients("satterthwaite")["df"].tolist() == pytest.approx(expected, rel=1e-3)
+
+
+def test_slopes_at_the_bound():
+    """A slope variance of zero: a valid covariance, and no worse than without slopes."""
+    table = days(2)
     result = fit(table, response="y", fixed="day", random=["(1 + day | animal)"])
     v = result.variance_components
     covariance = np.array(
