@@ -242,7 +242,9 @@ class MatrixFit:
     def contrast(self, coefficients: np.ndarray, *, method: str = KENWARD_ROGER) -> ContrastTest:
         """Test one contrast (p,) by t, or several rows (m, p) together by F.
 
-        Rows that depend on each other are reduced to as many as are independent.
+        Rows that depend on each other are reduced to as many as are independent. Satterthwaite's
+        degrees of freedom of several rows depend, a little, on how a hypothesis is written as
+        rows (Kenward-Roger's do not).
         """
         from scipy.special import fdtrc
 
@@ -253,7 +255,9 @@ class MatrixFit:
         _, singular, right = np.linalg.svd(
             inner / np.linalg.norm(inner, axis=1)[:, None], full_matrices=False
         )
-        inner = right[singular > 1e-9 * singular[0]]
+        independent = singular > 1e-9 * singular[0]
+        if not independent.all():
+            inner = right[independent]
         estimates = inner @ (self.least_squares / self.scale + self.point.beta)
         statistic, q, df = joint(self._reference(method), inner, estimates)
         p = float(fdtrc(q, df, statistic)) if df > 0 and statistic >= 0 else math.nan
