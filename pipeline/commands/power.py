@@ -58,7 +58,7 @@ _HELP = {
     "differing": "whether one level differs from the reference level, or all others (default one)",
     "alpha": "level of the tests (default 0.05)",
     "target": "power wanted (default 0.8)",
-    "simulations": "simulated cohorts per point of the grid (default 400)",
+    "simulations": "simulated cohorts per point of the grid (default 300)",
     "seed": "of the simulation (default 0)",
     "processes": "worker processes (default 2)",
     "output": "folder for power.html and power.tsv (default results/power)",
@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "differing": {"choices": ("one", "all"), "default": "one"},
         "alpha": {"type": float, "default": 0.05},
         "target": {"type": float, "default": 0.8},
-        "simulations": {"type": int, "default": 400},
+        "simulations": {"type": int, "default": 300},
         "seed": {"type": int, "default": 0},
         "processes": {"type": int, "default": 2},
         "output": {"type": Path, "default": Path("results/power")},
@@ -166,7 +166,8 @@ def caution(pilot: Pilot) -> str:
     groups = "" if pilot.n == pilot.n_smallest else f", {pilot.n_smallest} in the smallest group"
     return (
         f"The variances rest on {pilot.n} {pilot.unit}s{groups}, and are {few}: before animals are "
-        "ordered, read what the 80 % quantile says (the lower edge of the band), not the middle."
+        "ordered, read what the 80 % quantile says (the lower edge of the band). Sentences give "
+        "the middle, 50 %."
     )
 
 

@@ -232,11 +232,12 @@ def _needed(rows: pd.DataFrame, request: Request, target: float, unit: str) -> s
             where = ", ".join(_where(request, units, dropout, short=True))
             found[where] = _range(here, request, target)
     if len(set(found.values())) == 1:  # the same everywhere is said once
-        parts = list(found.values())[:1]
+        said = next(iter(found.values()))
     else:
-        parts = [f"{many} ({where})" for where, many in found.items()]
+        said = "; ".join(f"{where}: {many}" for where, many in found.items())
     counted = f"{unit}s" if request.design.n_groups == 1 else f"{unit}s per group"
-    return f"Smallest number of {counted} tried that reaches {target:g}: {'; '.join(parts)}."
+    over = " (20 to 80 % of the pilot's uncertainty)" if len(request.scenarios) > 1 else ""
+    return f"Smallest number of {counted} tried that reaches {target:g}{over}: {said}."
 
 
 def _range(rows: pd.DataFrame, request: Request, target: float) -> str:
@@ -251,5 +252,5 @@ def _range(rows: pd.DataFrame, request: Request, target: float) -> str:
         return words(labels[0])
     low, middle, high = map(words, labels)
     if low == middle == high:
-        return f"{middle}, whatever the pilot's uncertainty"
-    return f"{middle}, over the pilot's uncertainty {low} (20 %) to {high} (80 %)"
+        return middle
+    return f"{middle} ({low} to {high})"

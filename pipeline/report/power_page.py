@@ -170,8 +170,12 @@ def power_chart(rows: pd.DataFrame, *, target: float, unit: str, per_group: bool
         range=[CONTEXT_SHAPES[index % len(CONTEXT_SHAPES)] for index in range(len(series))],
     )
     several = len(series) > 1
-    legend = alt.Legend(title=None, orient="bottom", labelLimit=400) if several else None
-    colour = alt.Color("series:N", scale=scale, legend=None)
+    legend = None
+    if several:  # the band's opacity is not the curve's
+        legend = alt.Legend(
+            title=None, orient="bottom", labelLimit=400, symbolOpacity=1, labelColor=MUTED
+        )
+    colour = alt.Color("series:N", scale=scale, legend=legend)
     n = alt.X(
         "n:Q",
         title=f"{unit}s per group" if per_group else f"{unit}s",
@@ -204,7 +208,7 @@ def power_chart(rows: pd.DataFrame, *, target: float, unit: str, per_group: bool
         middle.mark_point(filled=True, size=48, opacity=1).encode(
             x=n,
             y=power,
-            color=alt.Color("series:N", scale=scale, legend=legend),
+            color=colour,
             shape=alt.Shape("series:N", scale=shapes, legend=legend),
             tooltip=[
                 alt.Tooltip("n:Q", title=f"{unit}s"),
