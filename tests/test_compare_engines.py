@@ -426,3 +426,15 @@ def test_conditions_without_references_get_the_omnibus_only():
     assert set(found.contrasts["contrast"]) == {"omnibus"}
     assert found.verdicts.empty
     assert CONTEXTS[0] == omnibus(found.contrasts).reference_level
+
+
+def test_a_crossing_that_missing_cells_made_useless_is_left_out_of_the_model():
+    rows = grid(6, levels=PLACES)
+    # only two animals keep both sessions of open_field
+    keep = (rows["context"] == "home_cage") | rows["animal"].isin(["A000", "A001"])
+    keep |= (rows["condition"] == "vehicle") & rows["animal"].isin(["A002"])
+    table = outcomes(rows[keep], noise(rows[keep]))
+    found = compare(table, two_levels(), metrics()).contrasts
+    row = contrast(found, "simple", "open_field")
+    assert np.isfinite(row.estimate)
+    assert "fewer than 3 in a cell" in row.note

@@ -8,7 +8,7 @@ that may be negative: with components bounded at zero a crossover rejects too of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,8 +124,6 @@ def fit_cells(
         terms.append(covariate_name)
     full = np.hstack(parts).astype(float) if len(y) else np.zeros((0, 0))
     random = detect(who, factors, name=unit).random
-    text = " + ".join([*terms, *(f"(1|{term})" for term in random)])
-    text += "; REML, Kenward-Roger" if random else "; least squares"
     size = float(np.abs(y).max(initial=0))
     kept = _independent(full)
     back = np.linalg.pinv(full) @ full[:, kept] if len(y) else np.zeros((0, 0))
@@ -136,17 +134,29 @@ def fit_cells(
         "unit": who,
         "counts": counts,
         "size": size,
-        "text": text,
     }
+    text = _in_words(terms, random)
     if len(y) <= len(kept):
-        return CellModel(None, **known, problem="no more values than the model has parameters")
+        problem = "no more values than the model has parameters"
+        return CellModel(None, **known, text=text, problem=problem)
     if np.ptp(y - full @ np.linalg.lstsq(full, y, rcond=None)[0]) <= 1e-12 * size:
-        return CellModel(None, **known, problem=NO_VARIATION)
-    try:
-        fit = fit_matrices(y, full[:, kept], random, bounded=False)
-    except InputError as error:
-        return CellModel(None, **known, problem=str(error))
-    return CellModel(fit, **known)
+        return CellModel(None, **known, text=text, problem=NO_VARIATION)
+    # with many cells missing, a crossing may no longer be told from the others: the text says
+    # which terms the model has
+    while True:
+        try:
+            fit = fit_matrices(y, full[:, kept], random, bounded=False)
+        except InputError as error:
+            if not random:
+                return CellModel(None, **known, text=text, problem=str(error))
+            random = dict(list(random.items())[:-1])
+        else:
+            return CellModel(fit, **known, text=_in_words(terms, random))
+
+
+def _in_words(terms: Sequence[str], random: Mapping[str, np.ndarray]) -> str:
+    text = " + ".join([*terms, *(f"(1|{term})" for term in random)])
+    return text + ("; REML, Kenward-Roger" if random else "; least squares")
 
 
 def _independent(x: np.ndarray) -> np.ndarray:
