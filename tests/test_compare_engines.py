@@ -402,8 +402,8 @@ def test_a_proportion_near_one_is_marked():
 def test_the_bayes_factor_counts_animals():
     additive = simulated(grid(8), drug(1.0, 1.0, 1.0), n_cohorts=40, sd_cell=0.5)
     changed = simulated(grid(8), drug(0.0, 0.0, 2.0), n_cohorts=40, sd_cell=0.5)
-    odds = compare(additive, plan(), metrics(), permutations=False).verdicts["bf01_additive"]
-    against = compare(changed, plan(), metrics(), permutations=False).verdicts["bf01_additive"]
+    odds = compare(additive, plan(), metrics()).verdicts["bf01_additive"]
+    against = compare(changed, plan(), metrics()).verdicts["bf01_additive"]
     assert odds.median() > 1.5
     assert against.median() < 0.05
 

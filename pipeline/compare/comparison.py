@@ -98,8 +98,8 @@ def compare(
     metrics : mapping
         Metric name -> Metric, from the registry.
     permutations : bool
-        False leaves the permutation companions out: simulated cohorts whose verdicts alone are
-        read (no verdict depends on a companion).
+        False leaves out what no verdict depends on and takes time, the permutation companions and
+        the Bayes factors: for simulated cohorts, of which the verdicts alone are read.
 
     Returns
     -------
@@ -110,9 +110,10 @@ def compare(
     InputError
         Missing columns, unknown metrics, a modifier that is no column, animals without a cage.
     """
-    if outcomes.empty:
-        return Comparison(from_rows([], CONTRASTS), from_rows([], VERDICTS))
     require(outcomes, OUTCOMES, name="outcomes")
+    if outcomes.empty:
+        verdicts = missing_primaries(outcomes, plan, metrics)
+        return Comparison(from_rows([], CONTRASTS), from_rows(verdicts, VERDICTS))
     rules_of(outcomes["metric"].unique(), plan, metrics)
     _refuse_mixed_rules(outcomes, plan)
     # one order for any order of the input: sums of floats depend on it
@@ -130,7 +131,7 @@ def compare(
         its_rows = rows[at : at + len(part.contrasts)]
         at += len(part.contrasts)
         if not part.baseline:
-            verdicts += _verdicts(part, its_rows, plan)
+            verdicts += _verdicts(part, its_rows, plan, odds=permutations)
     verdicts += missing_primaries(outcomes, plan, metrics)
     return Comparison(from_rows(rows, CONTRASTS), from_rows(verdicts, VERDICTS))
 
@@ -260,7 +261,7 @@ def _finished(
 
 
 def _verdicts(
-    part: _Part, rows: Sequence[Mapping[str, object]], plan: AnalysisPlan
+    part: _Part, rows: Sequence[Mapping[str, object]], plan: AnalysisPlan, *, odds: bool
 ) -> Iterator[dict[str, object]]:
     interaction = [row for row in rows if row["contrast"] == OMNIBUS and row["term"] != CONDITION]
     at = 0
@@ -268,7 +269,7 @@ def _verdicts(
         its_rows = rows[at : at + len(one.contrasts)]
         at += len(one.contrasts)
         own = [r for r in interaction if r["condition"] in ("", one.arms.condition)]
-        yield _verdict(one, its_rows, own[0] if own else None, plan)
+        yield _verdict(one, its_rows, own[0] if own else None, plan, odds=odds)
 
 
 def _verdict(
@@ -276,13 +277,15 @@ def _verdict(
     rows: Sequence[Mapping[str, object]],
     omnibus: Mapping[str, object] | None,
     plan: AnalysisPlan,
+    *,
+    odds: bool,
 ) -> dict[str, object]:
     arms, part = asked.arms, asked.arms.slice
     planned = [c for c in asked.contrasts if c.row["contrast"] in (SIMPLE, MAIN, DIFFERENCE)]
     found = reasons(arms, planned)
     bound = bound_of(part.key["outcome"], plan)
     evidence = Evidence.of(rows)
-    several = len(arms.levels) > 1 and not arms.problem
+    several = odds and len(arms.levels) > 1 and not arms.problem
     nan = float("nan")
     return {
         **part.key,
