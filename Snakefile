@@ -21,6 +21,7 @@ rule all:
         "results/report/index.html",
         "results/report/figures",
         "results/report/sessions.html",
+        "results/cohort/clusters.tsv",
         "results/acknowledged.txt",
 
 

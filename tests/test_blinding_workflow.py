@@ -226,7 +226,7 @@ def test_the_search_finds_names_where_they_are(experiment, capsys):
     assert main(["unblind", str(config), "--by", "AN", "--directory", str(experiment / "run")]) == 0
     process = run(experiment)
     assert process.returncode == 0, process.stderr[-3000:]
-    assert jobs_run(process) == AFTER_COHORT
+    assert jobs_run(process) == AFTER_COHORT | {"spectra": 1}
     found = naming(experiment / "run" / "results")
     for name in ("observations.parquet", "observations.tsv.gz", "outcomes.tsv", "run.json"):
         assert "activegroup" in found[f"cohort/{name}"], name
@@ -254,7 +254,7 @@ def test_a_label_reruns_the_cohort_only_and_stays_blind(experiment):
     write_table(table, rows)
     process = run(experiment, "-n")
     assert process.returncode == 0, process.stderr[-3000:]
-    assert jobs_run(process) == AFTER_COHORT
+    assert jobs_run(process) == AFTER_COHORT | {"spectra": 1}
 
 
 def test_switching_blind_off_is_refused_with_the_command_to_run(experiment):

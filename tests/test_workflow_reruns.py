@@ -55,6 +55,8 @@ def edit_cell(folder: Path, table: str, row: int, column: str, value: str) -> No
 
 
 AFTER_COHORT = {"cohort": 1, "figures": 1, "report": 1, "acknowledge": 1}
+#: spectra know the design, and nothing of titles, priorities and smallest effects
+AFTER_DESIGN = AFTER_COHORT | {"spectra": 1}
 
 
 def test_nothing_changed_nothing_runs(experiment):
@@ -70,13 +72,13 @@ CHANGES = {
     ),
     "a band": (
         lambda f: edit_config(f, lambda c: c.update(lfp={"bands": {"theta": [5, 9]}})),
-        {"measure": 4, "pages": 1, **AFTER_COHORT},
+        {"measure": 4, "pages": 1, **AFTER_DESIGN},
     ),
     "the rate of the LFP": (
         lambda f: edit_config(
             f, lambda c: c.update(lfp={"rate_hz": 500, "bands": {"theta": [6, 10]}})
         ),
-        {"extract": 4, "measure": 4, "pages": 1, **AFTER_COHORT},
+        {"extract": 4, "measure": 4, "pages": 1, **AFTER_DESIGN},
     ),
     "the title": (
         lambda f: edit_config(f, lambda c: c["experiment"].update(title="Another")),
@@ -87,11 +89,11 @@ CHANGES = {
             edit_cell(f, "administrations", 0, "drug", "saline"),
             edit_cell(f, "administrations", 0, "dose_mg_per_kg", ""),
         ],
-        AFTER_COHORT,
+        AFTER_DESIGN,
     ),
     "one session's context": (
         lambda f: edit_cell(f, "contexts", 0, "stop_s", "25"),
-        {"measure": 1, "pages": 1, **AFTER_COHORT},
+        {"measure": 1, "pages": 1, **AFTER_DESIGN},
     ),
     "a comment in the config": (
         lambda f: (f / "lab" / "config.yaml").write_text(
@@ -119,7 +121,7 @@ def test_a_recording_replaced_by_an_older_file_reruns_its_session(experiment):
         "extract": 1,
         "measure": 1,
         "pages": 1,
-        **AFTER_COHORT,
+        **AFTER_DESIGN,
     }
 
 

@@ -39,3 +39,10 @@ COHORT_TABLES = {
     "completeness": "results/cohort/completeness.tsv",
     "record": "results/cohort/run.json",
 }
+
+#: outputs of the rule ``spectra``
+SPECTRA_TABLES = {
+    "means": "results/cohort/spectra.parquet",
+    "units": "results/cohort/spectra_units.parquet",
+    "clusters": "results/cohort/clusters.tsv",
+}

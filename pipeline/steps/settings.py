@@ -52,6 +52,16 @@ _ROOMS = {
         "steps/measure.py",
         "steps/record.py",
     ),
+    "spectra": (
+        *_CORE,
+        "registry.py",
+        "compare",
+        "lfp/bands.py",
+        "experiment/plan.py",
+        "steps/spectra.py",
+        "steps/cohort.py",
+        "steps/measure.py",
+    ),
     "report": (*_CORE, "registry.py", "compare", "report", "experiment/plan.py", "steps/report.py"),
     "pages": (*_CORE, "flexibility", "experiment/task.py", "report", "steps/pages.py"),
 }
@@ -69,6 +79,7 @@ _LIBRARIES = {
     ),
     "measure": ("h5netcdf", "numpy", "pandas", "pyarrow", "scipy", "xarray"),
     "cohort": ("numpy", "pandas", "pyarrow", "scipy", "statsmodels"),
+    "spectra": ("h5netcdf", "mne", "numpy", "pandas", "pyarrow", "scipy", "xarray"),
     "report": ("altair", "jinja2", "pandas", "scipy", "vl-convert-python"),
     "pages": ("altair", "pandas", "xarray", "jinja2"),
 }
@@ -229,6 +240,25 @@ def cohort_settings(
         ],
         "record": _record(experiment, absent or {}),
         "code": _code("cohort"),
+    }
+
+
+def spectra_settings(experiment: Experiment) -> dict[str, Any]:
+    """Return what ``spectra`` depends on: design columns, plan, mains and segments of the LFP.
+
+    What the plan says of other outcomes, of priorities and of smallest effects is not in it.
+    """
+    experiment = shown(experiment)
+    unused = {"title", "species", "primary", "secondary", "smallest_effect", "declared", "baseline"}
+    rules = {k: v for k, v in experiment.plan.baseline.items() if k == "band_power"}
+    plan = experiment.plan.model_dump(mode="json", exclude=unused)
+    return {
+        "plan": plan | {"title": "", "species": "", "baseline": rules},
+        "anchors": anchor_rows(experiment),
+        "sessions": session_rows(experiment),
+        "line_noise_hz": experiment.config.recording.line_noise_hz,
+        "segment_s": experiment.config.lfp.segment_s,
+        "code": _code("spectra"),
     }
 
 

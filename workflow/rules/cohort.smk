@@ -16,6 +16,23 @@ rule cohort:
         "../scripts/cohort.py"
 
 
+rule spectra:
+    """All sessions' spectra, brought to animals; clusters of frequencies where conditions differ."""
+    input:
+        spectra=[session_file(name, "spectra.nc") for name in SESSIONS],
+        epochs=[session_file(name, "epochs.tsv") for name in SESSIONS],
+    output:
+        **SPECTRA_TABLES,
+    log:
+        "results/logs/spectra.log",
+    conda:
+        "../../environment.yml"
+    params:
+        settings=settings.spectra_settings(EXPERIMENT),
+    script:
+        "../scripts/spectra.py"
+
+
 rule acknowledge:
     """Fail, after the report is written, while a failed session is not listed under exclude."""
     input:
