@@ -3,24 +3,33 @@
 The animal (or the cage) is the unit of every test. This room knows nothing of what an outcome
 measures: an outcome is its declaration (scale, domain, priority, smallest effect) and its table.
 
-==================  ===============================================================================
-module              does
-==================  ===============================================================================
-tables, rules       columns and types; what plan and metrics say about an outcome
-cells, scales,      observations -> outcomes: intervals, scale, entities, baseline
+=====================  ============================================================================
+module                 does
+=====================  ============================================================================
+tables, rules          columns and types; what plan and metrics say about an outcome
+cells, scales,         observations -> outcomes: intervals, scale, entities, baseline
 baselines, outcomes
-slices, arms        outcomes of one phase as arrays; what varies within and between animals
-contrasts           the planned contrasts, their scores per animal
-per_animal          the engine of planned contrasts (an engine returns an ``Estimate``)
-companions          permutation p values
-families            Holm
-guards, verdicts    reasons that come first; the verdict table
-comparison          puts the above together
-==================  ===============================================================================
-
-Further engines (a mixed model for missing cells and covariates, survival for censored times) are
-modules beside ``per_animal``: they take the same slice or arms and return the same ``Estimate``;
-``contrasts.make_contrast`` is the one place that chooses.
+survival, log_rank,    times to an event: Kaplan-Meier, pseudo-values, permuted log-rank
+survival_tables
+slices, arms           outcomes of one phase as arrays; what varies within and between animals
+covariates             baseline and movement as arrays
+contrasts              the planned contrasts, their scores per animal, their rows
+engines                which test a contrast gets
+per_animal, adjusted   t on scores per animal; the same, regressed on a covariate
+structure              the design detector: random terms, estimability
+mixed, mixed_*         REML, Kenward-Roger, Satterthwaite: the mixed-model core
+cell_models            the mixed model of a slice's cells
+slice_rows, trends     omnibus tests; dose trends
+sensitivity            adjusted for movement or sex; first session only
+companions, families   permutation p values; Holm and Benjamini-Hochberg
+guards, scale_flags    reasons that come first, remarks; crossing, floor and ceiling
+verdicts               the verdict table
+comparison             puts the above together
+curves, clusters,      spectra and time courses: cluster permutation over animals
+curve_tables
+literature             published directions: shown in the report, used by nothing
+calibrated             designs whose calibration is out of range
+=====================  ============================================================================
 """
 
 from pipeline.compare.comparison import Comparison, compare
