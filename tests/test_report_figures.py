@@ -59,7 +59,7 @@ def read(folder, name):
 
 def test_each_outcome_has_four_files(figures):
     folder, written = figures
-    assert len(written) == 4 * len(FEW)
+    assert len(written) == 4 * (len(FEW) + 1)  # one is a time, with Kaplan-Meier curves
     assert {path.name for path in written} == {path.name for path in folder.iterdir()}
     stem = "band_power-theta-at-mPFC"
     for suffix in (".vl.json", ".svg", ".pdf", ".tsv"):
@@ -164,7 +164,8 @@ def test_vega_computes_no_statistics_and_loads_nothing(figures):
         assert '"url"' not in text
         # named data, and single rows for the lines at zero and the band
         rows = {name: len(data) for name, data in specification["datasets"].items()}
-        assert {"animals", "means", "effects"} <= set(rows)
+        curves = path.name.endswith("-kaplan-meier.vl.json")
+        assert ({"curves", "key"} if curves else {"animals", "means", "effects"}) <= set(rows)
         assert all(n == 1 for name, n in rows.items() if name.startswith("data-"))
 
 

@@ -117,9 +117,9 @@ def test_the_policy_allows_the_own_scripts_only(page):
 
 def test_specifications_are_data(page):
     specifications = [json.loads(text) for text in page.scripts if text.startswith("{")]
-    assert len(specifications) == len(FEW) + 1  # and the time line
+    assert len(specifications) == len(FEW) + 2  # and the Kaplan-Meier curves and the time line
     types = [a.get("type", "") for a in page.all("script")]
-    assert types.count("application/json") == len(FEW) + 1
+    assert types.count("application/json") == len(FEW) + 2
 
 
 def test_the_answer_stands_first_after_what_went_wrong(source):
@@ -231,12 +231,13 @@ def test_empty_chapters_say_why(source):
 
 def test_figures_have_alternative_texts_captions_and_files(page, folder):
     charts = [a for a in page.all("div") if "data-chart" in a]
-    assert len(charts) == len(FEW) + 1
+    assert len(charts) == len(FEW) + 2
     for chart in charts[1:]:
         assert chart["role"] == "img"
-        assert "Estimation plot of" in chart["aria-label"] and "n = 8" in chart["aria-label"]
+        kind = "Kaplan-Meier" if chart["id"].endswith("kaplan-meier") else "Estimation plot of"
+        assert kind in chart["aria-label"] and "n = 8" in chart["aria-label"]
     files = [a["href"] for a in page.all("a") if a.get("href", "").startswith("figures/")]
-    assert len(files) == 4 * len(FEW) + 1
+    assert len(files) == 4 * (len(FEW) + 1) + 1
     assert all((folder / name).exists() for name in files)
 
 
@@ -302,7 +303,7 @@ def test_several_phases_can_be_switched(tmp_path):
     assert [("checked" in a) for a in inputs] == [True, False]
     panels = [a["data-panel"] for _, a in page.elements if "data-panel" in a]
     assert set(panels) == {"panel-in-acute", "panel-in-late"}
-    assert len([a for a in page.all("div") if "data-chart" in a]) == 2 * len(FEW) + 1
+    assert len([a for a in page.all("div") if "data-chart" in a]) == 2 * (len(FEW) + 1) + 1
 
 
 def test_no_contrasts_at_all_still_gives_a_page(tmp_path):

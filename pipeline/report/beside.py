@@ -40,7 +40,7 @@ def _said(verdict: Mapping[str, Any], evidence: Evidence, names: Names) -> Itera
         yield f"Near a bound of the outcome, where an effect is compressed: {spoken(bounds)}."
     note = text(verdict.get("note"))
     if note:
-        yield f"{capital(spoken(note)).rstrip('.')}."
+        yield f"{capital(note).rstrip('.')}."
     odds = verdict.get("bf01_additive", float("nan"))
     if finite(odds):
         unit = "cages" if names.plan.unit == "cage" else "animals"

@@ -25,6 +25,7 @@ from pipeline.report.numbers import (
 )
 from pipeline.report.published import Published, published_beside
 from pipeline.report.sentences import bound_text, verdict_sentence
+from pipeline.report.survival import survival_caption, survival_views
 from pipeline.report.tested import Tables, model_kind, tables_of
 from pipeline.report.views import OutcomeView, figure_keys, n_line, outcome_view
 
@@ -55,6 +56,19 @@ class Said:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A further figure of an outcome or a chapter."""
+
+    id: str
+    title: str
+    alt: str
+    caption: str
+    svg: Markup
+    specification: Any
+    files: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Figure:
     """One outcome's figure with all that stands around it."""
 
@@ -69,6 +83,7 @@ class Figure:
     svg: Markup
     specification: Any
     tests: Tables
+    pictures: tuple[Picture, ...]
     files: tuple[tuple[str, str], ...]
 
 
@@ -153,6 +168,7 @@ def chapters(
             judged.setdefault(key, []).append(row)
     drawn: dict[str, list[Figure]] = {domain: [] for domain, _, _ in CHAPTERS}
     domains = dict(zip(outcomes["outcome"], outcomes["domain"], strict=True))
+    curves = _survival_pictures(outcomes, names, figures)
     keys = sorted(figure_keys(outcomes, names), key=lambda key: _index(order, key.outcome))
     for key in keys:
         view = outcome_view(key, outcomes, contrasts, names)
@@ -160,7 +176,10 @@ def chapters(
             continue
         panel = panel_keys.get((key.phase, key.modifier), "")
         rows = judged.get((key.outcome, key.phase, key.modifier), [])
-        figure = _figure(view, rows, outcomes, contrasts, names, figures, panel)
+        # the curves do not depend on the question: they stand with the first
+        beside = curves.pop((key.outcome, key.phase), None)
+        pictures = (beside,) if beside else ()
+        figure = _figure(view, rows, outcomes, contrasts, names, figures, panel, pictures)
         drawn.setdefault(domains[key.outcome], []).append(figure)
     return [
         Chapter(id=domain, title=title, figures=tuple(drawn[domain]), empty=empty)
@@ -176,6 +195,7 @@ def _figure(
     names: Names,
     folder: Path,
     panel: str,
+    pictures: tuple[Picture, ...],
 ) -> Figure:
     outcome = view.key.outcome
     sentences = tuple(
@@ -201,20 +221,45 @@ def _figure(
         sentences=sentences,
         alt=f"Estimation plot of {names.in_sentence(outcome)}. {said} {caption}".strip(),
         caption=caption,
-        svg=inline_svg((folder / f"{view.name}.svg").read_text(encoding="utf-8")),
+        svg=_svg(folder, view.name),
         specification=read_specification(folder / f"{view.name}.vl.json"),
+        pictures=pictures,
         tests=tables_of(
             contrasts.at(outcome=outcome, phase=view.key.phase, modifier=view.key.modifier), names
         ),
-        files=tuple(
-            (
-                suffix.lstrip(".").upper().replace("VL.JSON", "Vega-Lite"),
-                f"figures/{view.name}{suffix}",
-            )
-            for suffix in (".svg", ".pdf", ".tsv", ".vl.json")
-            if suffix in SUFFIXES
-        ),
+        files=_files(view.name),
     )
+
+
+def _svg(folder: Path, name: str) -> Markup:
+    return inline_svg((folder / f"{name}.svg").read_text(encoding="utf-8"))
+
+
+def _files(name: str) -> tuple[tuple[str, str], ...]:
+    """Label and address of a figure's files."""
+    return tuple(
+        (suffix.lstrip(".").upper().replace("VL.JSON", "Vega-Lite"), f"figures/{name}{suffix}")
+        for suffix in (".svg", ".pdf", ".tsv", ".vl.json")
+        if suffix in SUFFIXES
+    )
+
+
+def _survival_pictures(
+    outcomes: pd.DataFrame, names: Names, folder: Path
+) -> dict[tuple[str, str], Picture]:
+    """Kaplan-Meier figures by outcome and phase."""
+    return {
+        (view.outcome, view.phase): Picture(
+            id=f"fig-{view.name}",
+            title="Times to the event",
+            alt=f"{names.title(view.outcome)}. {survival_caption(view, names)}",
+            caption=survival_caption(view, names),
+            svg=_svg(folder, view.name),
+            specification=read_specification(folder / f"{view.name}.vl.json"),
+            files=_files(view.name),
+        )
+        for view in survival_views(outcomes, names)
+    }
 
 
 def _caption(view: OutcomeView, names: Names) -> str:

@@ -13,6 +13,7 @@ from pipeline.metric import Metric
 from pipeline.report.estimation import estimation_chart
 from pipeline.report.lookup import Contrasts
 from pipeline.report.names import Names
+from pipeline.report.survival import survival_chart, survival_data, survival_views
 from pipeline.report.views import figure_keys, outcome_view, view_table
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def write_figures(
     folder: Path,
 ) -> list[Path]:
     """Write one estimation figure per outcome (and phase and question where there are several).
+
+    Times to an event have Kaplan-Meier curves beside it.
 
     Parameters
     ----------
@@ -66,11 +69,19 @@ def write_figures(
         if view.points.empty:
             continue
         written += save_chart(estimation_chart(view, names), folder / view.name)
-        table = spreadsheet_safe(view_table(view))
-        path = folder / f"{view.name}.tsv"
-        _write(path, table.to_csv(sep="\t", index=False, lineterminator="\n", float_format="%.9g"))
-        written.append(path)
+        written.append(save_table(view_table(view), folder / view.name))
+    for times in survival_views(outcomes, names):
+        written += save_chart(survival_chart(times, names), folder / times.name)
+        written.append(save_table(survival_data(times), folder / times.name))
     return written
+
+
+def save_table(table: pd.DataFrame, stem: Path) -> Path:
+    """Save the data of a figure beside it."""
+    path = stem.with_name(f"{stem.name}.tsv")
+    safe = spreadsheet_safe(table)
+    _write(path, safe.to_csv(sep="\t", index=False, lineterminator="\n", float_format="%.9g"))
+    return path
 
 
 def save_chart(chart: alt.TopLevelMixin, stem: Path) -> list[Path]:

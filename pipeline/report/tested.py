@@ -46,6 +46,7 @@ _FAMILIES = {
     TREND: "dose trends",
 }
 NOTHING = "–"
+_SLOPE = "slope per doubling of the dose"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +143,7 @@ def tables_of(effects: Sequence[Effect], names: Names) -> Tables:
     table = _Table(names, letters, notes, named=len(kinds) > 1, steps=several)
     groups = (
         ("Planned contrasts", tuple(table.line(effect) for effect in planned)),
-        ("Dose trends: slope per doubling of the dose", tuple(table.line(e) for e in trends)),
+        (f"Dose trends: {_SLOPE}", tuple(table.line(e) for e in trends)),
     )
     return Tables(
         omnibus=tuple(
@@ -237,7 +238,9 @@ def _letter(index: int) -> str:
 
 
 def _notes_of(effect: Effect) -> list[str]:
-    return [note for part in effect.note.split(";") if (note := part.strip())]
+    """Remarks of a row; what the title of the trends says need not be said again."""
+    notes = [part.strip() for part in effect.note.split(";")]
+    return [note for note in notes if note and note != _SLOPE]
 
 
 def _families(effects: Sequence[Effect]) -> str:
