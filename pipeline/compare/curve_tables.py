@@ -44,7 +44,7 @@ CURVE_UNITS = {**_CELL, "unit": "str", "axis": "float64", "value": "float64"}
 #: columns of ``Curves.clusters``: one row per cluster, or one without start and stop for a test
 #: that found none or was not made. ``p`` is the cluster's, ``test_p`` the smallest of its test (1
 #: without a cluster), ``test_p_adjusted`` that by Holm over the ``n_tests`` of its region, phase,
-#: modifier and family; ``from`` and ``to`` bound what was tested
+#: modifier, condition and family; ``from`` and ``to`` bound what was tested
 CLUSTERS = {
     "region": "str",
     "family": "str",
@@ -77,8 +77,9 @@ CLUSTERS = {
 
 def with_adjusted(rows: Sequence[Mapping[str, object]], *, alpha: float) -> list[dict[str, object]]:
     """Add Holm over the tests of a family; a test may have several rows."""
-    family = ("region", "phase", "modifier", "family")
-    test = (*family, "condition", "level", "step")
+    # per condition: with eight animals no p of a family of nine could reach 0.05
+    family = ("region", "phase", "modifier", "family", "condition")
+    test = (*family, "level", "step")
     tests: dict[tuple, dict[tuple, float]] = defaultdict(dict)
     for row in rows:
         if np.isfinite(row["test_p"]):
