@@ -160,7 +160,13 @@ def put_on_scale(
         here = (entities["metric"] == name).to_numpy()
         parts = entities.loc[here, ["seconds", "n_effective"]].to_numpy(dtype=float).T
         basis = {"seconds": parts[0], "n_effective": parts[1]}
-        scaled[here] = to_scale(raw[here], scale=rule.scale, zero_offset=rule.zero_offset, **basis)
+        scaled[here] = to_scale(
+            raw[here],
+            scale=rule.scale,
+            zero_offset=rule.zero_offset,
+            counted=not rule.elsewhere,
+            **basis,
+        )
         other[here] = to_scale(
             raw[here], scale=other_scale(rule.scale), zero_offset="none", **basis
         )

@@ -110,10 +110,10 @@ def compare(
     InputError
         Missing columns, unknown metrics, a modifier that is no column, animals without a cage.
     """
-    require(outcomes, OUTCOMES, name="outcomes")
     if outcomes.empty:
-        verdicts = missing_primaries(outcomes, plan, metrics)
+        verdicts = missing_primaries(from_rows([], OUTCOMES), plan, metrics)
         return Comparison(from_rows([], CONTRASTS), from_rows(verdicts, VERDICTS))
+    require(outcomes, OUTCOMES, name="outcomes")
     rules_of(outcomes["metric"].unique(), plan, metrics)
     _refuse_mixed_rules(outcomes, plan)
     # one order for any order of the input: sums of floats depend on it

@@ -120,7 +120,7 @@ def remarks(arms: Arms, plan: AnalysisPlan) -> Iterator[str]:
     days = short_washout(arms, plan)
     if days is not None:
         yield (
-            f"as little as {days:g} days between sessions (washout: {plan.washout_days:g}): "
+            f"as little as {days:.3g} days between sessions (washout: {plan.washout_days:g}): "
             "effects of the session before may remain"
         )
     yield from _lacking(arms)
@@ -150,6 +150,8 @@ def short_washout(arms: Arms, plan: AnalysisPlan) -> float | None:
     mask = arms.row_mask(np.isfinite(arms.values))
     days = arms.slice.rows.days_since[mask]
     days = days[np.isfinite(days)]
-    if arms.step > 1 or not arms.drug_within or not len(days) or days.min() >= plan.washout_days:
+    if arms.step > 1 or not arms.drug_within or not len(days):
         return None
-    return float(days.min())
+    # a week later but an hour earlier is a week: whole days, as a lab counts them
+    whole = np.floor(days.min() + 0.5)
+    return None if max(days.min(), whole) >= plan.washout_days else float(days.min())

@@ -27,6 +27,8 @@ class Rule:
         Whether an observation describes one spiking unit (``minimum_units`` applies).
     minimum_epoch : bool
         Whether ``minimum_epoch_s`` applies: not to trials, nor to values measured elsewhere.
+    elsewhere : bool
+        Whether the values come from measurements.tsv: without seconds or numbers of trials.
     """
 
     metric: str
@@ -38,6 +40,7 @@ class Rule:
     weight: str
     by_unit: bool
     minimum_epoch: bool
+    elsewhere: bool = False
 
 
 def rules_of(
@@ -64,6 +67,7 @@ def rules_of(
                 weight="seconds",
                 by_unit=False,
                 minimum_epoch=False,
+                elsewhere=True,
             )
         elif name in metrics:
             metric = metrics[name]

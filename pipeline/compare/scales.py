@@ -22,6 +22,7 @@ def to_scale(
     zero_offset: str,
     seconds: np.ndarray,
     n_effective: np.ndarray,
+    counted: bool = True,
 ) -> np.ndarray:
     """Transform raw values.
 
@@ -37,11 +38,15 @@ def to_scale(
         half_count adds half an event, 0.5 / seconds, to a rate before its logarithm.
     seconds, n_effective : ndarray (n,)
         Seconds and trials that a value rests on.
+    counted : bool
+        False: shares that come without a number of trials (measured elsewhere); their logit is the
+        plain one.
 
     Returns
     -------
     ndarray (n,)
-        NaN where the scale has no value (logarithm of zero, logit without a number of trials).
+        NaN where the scale has no value (logarithm of zero, logit without a number of trials, plain
+        logit of 0 or 1).
 
     Raises
     ------
@@ -58,17 +63,20 @@ def to_scale(
         if scale == "count":
             return np.where(value >= 0, np.log2(value + 0.5), np.nan)
         if scale == "logit":
-            return _empirical_logit(value, n_effective)
+            return _logit(value, n_effective, counted=counted)
     return value.copy()
 
 
-def _empirical_logit(proportion: np.ndarray, n: np.ndarray) -> np.ndarray:
+def _logit(proportion: np.ndarray, n: np.ndarray, *, counted: bool) -> np.ndarray:
     outside = (proportion < 0) | (proportion > 1)
     if outside.any():
         raise InputError(
             f"observations: column value: found {proportion[outside][0]:g} on the logit scale; "
             "expected a proportion from 0 to 1 (were percent recorded?)"
         )
+    if not counted:
+        inside = (proportion > 0) & (proportion < 1)
+        return np.where(inside, np.log(proportion) - np.log1p(-proportion), np.nan)
     successes = proportion * n
     return np.where(n > 0, np.log((successes + 0.5) / (n - successes + 0.5)), np.nan)
 

@@ -52,6 +52,8 @@ _ARRAYS = {
 #: what is the same in all rows of an outcome
 DECLARED = ("domain", "priority", "scale", "value_unit", "other_scale", "baseline_rule")
 NO_PRETREATMENT = "none"
+#: condition of rows that no test administration came before
+NO_CONDITION = "none"
 
 Columns = dict[str, np.ndarray]
 
@@ -220,6 +222,9 @@ def arrange(
     -------
     Slice
     """
+    # before any dose, and in the control period of a sham, no condition is on board
+    given = column["condition"] != NO_CONDITION
+    column = {name: values[given] for name, values in column.items()}
     labelled = column["level"] != ""
     column = {name: values[labelled] for name, values in column.items()}
     met = set(column["level"])
