@@ -983,8 +983,8 @@ def measured_elsewhere(rng):
             drug = "psilocybin" if (animal + visit) % 2 else "saline"
             administrations.append(dose(f"m{animal}", name, drug))
             treated = drug == "psilocybin"
-            for context in ("home_cage", "social"):
-                contexts += stay(name, (context, None, None)) if context == "home_cage" else []
+            for context, start in (("home_cage", 0), ("social", 600)):
+                contexts += stay(name, (context, start, start + 600))
                 together = treated and context == "social"
                 noise = rng.normal(0, 0.06, 4)
                 latency = 100 + 30 * own[3] - 60 * treated + 100 * noise[3]
@@ -1024,11 +1024,6 @@ DECLARED = {
 def test_an_experiment_of_measurements_alone(tmp_path):
     """The whole cohort step, on files: no recording, no log, no clock, no region."""
     sessions, administrations, contexts, measurements = measured_elsewhere(np.random.default_rng(5))
-    contexts = [
-        {"session": row["session"], "context": context, "start_s": 0 + at, "stop_s": 600 + at}
-        for row in sessions
-        for context, at in (("home_cage", 0), ("social", 600))
-    ]
     config = design(
         {"vehicle": VEHICLE, "psilocybin": PSILOCYBIN},
         ["home_cage", "social"],
