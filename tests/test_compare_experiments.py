@@ -277,7 +277,13 @@ def alternating():
             spans = [("task" if p % 2 else "rest", 900 * p, 900 * p + 900) for p in range(6)]
             contexts += stay(name, *spans)
             recordings += [
-                {"session": name, "file": f"{name}_{p}", "format": "spikeglx", "probe": p}
+                {
+                    "session": name,
+                    "file": f"{name}_{p}",
+                    "format": "spikeglx",
+                    "probe": p,
+                    "starts_at_s": 0,
+                }
                 for p in ("A", "B")
             ]
     config = design(
