@@ -8,7 +8,9 @@ lookup                      rows of contrasts.tsv as records
 sentences                   a verdict in plain words; feeds answer, captions and alternative texts
 style                       colours of conditions, shapes of contexts, the look of every chart
 views, marks, estimation    one outcome: what is shown, the marks' records, the chart
-survival, spectra           Kaplan-Meier curves; differences of spectra with their clusters
+survival, spectra,          Kaplan-Meier curves; differences of spectra with their clusters
+spectra_chart
+calibration                 error rates of this cohort and of its designs
 tested, beside              tables of tests; what stands under a verdict and never decides
 figures                     charts as files
 matrix, whiskers, splits,   parts of the cohort page as plain records

@@ -25,6 +25,13 @@ from pipeline.report.numbers import (
 )
 from pipeline.report.published import Published, published_beside
 from pipeline.report.sentences import bound_text, verdict_sentence
+from pipeline.report.spectra import (
+    ClusterLine,
+    SpectraView,
+    cluster_lines,
+    spectra_caption,
+    spectra_views,
+)
 from pipeline.report.survival import survival_caption, survival_views
 from pipeline.report.tested import Tables, model_kind, tables_of
 from pipeline.report.views import OutcomeView, figure_keys, n_line, outcome_view
@@ -41,6 +48,8 @@ CHAPTERS: tuple[tuple[str, str, str], ...] = (
     ("flexibility", "Flexibility", "No outcome of set-shifting behaviour was measured."),
     ("other", "Other outcomes", "No outcome measured elsewhere was given."),
 )
+#: the chapter that spectra close
+_OF_SPECTRA = "oscillations"
 _PRIORITIES = ("primary", "secondary", "exploratory")
 
 
@@ -57,7 +66,7 @@ class Said:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A further figure of an outcome or a chapter."""
+    """A further figure of an outcome or a chapter; without a specification it stays a drawing."""
 
     id: str
     title: str
@@ -88,6 +97,16 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Spectrum:
+    """One region's spectra: the figure, and every cluster test behind it."""
+
+    title: str
+    panel: str
+    picture: Picture
+    lines: tuple[ClusterLine, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Chapter:
     """A chapter; without figures it says why in one line."""
 
@@ -95,6 +114,7 @@ class Chapter:
     title: str
     figures: tuple[Figure, ...]
     empty: str
+    spectra: tuple[Spectrum, ...] = ()
 
 
 def outcome_order(outcomes: pd.DataFrame, bands: Sequence[str]) -> list[str]:
@@ -138,6 +158,8 @@ def chapters(
     figures: Path,
     order: Sequence[str],
     panel_keys: Mapping[tuple[str, str], str],
+    spectra: pd.DataFrame | None = None,
+    clusters: pd.DataFrame | None = None,
 ) -> list[Chapter]:
     """Build the chapters.
 
@@ -155,6 +177,8 @@ def chapters(
         Outcome ids in the order of the page.
     panel_keys : mapping
         (phase, modifier) -> panel that the page's switch shows.
+    spectra, clusters : pandas.DataFrame, optional
+        spectra_units.parquet and clusters.tsv; without them, no spectra.
 
     Returns
     -------
@@ -181,10 +205,44 @@ def chapters(
         pictures = (beside,) if beside else ()
         figure = _figure(view, rows, outcomes, contrasts, names, figures, panel, pictures)
         drawn.setdefault(domains[key.outcome], []).append(figure)
+    curves_of_regions = tuple(
+        _spectrum(view, names, figures, panel_keys.get((view.phase, view.modifier), ""))
+        for view in spectra_views(spectra, clusters, names)
+    )
     return [
-        Chapter(id=domain, title=title, figures=tuple(drawn[domain]), empty=empty)
+        Chapter(
+            id=domain,
+            title=title,
+            figures=tuple(drawn[domain]),
+            empty=empty,
+            spectra=curves_of_regions if domain == _OF_SPECTRA else (),
+        )
         for domain, title, empty in CHAPTERS
     ]
+
+
+def _spectrum(view: SpectraView, names: Names, folder: Path, panel: str) -> Spectrum:
+    caption = spectra_caption(view, names)
+    lines = cluster_lines(view, names)
+    found = [
+        f"{line.condition} {line.contrast}: {listing(line.clusters)}."
+        for line in lines
+        if line.clusters
+    ]
+    return Spectrum(
+        title=f"Spectrum, {view.region}",
+        panel=panel,
+        picture=Picture(
+            id=f"fig-{view.name}",
+            title="Spectra",
+            alt=" ".join([f"Spectra of {view.region}.", caption, *found]),
+            caption=caption,
+            svg=_svg(folder, view.name),
+            specification=None,
+            files=_files(view.name),
+        ),
+        lines=lines,
+    )
 
 
 def _figure(

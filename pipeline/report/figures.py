@@ -13,6 +13,8 @@ from pipeline.metric import Metric
 from pipeline.report.estimation import estimation_chart
 from pipeline.report.lookup import Contrasts
 from pipeline.report.names import Names
+from pipeline.report.spectra import spectra_data, spectra_views
+from pipeline.report.spectra_chart import spectra_chart
 from pipeline.report.survival import survival_chart, survival_data, survival_views
 from pipeline.report.views import figure_keys, outcome_view, view_table
 
@@ -33,6 +35,9 @@ def write_figures(
     plan: AnalysisPlan,
     metrics: Mapping[str, Metric],
     folder: Path,
+    *,
+    spectra: pd.DataFrame | None = None,
+    clusters: pd.DataFrame | None = None,
 ) -> list[Path]:
     """Write one estimation figure per outcome (and phase and question where there are several).
 
@@ -48,6 +53,8 @@ def write_figures(
         The registry.
     folder : pathlib.Path
         Made if absent; gets four files per figure, see :data:`SUFFIXES`.
+    spectra, clusters : pandas.DataFrame, optional
+        spectra_units.parquet and clusters.tsv: one more figure per region.
 
     Returns
     -------
@@ -73,6 +80,9 @@ def write_figures(
     for times in survival_views(outcomes, names):
         written += save_chart(survival_chart(times, names), folder / times.name)
         written.append(save_table(survival_data(times), folder / times.name))
+    for region in spectra_views(spectra, clusters, names):
+        written += save_chart(spectra_chart(region, names), folder / region.name)
+        written.append(save_table(spectra_data(region), folder / region.name))
     return written
 
 

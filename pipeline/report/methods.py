@@ -24,6 +24,7 @@ def methods_text(
     *,
     contrasts: pd.DataFrame | None = None,
     outcomes: pd.DataFrame | None = None,
+    clusters: pd.DataFrame | None = None,
 ) -> str:
     """Write the methods as a paper would, from what actually ran.
 
@@ -39,8 +40,8 @@ def methods_text(
     n : mapping
         ``animals``, ``sessions``, ``analysed``, ``failed``, ``excluded`` (counts) and ``reasons``
         (session -> why it was excluded or failed).
-    contrasts, outcomes : pandas.DataFrame, optional
-        contrasts.tsv and outcomes.parquet: what was tested, and how.
+    contrasts, outcomes, clusters : pandas.DataFrame, optional
+        contrasts.tsv, outcomes.parquet and clusters.tsv: what was tested, and how.
 
     Returns
     -------
@@ -58,7 +59,7 @@ def methods_text(
         _task(config.get("flexibility", {})) if "flexibility" in domains else "",
         _definitions(metrics.values()),
         blinding_methods(methods.get("blinding", {}), blind=plan.blind),
-        *statistics_text(config.get("statistics", {}), plan, contrasts, outcomes),
+        *statistics_text(config.get("statistics", {}), plan, contrasts, outcomes, clusters),
         _software(methods.get("versions", {})),
     ]
     return "\n\n".join(filter(None, paragraphs))

@@ -46,6 +46,7 @@ def statistics_text(
     plan: AnalysisPlan,
     contrasts: pd.DataFrame | None = None,
     outcomes: pd.DataFrame | None = None,
+    clusters: pd.DataFrame | None = None,
 ) -> list[str]:
     """Write what was tested and how.
 
@@ -55,9 +56,10 @@ def statistics_text(
         Keys of the config's section.
     plan : AnalysisPlan
         Questions, bounds, alpha.
-    contrasts, outcomes : pandas.DataFrame, optional
-        contrasts.tsv and outcomes.parquet: a sentence on an engine, a scale or an adjustment is
-        written only where a row shows it. Without contrasts, only what holds for every cohort.
+    contrasts, outcomes, clusters : pandas.DataFrame, optional
+        contrasts.tsv, outcomes.parquet and clusters.tsv: a sentence on an engine, a scale or an
+        adjustment is written only where a row shows it. Without contrasts, only what holds for
+        every cohort.
 
     Returns
     -------
@@ -73,6 +75,7 @@ def statistics_text(
         [_planned(plan), *_engines(plan, models, rows)],
         [*_beside(kinds, rows, plan)],
         [*_times(outcomes)],
+        [*_spectra(clusters, plan)],
         [*_multiplicity(plan, kinds, rows)],
         [_decisions(plan), *_seed(statistics, plan, rows)],
     ]
@@ -222,6 +225,28 @@ def _times(outcomes: pd.DataFrame | None) -> Iterator[str]:
         )
     if (timed["baseline_rule"] == "change").any():
         yield "Changes of times are restricted, before and after, at the smallest censoring time."
+
+
+def _spectra(clusters: pd.DataFrame | None, plan: AnalysisPlan) -> Iterator[str]:
+    """How spectra were compared."""
+    if clusters is None or not clusters["test_p"].notna().any():
+        return
+    from pipeline.compare.clusters import EXACT_UP_TO, MINIMUM_ANIMALS, N_RANDOM
+
+    n = clusters["test_p"].notna() & ~clusters.duplicated(
+        ["region", "family", "condition", "modifier", "level", "phase", "step"]
+    )
+    yield (
+        f"Spectra were compared by cluster permutation over {plan.unit}s (Maris & Oostenveld "
+        f"2007): frequencies whose t passes the two-sided threshold at {number(plan.alpha)} form "
+        "clusters with their neighbours of the same sign, and the largest sum of t is compared "
+        "with that under all flips of signs (all permutations of labels between groups), or "
+        f"{N_RANDOM} random ones beyond {EXACT_UP_TO}; with fewer than {MINIMUM_ANIMALS} "
+        f"{plan.unit}s in a group nothing was tested. That makes {count(int(n.sum()), 'test')}, "
+        "one per curve, adjusted by Holm's method over the levels of a region, condition, phase "
+        "and kind of contrast. A cluster says that there is an effect somewhere along the "
+        "spectrum, not where it begins or ends (Sassenhagen & Draschkow 2019)."
+    )
 
 
 def _multiplicity(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.metric import Metric
 from pipeline.report.blinding import notice, omnibus_lines
+from pipeline.report.calibration import calibration_view
 from pipeline.report.chapters import chapters, outcome_order
 from pipeline.report.design_tables import completeness_view, design_table, n_words
 from pipeline.report.embed import (
@@ -43,6 +44,13 @@ TABLES: tuple[tuple[str, str], ...] = (
     ("Completeness", "../cohort/completeness.tsv"),
 )
 
+#: the same, where a run has them
+FURTHER_TABLES = {
+    "spectra": ("Spectra of the animals (Parquet)", "../cohort/spectra_units.parquet"),
+    "clusters": ("Clusters of spectra", "../cohort/clusters.tsv"),
+    "calibration": ("Error rates with shuffled labels", "../cohort/calibration.tsv"),
+}
+
 
 def write_report(
     outcomes: pd.DataFrame,
@@ -57,6 +65,9 @@ def write_report(
     figures: Path,
     path: Path,
     tables: Sequence[tuple[str, str]] = TABLES,
+    spectra: pd.DataFrame | None = None,
+    clusters: pd.DataFrame | None = None,
+    calibration: pd.DataFrame | None = None,
 ) -> Path:
     """Write the cohort report, one file that needs no network.
 
@@ -83,6 +94,10 @@ def write_report(
         The page; the folder is made if absent.
     tables : sequence of (str, str)
         Downloads: label and address relative to the page.
+    spectra, clusters : pandas.DataFrame, optional
+        spectra_units.parquet and clusters.tsv, as ``figures`` was made from.
+    calibration : pandas.DataFrame, optional
+        calibration.tsv: error rates of this cohort with shuffled labels.
 
     Returns
     -------
@@ -108,6 +123,12 @@ def write_report(
     shown = {
         name: metrics[name] for name in sorted({parse(o).metric for o in order} & set(metrics))
     }
+    given = {"spectra": spectra, "clusters": clusters, "calibration": calibration}
+    further = [
+        link
+        for name, link in FURTHER_TABLES.items()
+        if given[name] is not None and not given[name].empty
+    ]
     scripts = (vega_library(), template_text("report.js"))
     page = (
         environment()
@@ -136,9 +157,12 @@ def write_report(
                 figures=figures,
                 order=order,
                 panel_keys={(panel.phase, panel.modifier): panel.key for panel in answer},
+                spectra=spectra,
+                clusters=clusters,
             ),
             splits=splits,
             carry_over=carry_over(index, order, names),
+            calibration=calibration_view(calibration, outcomes, contrasts, names),
             methods=methods_text(
                 methods,
                 plan,
@@ -146,10 +170,11 @@ def write_report(
                 {**done.n, "reasons": lost},
                 contrasts=contrasts,
                 outcomes=outcomes,
+                clusters=clusters,
             ).split("\n\n"),
             settings=_flat(config),
             versions=sorted(methods.get("versions", {}).items()),
-            tables=list(tables),
+            tables=[*tables, *further],
             json=inline_json,
         )
     )

@@ -12,9 +12,13 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.compare.curve_tables import CLUSTERS
 from pipeline.compare.tables import CONTRASTS, VERDICTS
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.registry import metrics
+
+#: numbers of calibration.tsv
+_RATES = dict.fromkeys(("rate", "low", "high", "n_shuffles", "n_tests"), "float64")
 
 
 def read_typed(path: str | Path, types: Mapping[str, str]) -> pd.DataFrame:
@@ -33,13 +37,29 @@ def read_typed(path: str | Path, types: Mapping[str, str]) -> pd.DataFrame:
     return pd.read_csv(path, sep="\t", dtype=known, keep_default_na=False, na_values=missing)
 
 
+def _spectra(inputs: Any) -> dict[str, pd.DataFrame | None]:
+    """Spectra of the animals and what was tested on them; None where the run has none."""
+    units = getattr(inputs, "spectra", None)
+    in_hz = {f"{name}_hz": CLUSTERS[name] for name in ("start", "stop", "from", "to")}
+    return {
+        "spectra": None if units is None else pd.read_parquet(units),
+        "clusters": _table(inputs, "clusters", CLUSTERS | in_hz),
+    }
+
+
+def _table(inputs: Any, name: str, types: Mapping[str, str]) -> pd.DataFrame | None:
+    path = getattr(inputs, name, None)
+    return None if path is None else read_typed(path, types)
+
+
 def figures(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
     """Write every figure: specification, SVG, PDF and its data.
 
     Parameters
     ----------
     inputs : object
-        Attributes outcomes, contrasts, verdicts: files of the cohort.
+        Attributes outcomes, contrasts, verdicts: files of the cohort; spectra (of the animals) and
+        clusters, if there are any.
     outputs : sequence of str
         The folder.
     settings : mapping
@@ -58,6 +78,7 @@ def figures(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
         AnalysisPlan.model_validate(settings["plan"]),
         metrics(),
         partial,
+        **_spectra(inputs),
     )
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
@@ -69,7 +90,8 @@ def report(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
     Parameters
     ----------
     inputs : object
-        Attributes outcomes, contrasts, verdicts, completeness, figures.
+        Attributes outcomes, contrasts, verdicts, completeness, figures; spectra, clusters and
+        calibration, if there are any.
     outputs : object
         Attributes page and run.
     settings : mapping
@@ -100,6 +122,8 @@ def report(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
         },
         figures=Path(inputs.figures),
         path=Path(outputs.page),
+        **_spectra(inputs),
+        calibration=_table(inputs, "calibration", _RATES),
     )
     write_run_page(
         Path(outputs.run),

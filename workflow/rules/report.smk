@@ -4,6 +4,8 @@ rule figures:
         outcomes=COHORT_TABLES["outcomes"],
         contrasts=COHORT_TABLES["contrasts"],
         verdicts=COHORT_TABLES["verdicts"],
+        spectra=SPECTRA_TABLES["units"],
+        clusters=SPECTRA_TABLES["clusters"],
     output:
         directory("results/report/figures"),
     log:
@@ -23,6 +25,8 @@ rule report:
         contrasts=COHORT_TABLES["contrasts"],
         verdicts=COHORT_TABLES["verdicts"],
         completeness=COHORT_TABLES["completeness"],
+        spectra=SPECTRA_TABLES["units"],
+        clusters=SPECTRA_TABLES["clusters"],
         figures="results/report/figures",
     output:
         page="results/report/index.html",

@@ -1,0 +1,140 @@
+"""The figure of spectra: a row per condition, a column per level, clusters under the axis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.report.lookup import SIMPLE
+from pipeline.report.names import Names, spoken
+from pipeline.report.numbers import finite, p_value
+from pipeline.report.spectra import LIKE, SpectraView
+from pipeline.report.style import INK, MUTED, chart_config, condition_colours
+
+if TYPE_CHECKING:
+    import altair as alt
+
+_WIDTH, _HEIGHT = 760, 105
+_TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+
+def spectra_chart(view: SpectraView, names: Names) -> alt.ConcatChart:
+    """Draw the differences: a row per condition, a column per level, clusters under the axis."""
+    import altair as alt
+
+    low, high = _domain(view)
+    foot = 0.24 * (high - low)
+    panels = [
+        _panel(view, arm, level, (low - foot, high), names, first=level == view.levels[0])
+        for arm, level in view.panels
+    ]
+    chart = alt.ConcatChart(
+        concat=panels,
+        columns=len(view.levels),
+        spacing=14,
+        datasets={"curves": _records(view), "clusters": _bars(view, low, foot, names)},
+    )
+    return chart.configure(**chart_config())
+
+
+def _panel(
+    view: SpectraView,
+    arm: str,
+    level: str,
+    domain: tuple[float, float],
+    names: Names,
+    *,
+    first: bool,
+) -> alt.LayerChart:
+    import altair as alt
+
+    at = alt.FieldEqualPredicate(field="panel", equal=_panel_name(arm, level))
+    axis = view.differences["frequency_hz"]
+    ends = [float(axis.min()), float(axis.max())]
+    logarithmic = ends[0] > 0
+    x = alt.X(
+        "f:Q",
+        title="frequency, Hz",
+        scale=alt.Scale(type="log" if logarithmic else "linear", domain=ends, nice=False),
+        axis=alt.Axis(
+            values=[tick for tick in _TICKS if ends[0] <= tick <= ends[1]], format="~g", grid=False
+        ),
+    )
+    unit = names.unit(LIKE)
+    y = alt.Y(
+        "m:Q",
+        title=f"difference{', ' + unit if unit else ''}" if first else None,
+        scale=alt.Scale(domain=list(domain), nice=False, zero=False),
+        axis=alt.Axis(tickCount=4),
+    )
+    colours = condition_colours(names.plan)
+    rows = view.differences[(view.differences["arm"] == arm)]
+    colour = colours.get(str(rows["condition"].iloc[0]), INK)
+    curves = alt.Chart(alt.NamedData(name="curves")).transform_filter(at)
+    bars = alt.Chart(alt.NamedData(name="clusters")).transform_filter(at)
+    zero = alt.Chart(alt.InlineData(values=[{"m": 0}]))
+    layers = [
+        zero.mark_rule(color=MUTED, strokeDash=[3, 3]).encode(y="m:Q"),
+        curves.mark_area(color=colour, opacity=0.22).encode(x=x, y=alt.Y("l:Q"), y2="h:Q"),
+        curves.mark_line(color=colour, strokeWidth=1.8).encode(x=x, y=y),
+        bars.mark_rule(color=INK, strokeWidth=4).encode(x=alt.X("f:Q"), x2="to:Q", y=alt.Y("y:Q")),
+        bars.mark_text(align="left", baseline="top", dy=4, fontSize=9, color=INK).encode(
+            x=alt.X("f:Q"), y=alt.Y("y:Q"), text="words:N"
+        ),
+    ]
+    title = f"{arm} minus {spoken(str(rows['reference_condition'].iloc[0]))}, {spoken(level)}"
+    return alt.layer(*layers).properties(
+        width=max(150.0, min(330.0, _WIDTH / len(view.levels))),
+        height=_HEIGHT,
+        title=alt.TitleParams(title, frame="group", fontSize=11),
+    )
+
+
+def _panel_name(arm: str, level: str) -> str:
+    return f"{arm}\N{SYMBOL FOR UNIT SEPARATOR}{level}"
+
+
+def _domain(view: SpectraView) -> tuple[float, float]:
+    table = view.differences[["difference", "low", "high"]].to_numpy()
+    known = table[np.isfinite(table)]
+    low, high = min(0.0, float(known.min())), max(0.0, float(known.max()))
+    air = 0.05 * (high - low) or 1.0
+    return low - air, high + air
+
+
+def _records(view: SpectraView) -> list[dict[str, Any]]:
+    """Points of the curves; null where there is none, so that lines break."""
+    return [
+        {
+            "panel": _panel_name(row["arm"], row["level"]),
+            "f": _short(row["frequency_hz"]),
+            "m": _short(row["difference"]),
+            "l": _short(row["low"]),
+            "h": _short(row["high"]),
+        }
+        for row in view.differences.to_dict("records")
+    ]
+
+
+def _short(value: float) -> float | None:
+    return float(f"{value:.4g}") if finite(value) else None
+
+
+def _bars(view: SpectraView, low: float, foot: float, names: Names) -> list[dict[str, Any]]:
+    """Clusters of the drug effect in each level whose p is below alpha, to the rows' edges."""
+    axis = np.unique(view.differences["frequency_hz"])
+    half = float(np.diff(axis).min()) / 2 if len(axis) > 1 else 0.5
+    found = view.clusters[
+        (view.clusters["contrast"] == SIMPLE) & (view.clusters["p"] < names.plan.alpha)
+    ]
+    return [
+        {
+            "panel": _panel_name(row["arm"], row["level"]),
+            "f": _short(max(row["start_hz"] - half, axis.min())),
+            "to": _short(min(row["stop_hz"] + half, axis.max())),
+            "y": _short(low - 0.3 * foot),
+            "words": p_value(row["p"]),
+        }
+        for row in found.to_dict("records")
+    ]
