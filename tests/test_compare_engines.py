@@ -438,3 +438,38 @@ def test_a_crossing_that_missing_cells_made_useless_is_left_out_of_the_model():
     row = contrast(found, "simple", "open_field")
     assert np.isfinite(row.estimate)
     assert "fewer than 3 in a cell" in row.note
+
+
+def test_cumulative_doses_are_compared_at_their_own_step():
+    """Three doses after one another in the drug session, three saline doses in the other."""
+    doses = {"low": 0.5, "middle": 1.0, "high": 2.0}
+    parts = []
+    for step, name in enumerate(doses, start=1):
+        part = grid(7, ("vehicle", name), PLACES).assign(step=step)
+        part["session"] = part["animal"] + np.where(part["condition"] == "vehicle", "_v", "_d")
+        part["anchor"] = part["session"] + f".{step}"
+        parts.append(part)
+    rows = pd.concat(parts, ignore_index=True)
+    doubling = rows["condition"].map({"vehicle": 0.0, "low": 1.0, "middle": 2.0, "high": 3.0})
+    drift = 5.0 * rows["step"]  # what time does, with or without the drug
+    found = compare(outcomes(rows, doubling + drift + noise(rows) * 1e-3), dosed(), metrics())
+    row = contrast(found.contrasts, "trend", "")
+    assert row.condition == "psilocybin 0.5, 1, 2 mg/kg, cumulative"
+    assert row.estimate == pytest.approx(1.0, abs=0.01)
+    assert row.n_animals == 7
+
+
+def test_another_modifier_is_asked_in_each_context_too():
+    levels = ("home", "enriched")
+    at_home = grid(6, levels=levels, modifier="between", column="dosing_context")
+    rows = pd.concat([at_home.assign(context=x) for x in PLACES], ignore_index=True)
+    changed = (rows["dosing_context"] == "enriched") & (rows["context"] == "open_field")
+    value = 2.0 * (changed & (rows["condition"] == "psilocybin")) + noise(rows) * 0.1
+    its_plan = plan(contexts=PLACES, questions=(question("dosing_context", levels),))
+    found = compare(outcomes(rows, value), its_plan, metrics()).contrasts
+    kind = "difference_of_differences_in_context"
+    per_context = found[found["contrast"] == kind].set_index("term")["estimate"]
+    assert per_context["open_field"] == pytest.approx(2.0, abs=0.3)
+    assert per_context["home_cage"] == pytest.approx(0.0, abs=0.3)
+    whole = contrast(found, "difference_of_differences", "enriched")
+    assert whole.estimate == pytest.approx(per_context.mean())

@@ -329,7 +329,16 @@ def true_estimate(row, cells: Mapping[tuple, float], plan) -> float:
             if c.dose_mg_per_kg and c.reference == row.reference_condition
         ]
         doses = np.log2([c.dose_mg_per_kg for c in series])
-        return float(np.polyfit(doses, [cells[c.name, row.step, level] for c in series], 1)[0])
+        if row.condition.endswith("cumulative"):
+            steps = {name: step for name, step, _ in cells if name != row.reference_condition}
+            effects = [
+                cells[c.name, steps[c.name], level]
+                - cells[row.reference_condition, steps[c.name], level]
+                for c in series
+            ]
+        else:
+            effects = [cells[c.name, row.step, level] for c in series]
+        return float(np.polyfit(doses, effects, 1)[0])
 
     one = slope if row.contrast == "trend" else simple
     if row.level and row.reference_level:

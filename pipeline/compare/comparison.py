@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from pipeline.compare.cell_models import bayes_factor_additive
 from pipeline.compare.companions import companion_name, companions
 from pipeline.compare.contrasts import (
     DIFFERENCE,
+    IN_CONTEXT,
     MAIN,
     SIMPLE,
     Contrast,
@@ -29,7 +30,7 @@ from pipeline.compare.outcomes import analysis_values
 from pipeline.compare.rules import bound_of, rules_of
 from pipeline.compare.scale_flags import at_bounds, crossing
 from pipeline.compare.sensitivity import sensitivity_rows
-from pipeline.compare.slice_rows import CONDITION, omnibus_rows, trend_rows
+from pipeline.compare.slice_rows import CONDITION, cumulative_rows, omnibus_rows, trend_rows
 from pipeline.compare.slices import DECLARED, KEYS, Slice, arrange, columns_of, levels_of, units_of
 from pipeline.compare.tables import CONTRASTS, OUTCOMES, VERDICTS, from_rows, require
 from pipeline.compare.verdicts import Evidence, missing_primaries, verdict_row
@@ -52,6 +53,20 @@ class Comparison:
 
     contrasts: pd.DataFrame
     verdicts: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A slice with its question.
+
+    ``baseline`` marks the baseline phase; ``context`` names the one context that a slice of another
+    modifier was narrowed to.
+    """
+
+    slice: Slice
+    question: PlanQuestion
+    baseline: bool = False
+    context: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,8 +136,8 @@ def compare(
     outcomes = outcomes.sort_values(order, kind="stable", ignore_index=True)
     parts = [
         part
-        for cut, question, baseline in _slices(outcomes, plan)
-        for part in _parts(cut, question, plan, baseline=baseline)
+        for cut in _slices(outcomes, plan)
+        for part in (_in_context(cut, plan) if cut.context else _parts(cut, plan))
     ]
     contrasts = [contrast for part in parts for contrast in part.contrasts]
     rows = _finished(contrasts, plan, permutations=permutations)
@@ -149,10 +164,11 @@ def _refuse_mixed_rules(outcomes: pd.DataFrame, plan: AnalysisPlan) -> None:
         )
 
 
-def _slices(
-    outcomes: pd.DataFrame, plan: AnalysisPlan
-) -> Iterator[tuple[Slice, PlanQuestion, bool]]:
-    """Cut the outcomes into slices: question by question, then the baseline phase."""
+def _slices(outcomes: pd.DataFrame, plan: AnalysisPlan) -> Iterator[_Cut]:
+    """Cut the outcomes into slices: question by question, then the baseline phase.
+
+    A modifier other than ``context`` is asked over the mean of the contexts, and in each of them.
+    """
     declared = outcomes.drop_duplicates("outcome").set_index("outcome")[list(DECLARED)]
     declared_of = declared.astype(str).to_dict("index")
     values = analysis_values(outcomes).join(covariates(outcomes, plan))
@@ -174,12 +190,18 @@ def _slices(
             if names["phase"] in question.phases:
                 rows = {name: values[at] for name, values in levelled.items()}
                 declared = declared_of[names["outcome"]]
-                yield arrange(rows, names, declared, question, plan), question, baseline
+                whole = arrange(rows, names, declared, question, plan)
+                yield _Cut(whole, question, baseline)
+                for context in whole.contexts if len(whole.contexts) > 1 else ():
+                    here = rows["context"] == context
+                    narrow = {name: values[here] for name, values in rows.items()}
+                    part = arrange(narrow, names, declared, question, plan)
+                    yield _Cut(part, question, baseline, context)
         for outcome in [] if baseline else _never_analysed(outcomes, plan):
             rows = {name: values[:0] for name, values in levelled.items()}
             for phase in question.phases:
                 names = {"outcome": outcome, "phase": phase, "split": "", "split_level": ""}
-                yield arrange(rows, names, declared_of[outcome], question, plan), question, False
+                yield _Cut(arrange(rows, names, declared_of[outcome], question, plan), question)
 
 
 def _never_analysed(outcomes: pd.DataFrame, plan: AnalysisPlan) -> list[str]:
@@ -188,27 +210,46 @@ def _never_analysed(outcomes: pd.DataFrame, plan: AnalysisPlan) -> list[str]:
     return sorted(set(outcomes["outcome"]) - set(seen))
 
 
-def _parts(
-    cut: Slice, question: PlanQuestion, plan: AnalysisPlan, *, baseline: bool
-) -> Iterator[_Part]:
+def _parts(cut: _Cut, plan: AnalysisPlan) -> Iterator[_Part]:
     """Ask every condition of a slice, step by step, and all of them together."""
-    asked: dict[int, list[Arms]] = {step: [] for step in cut.steps}
-    for condition, per_level in asked_conditions(plan, question):
-        names = {pair[0] for pair in per_level.values()} or {condition.name}
-        if baseline and not _met(cut, condition.name):
-            continue
-        for step in steps_of(cut, names):
-            asked.setdefault(step, []).append(build_arms(cut, condition, per_level, step))
-    for step, arms in asked.items():
-        models = Models(cut, step)
+    for step, arms in _arms_by_step(cut, plan).items():
+        models = Models(cut.slice, step)
         yield _Part(
-            tuple(_ask(one, models, plan, baseline=baseline) for one in arms),
+            tuple(_ask(one, models, plan, baseline=cut.baseline) for one in arms),
             (
-                *omnibus_rows(models, arms, baseline=baseline),
-                *(() if baseline else trend_rows(models, plan)),
+                *omnibus_rows(models, arms, baseline=cut.baseline),
+                *(() if cut.baseline else trend_rows(models, plan)),
             ),
-            baseline,
+            cut.baseline,
         )
+    if not cut.baseline and len(cut.slice.steps) > 1:
+        yield _Part((), tuple(cumulative_rows(cut.slice, plan)), baseline=False)
+
+
+def _arms_by_step(cut: _Cut, plan: AnalysisPlan) -> dict[int, list[Arms]]:
+    asked: dict[int, list[Arms]] = {step: [] for step in cut.slice.steps}
+    for condition, per_level in asked_conditions(plan, cut.question):
+        names = {pair[0] for pair in per_level.values()} or {condition.name}
+        if cut.baseline and not _met(cut.slice, condition.name):
+            continue
+        for step in steps_of(cut.slice, names):
+            asked.setdefault(step, []).append(build_arms(cut.slice, condition, per_level, step))
+    return asked
+
+
+def _in_context(cut: _Cut, plan: AnalysisPlan) -> Iterator[_Part]:
+    """Ask in one context whether the modifier changes the drug effect."""
+    contrasts = []
+    for step, arms in _arms_by_step(cut, plan).items():
+        models = Models(cut.slice, step)
+        for one in arms:
+            for spec in specs_of(one, baseline=False):
+                if spec.kind != DIFFERENCE:
+                    continue
+                found = make_contrast(one, spec, models, alpha=plan.alpha, baseline=False)
+                named = {"contrast": IN_CONTEXT, "family": IN_CONTEXT, "term": cut.context}
+                contrasts.append(replace(found, row={**found.row, **named}))
+    yield _Part((), tuple(contrasts), cut.baseline)
 
 
 def _met(part: Slice, condition: str) -> bool:

@@ -9,6 +9,8 @@ contrast                                    meaning
                                             level of the modifier
 ``difference_of_differences_at_equal_time`` the same, at equal time since the dose (modifier
                                             context, counterbalanced order): printed beside
+``difference_of_differences_in_context``    for modifiers other than context: the same in one
+                                            context (column ``term``) instead of over their mean
 ==========================================  ====================================================
 
 In the baseline phase only ``simple`` contrasts of the raw values are made: a difference there is
@@ -31,6 +33,8 @@ MAIN = "main"
 DIFFERENCE = "difference_of_differences"
 AT_EQUAL_TIME = "difference_of_differences_at_equal_time"
 CARRY_OVER = "carry_over"
+#: the difference of differences of another modifier, in one context (column ``term``)
+IN_CONTEXT = "difference_of_differences_in_context"
 
 
 @dataclass(frozen=True)

@@ -124,10 +124,22 @@ def remarks(arms: Arms, plan: AnalysisPlan) -> Iterator[str]:
             "effects of the session before may remain"
         )
     yield from _lacking(arms)
+    yield from _absent_levels(arms, plan)
     mask = arms.row_mask(np.isfinite(arms.values))
     entities = arms.slice.rows.n_entities[mask]
     if len(entities) and entities.max() > UNEQUAL_YIELD * max(entities.min(), 1):
         yield f"cells rest on {entities.min()} to {entities.max()} entities"
+
+
+def _absent_levels(arms: Arms, plan: AnalysisPlan) -> Iterator[str]:
+    """Levels of a question that have no value in this phase, so that it cannot be answered."""
+    modifier = arms.slice.modifier
+    if modifier == "context":  # an outcome of one task has one context
+        return
+    asked = {level for q in plan.questions if q.modifier == modifier for level in q.levels}
+    absent = sorted(asked - set(arms.levels))
+    if absent:
+        yield f"{modifier}: no values of {', '.join(absent)} in this phase"
 
 
 def _lacking(arms: Arms) -> Iterator[str]:

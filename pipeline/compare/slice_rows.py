@@ -13,7 +13,8 @@ from pipeline.compare.contrasts import Contrast
 from pipeline.compare.engines import Models
 from pipeline.compare.families import OMNIBUS
 from pipeline.compare.per_animal import TOO_FEW, Estimate, estimate
-from pipeline.compare.trends import TREND, Trend, trends_of
+from pipeline.compare.slices import Slice
+from pipeline.compare.trends import TREND, Trend, cumulative_trends, trends_of
 from pipeline.experiment.plan import AnalysisPlan
 
 CONDITION = "condition"
@@ -126,13 +127,26 @@ def trend_rows(models: Models, plan: AnalysisPlan) -> Iterator[Contrast]:
         yield _trend(models, trend, result)
 
 
-def _trend(models: Models, trend: Trend, result: Estimate) -> Contrast:
+def cumulative_rows(part: Slice, plan: AnalysisPlan) -> Iterator[Contrast]:
+    """Test the trends of doses that were given at rising steps of one session."""
+    for trend in cumulative_trends(part, plan):
+        units = np.concatenate([group.units for group in trend.groups])
+        if len(np.unique(units)) == len(units):
+            result = estimate(trend.groups, alpha=plan.alpha)
+            yield _trend(Models(part, part.steps[0]), trend, result, cumulative=True)
+
+
+def _trend(models: Models, trend: Trend, result: Estimate, *, cumulative: bool = False) -> Contrast:
     part = models.part
-    at = part.steps.index(models.step)
     mask = np.zeros(len(part.rows.unit), dtype=bool)
     for dose, name in enumerate(trend.conditions):
-        here = (part.rows.step == at) & (part.rows.condition == part.conditions.index(name))
+        here = part.rows.condition == part.conditions.index(name)
+        if not cumulative:
+            here &= part.rows.step == part.steps.index(models.step)
         mask |= here & trend.used[dose, part.rows.unit, part.rows.level]
+    how = "slope per doubling of the dose"
+    if cumulative:
+        how += ", of the differences from the reference at the same step"
     sizes = [len(group.scores) for group in trend.groups]
     row = vars(result) | {
         "contrast": TREND,
@@ -144,7 +158,7 @@ def _trend(models: Models, trend: Trend, result: Estimate) -> Contrast:
         "reference_level": trend.reference_level,
         "n_units": sum(sizes),
         "n_smallest_group": min(sizes, default=0),
-        "note": "; ".join(filter(None, [result.problem, "slope per doubling of the dose"])),
+        "note": "; ".join(filter(None, [result.problem, how])),
         "other_estimate": _NAN,
     }
     row.pop("problem")

@@ -92,6 +92,42 @@ def trends_of(part: Slice, plan: AnalysisPlan, step: int) -> Iterator[Trend]:
             yield Trend(label, str(met[0].reference), level, reference_level, names, groups, used)
 
 
+def cumulative_trends(part: Slice, plan: AnalysisPlan) -> Iterator[Trend]:
+    """Yield the trends of doses that were given one after the other in a session.
+
+    Dose and time rise together there, so each dose is compared with the reference at its own step
+    first, and the slope is that of these differences.
+    """
+    for series in dose_series(plan):
+        reference = part.conditions.index(str(series[0].reference))
+        differences, met = [], []
+        for condition in series:
+            code = part.conditions.index(condition.name)
+            at = np.flatnonzero(part.present[:, code].any(axis=(0, 2)))
+            if len(at) == 1:
+                step = int(at[0])
+                differences.append(part.value[:, code, step] - part.value[:, reference, step])
+                met.append((condition, step))
+        if len(met) < 2 or len({step for _, step in met}) < len(met):
+            continue
+        values = np.stack(differences)
+        if not np.isfinite(values).all(axis=0).any():
+            continue  # no animal had all doses and their references: parallel groups
+        weights = slope_weights(np.array([c.dose_mg_per_kg for c, _ in met], dtype=float))
+        doses = ", ".join(f"{c.dose_mg_per_kg:g}" for c, _ in met)
+        for level, reference_level, over in _levels(part):
+            groups, used = _scores(values, weights, over, tuple(c.name for c, _ in met))
+            yield Trend(
+                f"{met[0][0].drug} {doses} mg/kg, cumulative",
+                str(series[0].reference),
+                level,
+                reference_level,
+                tuple(c.name for c, _ in met),
+                groups,
+                used,
+            )
+
+
 def _levels(part: Slice) -> Iterator[tuple[str, str, np.ndarray]]:
     """Level, reference level and weights (level,) of every trend."""
     n = len(part.levels)

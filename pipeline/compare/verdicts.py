@@ -134,9 +134,9 @@ def _pattern(evidence: Evidence, changed: Sequence[Row], bound: PlanBound, alpha
 
     negligible: all significant differences are equivalent to zero. Otherwise, of the difference
     with the smallest p that is not: reversed when the two simple effects have opposite signs and
-    both are significant, or the smaller is at least half of the larger (so that an abolished effect
-    whose estimate falls just beyond zero is not called reversed); else amplified or attenuated by
-    size.
+    both are significant and not equivalent to zero, or the smaller is at least half of the larger
+    (so that an abolished effect whose estimate falls just beyond zero is not called reversed);
+    else amplified or attenuated by size.
     """
     sizeable = [row for row in changed if not equivalent(row, bound.interaction)]
     if not sizeable:
@@ -146,7 +146,7 @@ def _pattern(evidence: Evidence, changed: Sequence[Row], bound: PlanBound, alpha
     there, here = simple[row["level"]], simple[row["reference_level"]]
     sizes = sorted((abs(there["estimate"]), abs(here["estimate"])))
     opposite = there["estimate"] * here["estimate"] < 0
-    both = significant(there, alpha) and significant(here, alpha)
+    both = all(significant(row, alpha) and not equivalent(row, bound.drug) for row in (there, here))
     if opposite and (both or sizes[0] >= sizes[1] / 2):
         return "reversed"
     return "amplified" if abs(there["estimate"]) > abs(here["estimate"]) else "attenuated"
