@@ -22,6 +22,7 @@ rule all:
         "results/report/figures",
         "results/report/sessions.html",
         "results/cohort/clusters.tsv",
+        "results/cohort/calibration.tsv",
         "results/acknowledged.txt",
 
 

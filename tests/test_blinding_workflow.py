@@ -26,7 +26,7 @@ pytestmark = pytest.mark.workflow
 
 #: conditions, drugs and routes of the experiment below; nothing of the pipeline is called so
 NAMES = ("psilocybin", "saline", "controlgroup", "activegroup", "ketanserin", "subcutaneous")
-AFTER_COHORT = {"cohort": 1, "figures": 1, "report": 1, "acknowledge": 1}
+AFTER_COHORT = {"cohort": 1, "shuffles": 1, "figures": 1, "report": 1, "acknowledge": 1}
 LOG = """Trial,t (s),Rule,Light,Choice,Correct
 1,2,Light,L,L,1
 2,8,Light,R,R,1

@@ -12,8 +12,8 @@ from statsmodels.stats.proportion import proportion_confint
 
 from pipeline.__main__ import main
 from pipeline.commands.calibrate_run import BATCH, Batch, batches, count, measure_batch
-from pipeline.commands.calibrate_table import KINDS, flag_of, interval, markdown, merged, rates
-from pipeline.compare.calibrated import COLUMNS, MEASURES, design_name, warning_for
+from pipeline.commands.calibrate_table import KINDS, flag_of, markdown, merged, rates
+from pipeline.compare.calibrated import COLUMNS, MEASURES, design_name, interval, warning_for
 from pipeline.simulate.cohort_designs import DESIGNS, WITHIN, Truth
 
 

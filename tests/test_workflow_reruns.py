@@ -54,7 +54,7 @@ def edit_cell(folder: Path, table: str, row: int, column: str, value: str) -> No
         writer.writerows(rows)
 
 
-AFTER_COHORT = {"cohort": 1, "figures": 1, "report": 1, "acknowledge": 1}
+AFTER_COHORT = {"cohort": 1, "shuffles": 1, "figures": 1, "report": 1, "acknowledge": 1}
 #: spectra know the design, and nothing of titles, priorities and smallest effects
 AFTER_DESIGN = AFTER_COHORT | {"spectra": 1}
 

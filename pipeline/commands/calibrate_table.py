@@ -7,12 +7,10 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from pipeline.compare.calibrated import COLUMNS
+from pipeline.compare.calibrated import COLUMNS, interval
 from pipeline.compare.tables import typed
 from pipeline.simulate.cohort_designs import DESIGNS
 
-#: normal quantile of the 95 % Monte-Carlo intervals
-_Z = 1.959963984540054
 #: by kind of measure: the rates that are as they should be
 RANGES: Mapping[str, tuple[float, float]] = {
     "level": (0.03, 0.07),
@@ -86,35 +84,6 @@ FADING = {
     "process": ("process_for_fading",),
     "difference significant, had it been read": ("fading_difference",),
 }
-
-
-def interval(hits: pd.Series, tests: pd.Series) -> tuple[float, float, float]:
-    """Return a rate and its 95 % Monte-Carlo interval; cohorts, not tests, are independent.
-
-    Wilson's interval (1927, J Am Stat Assoc 22:209) at the number of independent tests that would
-    give the standard error of the ratio over cohorts (linearised).
-
-    Parameters
-    ----------
-    hits, tests : Series (cohort,)
-        Counts.
-
-    Returns
-    -------
-    rate, low, high : float
-        NaN without a test.
-    """
-    total = int(tests.sum())
-    if total == 0:
-        return math.nan, math.nan, math.nan
-    rate = float(hits.sum() / total)
-    size = float(len(tests))
-    spread = float(((hits - rate * tests) ** 2).sum()) * size / max(size - 1, 1) / total**2
-    if 0 < rate < 1 and spread > 0:
-        size = rate * (1 - rate) / spread
-    centre = (rate + _Z**2 / (2 * size)) / (1 + _Z**2 / size)
-    half = _Z / (1 + _Z**2 / size) * math.sqrt(rate * (1 - rate) / size + _Z**2 / (4 * size**2))
-    return rate, max(0.0, centre - half), min(1.0, centre + half)
 
 
 def flag_of(kind: str, rate: float, low: float, high: float) -> str:

@@ -6,11 +6,14 @@ are :data:`COLUMNS`.
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
+#: normal quantile of the 95 % Monte-Carlo intervals
+_Z = 1.959963984540054
 TABLE = Path(__file__).with_name("calibration.tsv")
 
 #: columns of the table: one row per design, n, true effect and measure
@@ -44,6 +47,35 @@ MEASURES = {
     "coverage_simple": "the 95 % interval of a simple effect covers {}",
     "coverage_main": "the 95 % interval of the main drug effect covers {}",
 }
+
+
+def interval(hits: pd.Series, tests: pd.Series) -> tuple[float, float, float]:
+    """Return a rate and its 95 % Monte-Carlo interval; cohorts, not tests, are independent.
+
+    Wilson's interval (1927, J Am Stat Assoc 22:209) at the number of independent tests that would
+    give the standard error of the ratio over cohorts (linearised).
+
+    Parameters
+    ----------
+    hits, tests : Series (cohort,)
+        Counts.
+
+    Returns
+    -------
+    rate, low, high : float
+        NaN without a test.
+    """
+    total = int(tests.sum())
+    if total == 0:
+        return math.nan, math.nan, math.nan
+    rate = float(hits.sum() / total)
+    size = float(len(tests))
+    spread = float(((hits - rate * tests) ** 2).sum()) * size / max(size - 1, 1) / total**2
+    if 0 < rate < 1 and spread > 0:
+        size = rate * (1 - rate) / spread
+    centre = (rate + _Z**2 / (2 * size)) / (1 + _Z**2 / size)
+    half = _Z / (1 + _Z**2 / size) * math.sqrt(rate * (1 - rate) / size + _Z**2 / (4 * size**2))
+    return rate, max(0.0, centre - half), min(1.0, centre + half)
 
 
 def design_name(

@@ -272,7 +272,13 @@ class Statistics(StrictModel):
         description="Show codes instead of drugs until `python -m pipeline unblind` has written "
         "its record",
     )
-    calibrate: Literal[0] = Field(0, description="Label shuffles; not built yet")
+    calibrate: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="How many times the labels are shuffled to measure the false-positive rate in "
+        "this very cohort (200 is enough to see trouble); 0 is never",
+    )
     seed: int = Field(20240612, ge=0, description="Of the permutations that are not exact")
 
 

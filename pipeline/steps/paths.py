@@ -46,3 +46,6 @@ SPECTRA_TABLES = {
     "units": "results/cohort/spectra_units.parquet",
     "clusters": "results/cohort/clusters.tsv",
 }
+
+#: output of the rule ``shuffles``
+SHUFFLES = "results/cohort/calibration.tsv"

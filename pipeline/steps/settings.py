@@ -62,6 +62,14 @@ _ROOMS = {
         "steps/cohort.py",
         "steps/measure.py",
     ),
+    "shuffles": (
+        *_CORE,
+        "registry.py",
+        "compare",
+        "experiment/plan.py",
+        "simulate/randomness.py",
+        "steps/shuffles.py",
+    ),
     "report": (*_CORE, "registry.py", "compare", "report", "experiment/plan.py", "steps/report.py"),
     "pages": (*_CORE, "flexibility", "experiment/task.py", "report", "steps/pages.py"),
 }
@@ -80,6 +88,7 @@ _LIBRARIES = {
     "measure": ("h5netcdf", "numpy", "pandas", "pyarrow", "scipy", "xarray"),
     "cohort": ("numpy", "pandas", "pyarrow", "scipy", "statsmodels"),
     "spectra": ("h5netcdf", "mne", "numpy", "pandas", "pyarrow", "scipy", "xarray"),
+    "shuffles": ("numpy", "pandas", "pyarrow", "scipy"),
     "report": ("altair", "jinja2", "pandas", "scipy", "vl-convert-python"),
     "pages": ("altair", "pandas", "xarray", "jinja2"),
 }
@@ -259,6 +268,15 @@ def spectra_settings(experiment: Experiment) -> dict[str, Any]:
         "line_noise_hz": experiment.config.recording.line_noise_hz,
         "segment_s": experiment.config.lfp.segment_s,
         "code": _code("spectra"),
+    }
+
+
+def shuffles_settings(experiment: Experiment) -> dict[str, Any]:
+    """Return what ``shuffles`` depends on beside the outcomes: the plan, and how many."""
+    return {
+        "plan": shown(experiment).plan.model_dump(mode="json"),
+        "calibrate": experiment.config.statistics.calibrate,
+        "code": _code("shuffles"),
     }
 
 

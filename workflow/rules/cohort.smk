@@ -33,6 +33,22 @@ rule spectra:
         "../scripts/spectra.py"
 
 
+rule shuffles:
+    """Error rates in this very cohort with its labels shuffled (statistics.calibrate)."""
+    input:
+        outcomes=COHORT_TABLES["outcomes"],
+    output:
+        calibration=SHUFFLES,
+    log:
+        "results/logs/shuffles.log",
+    conda:
+        "../../environment.yml"
+    params:
+        settings=settings.shuffles_settings(EXPERIMENT),
+    script:
+        "../scripts/shuffles.py"
+
+
 rule acknowledge:
     """Fail, after the report is written, while a failed session is not listed under exclude."""
     input:

@@ -12,6 +12,7 @@ from pipeline.steps.paths import (
     COHORT_TABLES,
     EXTRACTED,
     MEASURED,
+    SHUFFLES,
     SPECTRA_TABLES,
     session_file,
 )
