@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pipeline.compare.contrasts import IN_CONTEXT
 from pipeline.report.lookup import (
     DIFFERENCE,
     MAIN,
@@ -43,9 +44,11 @@ _FAMILIES = {
     SIMPLE: "drug effects by {}",
     MAIN: "drug effects averaged over {}s",
     DIFFERENCE: "differences between {}s",
+    IN_CONTEXT: "differences between {}s in one context",
     TREND: "dose trends",
 }
 NOTHING = "–"
+_NO_SENSITIVITY = (*PLANNED, OMNIBUS, TREND, IN_CONTEXT)
 _SLOPE = "slope per doubling of the dose"
 
 
@@ -134,8 +137,9 @@ def tables_of(effects: Sequence[Effect], names: Names) -> Tables:
     )
     trends = [effect for effect in effects if effect.contrast == TREND]
     omnibus = [effect for effect in effects if effect.contrast == OMNIBUS]
-    beside = [e for e in effects if e.contrast not in (*PLANNED, OMNIBUS, TREND)]
-    shown = [*planned, *trends, *beside]
+    narrow = [effect for effect in effects if effect.contrast == IN_CONTEXT]
+    beside = [effect for effect in effects if effect.contrast not in _NO_SENSITIVITY]
+    shown = [*planned, *narrow, *trends, *beside]
     models = _numbered(effect.model for effect in [*omnibus, *shown])
     letters = {model: _letter(index) for model, index in models.items()}
     notes = _numbered(note for effect in shown for note in _notes_of(effect))
@@ -143,6 +147,7 @@ def tables_of(effects: Sequence[Effect], names: Names) -> Tables:
     table = _Table(names, letters, notes, named=len(kinds) > 1, steps=several)
     groups = (
         ("Planned contrasts", tuple(table.line(effect) for effect in planned)),
+        ("The differences in each context", tuple(table.line(e) for e in narrow)),
         (f"Dose trends: {_SLOPE}", tuple(table.line(e) for e in trends)),
     )
     return Tables(
@@ -155,7 +160,7 @@ def tables_of(effects: Sequence[Effect], names: Names) -> Tables:
         models=tuple((letters[model], model) for model in models),
         notes=tuple((index, note) for note, index in notes.items()),
         companions=kinds,
-        families=_families([*planned, *trends]),
+        families=_families([*planned, *narrow, *trends]),
     )
 
 
@@ -172,6 +177,7 @@ def contrast_words(effect: Effect) -> str:
             MAIN: f"minus {reference}, {every}",
             SIMPLE: f"minus {reference}, {level}",
             DIFFERENCE: f"{level} beyond {other}",
+            IN_CONTEXT: f"{level} beyond {other}, in {spoken(effect.term)}",
         }.get(base, f"{spoken(base)} {level}".strip())
     return f"{words}, {how}" if how else words
 
