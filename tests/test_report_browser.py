@@ -100,6 +100,12 @@ def test_charts_come_alive_on_scrolling_and_nothing_goes_out(visit, results, siz
     assert width <= size[0]
 
 
+def test_opened_tables_scroll_by_themselves_and_the_page_stays_narrow(visit, results):
+    seen = visit(results / "report" / "index.html", NARROW)
+    seen.page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= NARROW[0]
+
+
 def test_tooltips_name_animal_and_session(visit, results):
     seen = visit(results / "report" / "index.html")
     seen.scroll()
@@ -118,7 +124,7 @@ def test_tooltips_name_animal_and_session(visit, results):
 def test_without_scripts_the_drawings_are_there(visit, results):
     seen = visit(results / "report" / "index.html", java_script_enabled=False)
     boxes = seen.page.locator(".drawing svg").all()
-    assert len(boxes) == 5
+    assert len(boxes) == 6
     assert all(box.bounding_box()["width"] > 200 for box in boxes)
 
 
@@ -131,7 +137,7 @@ def test_on_paper_every_chart_is_there(visit, results):
     visible = seen.page.eval_on_selector_all(
         ".drawing", "drawings => drawings.filter((d) => !d.hidden && d.clientHeight > 50).length"
     )
-    assert visible == 5
+    assert visible == 6
     assert seen.complaints == []
 
 

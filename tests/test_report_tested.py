@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 from report_example import few
 
-from pipeline.compare import compare
+from pipeline.compare import compare, contrasts, families, sensitivity, trends
 from pipeline.experiment.plan import PlanBound
+from pipeline.report import lookup
 from pipeline.report.beside import beside_verdict
 from pipeline.report.chapters import chapters
 from pipeline.report.figures import write_figures
@@ -29,7 +30,7 @@ from pipeline.report.survival import (
     survival_data,
     survival_views,
 )
-from pipeline.report.tested import contrast_words, split_kind, tables_of
+from pipeline.report.tested import SENSITIVITIES, contrast_words, split_kind, tables_of
 
 DOSES = {"low": 0.5, "middle": 1.0, "high": 2.0}
 
@@ -187,6 +188,26 @@ def test_names_of_sensitivity_analyses_are_read(contrast, kind, how):
     assert split_kind(contrast) == (kind, how)
 
 
+def test_kinds_are_called_as_compare_calls_them():
+    known = {contrasts.SIMPLE, contrasts.MAIN, contrasts.DIFFERENCE, contrasts.IN_CONTEXT,
+             families.OMNIBUS, trends.TREND}  # fmt: skip
+    assert known == {*PLANNED, lookup.IN_CONTEXT, lookup.OMNIBUS, lookup.TREND}
+    suffixes = {f"_{name}" for name in sensitivity.SENSITIVITIES}
+    assert suffixes | {"_at_equal_time"} == set(SENSITIVITIES)
+
+
+def test_differences_in_one_context_stand_apart():
+    row = rows_of("difference_of_differences", phase="acute").iloc[:1]
+    row = row.assign(contrast=lookup.IN_CONTEXT, term="open_field", modifier="context")
+    both = pd.concat([rows_of("difference_of_differences", phase="acute").iloc[:1], row])
+    effects = Contrasts(both).at(outcome="power@mPFC", phase="acute", modifier="context")
+    found = dict(tables_of(effects, dosed().names).groups)
+    assert [len(lines) for lines in found.values()] == [1, 1]
+    (line,) = found["The differences in each context"]
+    assert line.contrast.endswith(", in open field")
+    assert "1 difference of differences in one context" in methods(both, dosed().outcomes)
+
+
 # -- omnibus -----------------------------------------------------------------------------------
 
 
@@ -312,9 +333,9 @@ def test_numbers_are_written_alike():
 # -- methods -----------------------------------------------------------------------------------
 
 
-def methods(contrasts, outcomes, plan=None):
+def methods(rows, outcomes, plan=None):
     plan = plan or dosed().plan
-    return plainly(" ".join(statistics_text({}, plan, contrasts, outcomes)))
+    return plainly(" ".join(statistics_text({}, plan, rows, outcomes)))
 
 
 def test_methods_say_what_was_done_and_how_often():

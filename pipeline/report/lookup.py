@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 SIMPLE = "simple"
 MAIN = "main"
 DIFFERENCE = "difference_of_differences"
+IN_CONTEXT = "difference_of_differences_in_context"
 OMNIBUS = "omnibus"
 TREND = "trend"
 #: what the verdicts are read from; every other contrast stands beside

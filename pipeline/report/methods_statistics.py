@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipeline.experiment.plan import AnalysisPlan
-from pipeline.report.lookup import DIFFERENCE, MAIN, OMNIBUS, PLANNED, SIMPLE, TREND
+from pipeline.report.lookup import DIFFERENCE, IN_CONTEXT, MAIN, OMNIBUS, PLANNED, SIMPLE, TREND
 from pipeline.report.names import spoken
 from pipeline.report.numbers import SPACE, count, listing, number
 from pipeline.report.tested import SENSITIVITIES
@@ -177,6 +177,11 @@ def _beside(kinds: frozenset[str], rows: pd.DataFrame | None, plan: AnalysisPlan
                 f"In the phase {spoken(plan.baseline_phase)} the difference between conditions was "
                 "always tested: it shows carry-over."
             )
+    if IN_CONTEXT in kinds:
+        yield (
+            "Differences between levels of a modifier other than the context are of the mean over "
+            "contexts; they are repeated in each context beside it."
+        )
     if TREND in kinds:
         yield (
             "Dose trends are least-squares slopes per doubling of the dose, one score per "
@@ -275,6 +280,11 @@ def _multiplicity(
         (SIMPLE, "drug effect in one level", "drug effects in one level"),
         (MAIN, "mean drug effect", "mean drug effects"),
         (DIFFERENCE, "difference of differences", "differences of differences"),
+        (
+            IN_CONTEXT,
+            "difference of differences in one context",
+            "differences of differences in one context",
+        ),
         (TREND, "dose trend", "dose trends"),
         (OMNIBUS, "omnibus test", "omnibus tests"),
     ]

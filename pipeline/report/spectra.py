@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pipeline.report.lookup import DIFFERENCE, SIMPLE, text
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import SPACE, bare_p, count, number, p_value, with_unit
@@ -166,6 +164,7 @@ def _difference(
 
     Welch's interval where no unit has both; NaN below three units (in each group).
     """
+    import numpy as np
     import pandas as pd
     from scipy.special import stdtrit
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pipeline.report.lookup import SIMPLE
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite, p_value
@@ -96,8 +94,7 @@ def _panel_name(arm: str, level: str) -> str:
 
 
 def _domain(view: SpectraView) -> tuple[float, float]:
-    table = view.differences[["difference", "low", "high"]].to_numpy()
-    known = table[np.isfinite(table)]
+    known = view.differences[["difference", "low", "high"]].stack().dropna()
     low, high = min(0.0, float(known.min())), max(0.0, float(known.max()))
     air = 0.05 * (high - low) or 1.0
     return low - air, high + air
@@ -123,8 +120,8 @@ def _short(value: float) -> float | None:
 
 def _bars(view: SpectraView, low: float, foot: float, names: Names) -> list[dict[str, Any]]:
     """Clusters of the drug effect in each level whose p is below alpha, to the rows' edges."""
-    axis = np.unique(view.differences["frequency_hz"])
-    half = float(np.diff(axis).min()) / 2 if len(axis) > 1 else 0.5
+    axis = view.differences["frequency_hz"].drop_duplicates().sort_values()
+    half = float(axis.diff().min()) / 2 if len(axis) > 1 else 0.5
     found = view.clusters[
         (view.clusters["contrast"] == SIMPLE) & (view.clusters["p"] < names.plan.alpha)
     ]

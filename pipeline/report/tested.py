@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pipeline.compare.contrasts import IN_CONTEXT
 from pipeline.report.lookup import (
     DIFFERENCE,
+    IN_CONTEXT,
     MAIN,
     OMNIBUS,
     PLANNED,

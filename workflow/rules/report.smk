@@ -27,6 +27,7 @@ rule report:
         completeness=COHORT_TABLES["completeness"],
         spectra=SPECTRA_TABLES["units"],
         clusters=SPECTRA_TABLES["clusters"],
+        calibration=SHUFFLES,
         figures="results/report/figures",
     output:
         page="results/report/index.html",
