@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from pipeline.experiment.behaviour_medpc import MedPcOptions
+from pipeline.experiment.behaviour_rules import TrialRules
+from pipeline.experiment.behaviour_scored import ScoredOptions
 from pipeline.experiment.strict import StrictModel, did_you_mean
 
 #: columns of the canonical trial table that hold seconds on the session clock
@@ -27,6 +30,27 @@ MAPPABLE_COLUMNS = (
 )
 #: the word for "no response" in ``values``
 OMISSION = "omission"
+#: readers of logs in which events follow each other; ``trials`` makes trials of them
+EVENT_READERS = ("pycontrol", "bpod", "nwb_events")
+#: readers whose files state their own unit of time
+OWN_UNIT = ("nwb_trials", "nwb_events", "bids", "pycontrol", "bpod", "fed3")
+#: what the columns of some readers mean unless the lab says otherwise
+READER_COLUMNS: dict[str, dict[str, str]] = {
+    "fed3": {
+        "t_choice": "seconds",
+        "t_reward": "pellet_seconds",
+        "rule": "Active_Poke",
+        "choice_side": "Event",
+        "correct": "correct",
+        "rewarded": "rewarded",
+    }
+}
+READER_VALUES: dict[str, dict[str, dict[str, bool | str]]] = {
+    "fed3": {
+        "choice_side": {"Left": "left", "Right": "right"},
+        "rule": {"Left": "left", "Right": "right"},
+    }
+}
 
 
 def cell_key(cell: object) -> str:
@@ -50,18 +74,39 @@ def cell_key(cell: object) -> str:
     return str(int(number)) if number.is_integer() else text
 
 
+class EventColumns(StrictModel):
+    """Columns of a table with one row per event."""
+
+    time: str = Field(description="Column of the time")
+    name: str = Field(description="Column that says what happened")
+    value: str = Field("", description="Column of a value: such a row sets the variable 'name'")
+
+
 class BehaviourMapping(StrictModel):
     """How one kind of behaviour log becomes the canonical trial table."""
 
-    reader: Literal["columns", "nwb_trials"] = Field(
+    reader: Literal[
         "columns",
-        description="columns: a CSV, TSV or Excel file with one row per trial; nwb_trials: the "
-        "trials table of an NWB file",
+        "nwb_trials",
+        "nwb_events",
+        "bids",
+        "medpc",
+        "pycontrol",
+        "bpod",
+        "fed3",
+        "scored",
+    ] = Field(
+        "columns",
+        description="columns: a CSV, TSV or Excel file with one row per trial (or per event, see "
+        "'events'); nwb_trials: the trials table of an NWB file; nwb_events: its EventsTables; "
+        "bids: events.tsv or beh.tsv; medpc, pycontrol, bpod, fed3: the files of these rigs; "
+        "scored: bouts of behaviour that a person scored, as BORIS exports them",
     )
     columns: dict[str, str] = Field(
+        default_factory=dict,
         description="Column of the log for each column of the trial table: "
         + ", ".join(MAPPABLE_COLUMNS)
-        + "; 'time' means t_cue. What is left out stays empty"
+        + "; 'time' means t_cue. What is left out stays empty",
     )
     values: dict[str, dict[str, bool | str]] = Field(
         default_factory=dict,
@@ -87,10 +132,51 @@ class BehaviourMapping(StrictModel):
     delimiter: Literal["auto", ",", ";", "\t"] = Field(
         "auto", description="What separates the columns of a text file"
     )
+    table: str = Field(
+        "",
+        description="nwb_trials: another table of intervals (intervals/runs); nwb_events: the one "
+        "table of events to read (events/lever)",
+    )
+    events: EventColumns | None = Field(
+        None, description="columns, bids: the table has one row per event; 'trials' makes trials"
+    )
+    codes: dict[str, str] = Field(
+        default_factory=dict,
+        description="Names of event codes, for 'trials' and sync_event: {1: lick, 4: port_out}; "
+        "other codes keep their number as name",
+    )
+    trials: TrialRules | None = Field(None, description="How events become trials")
+    medpc: MedPcOptions | None = Field(None, description="What the letters of MED-PC hold")
+    scored: ScoredOptions | None = Field(None, description="What a log of scored behaviour means")
+    sync_event: str = Field(
+        "",
+        description="Event of each sync pulse, on the log's own clock; in a table with one row "
+        "per trial, the column of its times",
+    )
     task: str = Field("", description="Name of the task, where no column gives it")
     keep: tuple[str, ...] = Field(
         (), description="Further columns of the log to keep, as text, under their own names"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _meanings_of_the_reader(cls, data: Any) -> Any:
+        """Fill in what the columns of a reader mean, where the lab says nothing."""
+        reader = data.get("reader") if isinstance(data, Mapping) else None
+        if not isinstance(reader, str) or reader not in READER_COLUMNS:
+            return data
+        columns = data.get("columns") or READER_COLUMNS[reader]
+        own = READER_COLUMNS[reader].items()
+        kept = {name for name, column in own if columns.get(name) == column}
+        values = {k: v for k, v in READER_VALUES[reader].items() if k in kept}
+        return {**data, "columns": columns, "values": {**values, **(data.get("values") or {})}}
+
+    @field_validator("codes", mode="before")
+    @classmethod
+    def _codes_as_text(cls, codes: Any) -> Any:
+        if not isinstance(codes, Mapping):
+            return codes
+        return {cell_key(code): str(name) for code, name in codes.items()}
 
     @field_validator("rows", mode="before")
     @classmethod
@@ -135,15 +221,63 @@ class BehaviourMapping(StrictModel):
             )
         return keep
 
+    @property
+    def event_log(self) -> bool:
+        """Whether the log is read as events, of which ``trials`` makes trials."""
+        if self.reader == "medpc":
+            return not (self.medpc and self.medpc.blocks)
+        return self.reader in EVENT_READERS or self.events is not None
+
+    @property
+    def seconds_per_unit(self) -> float:
+        """Seconds per unit of the log's times."""
+        if self.medpc and self.medpc.ticks_per_s:
+            return 1 / self.medpc.ticks_per_s
+        return 0.001 if self.time_unit == "ms" else 1.0
+
+    @model_validator(mode="after")
+    def _sections_of_the_reader(self) -> BehaviourMapping:
+        for section, reader in (("medpc", "medpc"), ("scored", "scored")):
+            given = getattr(self, section) is not None
+            if given != (self.reader == reader):
+                raise ValueError(
+                    f"the section '{section}' and reader: {reader} go together; found reader: "
+                    f"{self.reader} {'with' if given else 'without'} it"
+                )
+        if self.events and self.reader not in ("columns", "bids"):
+            raise ValueError(f"'events' is for tables of events, not for reader: {self.reader}")
+        if self.time_unit != "s" and self.reader in OWN_UNIT:
+            raise ValueError(f"time_unit: files of reader: {self.reader} state their own unit")
+        if self.medpc and self.medpc.ticks_per_s and self.time_unit != "s":
+            raise ValueError("give time_unit or medpc.ticks_per_s, not both")
+        if self.event_log != (self.trials is not None):
+            raise ValueError(
+                "a log of events needs 'trials': which events make a trial"
+                if self.event_log
+                else "'trials' makes trials of events, and this log has one row per trial"
+            )
+        if self.event_log and self.columns:
+            raise ValueError("'columns' is for one row per trial; 'trials' says what events mean")
+        if self.event_log and self.keep:
+            raise ValueError("'keep' is for columns of tables with one row per trial")
+        return self
+
     @model_validator(mode="after")
     def _meanings_that_exist(self) -> BehaviourMapping:
-        if not {"choice_side", "correct"} & set(self.columns):
+        if self.reader == "scored":
+            if self.columns or self.values or self.sync_event:
+                raise ValueError("reader: scored takes its columns and words under 'scored'")
+            return self
+        named: Mapping[str, str] = self.columns
+        if self.trials:
+            named = self.trials.variables | self.trials.printed
+        elif not {"choice_side", "correct"} & set(named):
             raise ValueError("columns must name choice_side or correct: else nothing is scored")
         for column, meanings in self.values.items():
-            if column not in self.columns:
+            if column not in named:
                 raise ValueError(
-                    f"values.{column}: columns does not name {column}"
-                    f"{did_you_mean(column, self.columns)}"
+                    f"values.{column}: {'trials' if self.trials else 'columns'} does not name "
+                    f"{column}{did_you_mean(column, named)}"
                 )
             allowed = _allowed_meanings(column)
             wrong = [value for value in meanings.values() if allowed and value not in allowed]

@@ -10,21 +10,22 @@ from typing import TYPE_CHECKING
 from pipeline.errors import InputError
 from pipeline.experiment.behaviour_mapping import MAPPABLE_COLUMNS, BehaviourMapping
 from pipeline.experiment.strict import did_you_mean
-from pipeline.ingest.adapters.columns import read_columns
+from pipeline.ingest.adapters.event_log import EventLog
 from pipeline.ingest.adapters.log_table import LogTable
-from pipeline.ingest.adapters.nwb_trials import read_nwb_trials
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
-READERS = ("columns", "nwb_trials")
+#: readers that need no mapping
+READERS = ("columns", "nwb_trials", "bids", "fed3")
 
 
 def read_behaviour(
     path: str | Path,
-    *,
     format: str,
     mapping: BehaviourMapping | Mapping[str, object] | None = None,
+    *,
     fields: Mapping[str, str] | None = None,
     starts_at_s: float = 0.0,
 ) -> pd.DataFrame:
@@ -36,10 +37,11 @@ def read_behaviour(
         The log.
     format : str
         Name of the mapping in the config (for messages), or, without a mapping, a reader:
-        ``columns`` or ``nwb_trials``.
+        ``columns``, ``nwb_trials``, ``bids`` or ``fed3``.
     mapping : BehaviourMapping or mapping, optional
-        What the columns mean. Without it, columns that carry the names of the trial table are
-        taken as they are, and ``start_time`` of NWB trials is ``t_cue``.
+        What columns, letters, codes, states and events mean. Without it, columns that carry the
+        names of the trial table are taken as they are, ``start_time`` of NWB trials and ``onset``
+        of BIDS are ``t_cue``, and each poke of a FED3 log is a trial.
     fields : mapping of str to str, optional
         What ``{session}``, ``{animal}`` ... in ``rows`` and ``sheet`` stand for.
     starts_at_s : float
@@ -53,53 +55,189 @@ def read_behaviour(
         ``latency_choice`` (s; as logged, else ``t_choice - t_cue``), ``rule``, ``cue_side``,
         ``choice_side`` (left, right or ""; "" is an omission), ``correct`` (boolean; NA when
         omitted or not logged), ``omission`` (bool), ``rewarded`` (boolean, NA when not logged),
-        ``task``, ``source_file``, ``source_row``, then the columns under ``keep``.
+        ``task``, ``source_file``, ``source_row``, then the columns under ``keep``. What the design
+        tables and the task say of a trial (subject, drug, previous rule, trial in set, ...) is
+        joined later. ``attrs["warnings"]`` lists what the reader met (an array that was full, an
+        unfinished last trial); ``attrs["pulses_s"]`` holds the sync pulses on the log's own clock
+        when the mapping names a ``sync_event``.
 
     Raises
     ------
     InputError
         All problems of the file at once, each with row, column, value found and value expected.
     """
+    from pipeline.ingest.trial_rules import trials_of_events
     from pipeline.ingest.trial_table import interpret
 
     path = Path(path)
+    mapping = _resolved(path, format, mapping, fields)
+    if mapping.reader == "scored":
+        raise InputError(
+            f"{path}: '{format}' is a log of scored behaviour: bouts (read_scored), no trials"
+        )
+    log = _log(path, mapping)
+    pulses = _pulses(path, log, mapping) if mapping.sync_event else None
+    if isinstance(log, EventLog):
+        table, mapping = trials_of_events(log, mapping)
+    else:
+        table = log
+        mapping = mapping if mapping.columns else _own_names(table, mapping.reader)
+        mapping = mapping.model_copy(update={"rows": {}}) if mapping.medpc else mapping
+    trials = interpret(table, mapping, starts_at_s=starts_at_s)
+    # Plain lists: attributes are written to Parquet as JSON.
+    if table.warnings:
+        trials.attrs["warnings"] = list(table.warnings)
+    if pulses is not None:
+        trials.attrs["pulses_s"] = pulses.tolist()
+    return trials
+
+
+#: the name under which the issue of formats knows it: ``read(path, format, mapping)``
+read = read_behaviour
+
+
+def read_pulses(
+    path: str | Path,
+    *,
+    format: str,
+    mapping: BehaviourMapping | Mapping[str, object],
+    fields: Mapping[str, str] | None = None,
+) -> np.ndarray:
+    """Read the sync pulses that a behaviour log recorded.
+
+    Parameters
+    ----------
+    path, format, mapping, fields
+        As for :func:`read_behaviour`; the mapping names a ``sync_event``.
+
+    Returns
+    -------
+    numpy.ndarray
+        (pulse,) seconds on the log's own clock, in order: no ``time_offset_s``, no
+        ``starts_at_s``.
+
+    Raises
+    ------
+    InputError
+        When the mapping names no sync event, the log has none of it, or its clock is too coarse.
+    """
+    path = Path(path)
+    mapping = _resolved(path, format, mapping, fields)
+    if not mapping.sync_event:
+        raise InputError(f"{path}: the mapping '{format}' names no sync_event: which event is it?")
+    return _pulses(path, _log(path, mapping, pulses=True), mapping)
+
+
+def _pulses(path: Path, log: EventLog | LogTable, mapping: BehaviourMapping) -> np.ndarray:
+    import numpy as np
+
+    from pipeline.ingest.trial_cells import CellReader
+
+    name = mapping.sync_event
+    if mapping.reader == "fed3":
+        raise InputError(
+            f"{path}: sync_event: a FED3 log has times in whole seconds; no clock can be aligned "
+            "to it. Record the device's output on the recording system instead"
+        )
+    if mapping.reader == "medpc" and isinstance(log, LogTable):
+        log = _log(path, mapping, pulses=True)
+    if isinstance(log, EventLog):
+        times = [e.time_s for e in log.events if e.kind == "event" and e.name == name]
+        known = sorted({e.name for e in log.events if e.kind == "event"} | set(log.declared))
+        rows = [e.row for e in log.events if e.kind == "event" and e.name == name]
+    else:
+        known, rows = list(log.columns), list(log.rows)
+        times = []
+        if name in log.columns:
+            reader = CellReader(log, mapping.model_copy(update={"columns": {"t_cue": name}}))
+            unit = mapping.seconds_per_unit
+            times = [float("nan") if t is None else t * unit for t in reader.column("t_cue")]
+            if reader.problems:
+                raise InputError("; ".join(str(problem) for problem in reader.problems))
+    kept = [(time, row) for time, row in zip(times, rows, strict=True) if time == time]
+    if not kept:
+        raise InputError(
+            f"{path}: sync_event: found none of '{name}'{did_you_mean(name, known)} among "
+            f"{', '.join(known[:25]) or 'no events'}"
+        )
+    pulses = np.array([time for time, _ in kept])
+    back = np.flatnonzero(np.diff(pulses) <= 0)
+    if len(back):
+        raise InputError(
+            f"{path}: row {kept[back[0] + 1][1]}: found the pulse '{name}' at "
+            f"{pulses[back[0] + 1]:g} s after one at {pulses[back[0]]:g} s; expected growing times"
+        )
+    return pulses
+
+
+def _resolved(
+    path: Path,
+    format: str,
+    mapping: BehaviourMapping | Mapping[str, object] | None,
+    fields: Mapping[str, str] | None,
+) -> BehaviourMapping:
+    if mapping is None:
+        if format not in READERS:
+            raise InputError(
+                f"{path}: behaviour_format: found '{format}'{did_you_mean(format, READERS)}; "
+                "expected a name under behaviour: {formats: ...} of the config, or "
+                f"{' or '.join(READERS)}"
+            )
+        if format == "fed3":
+            return BehaviourMapping(reader="fed3")
+        # Unchecked: the columns of this very log are looked at before they get their meaning.
+        return BehaviourMapping.model_construct(reader=format)  # type: ignore[arg-type]
     if isinstance(mapping, Mapping):
         mapping = BehaviourMapping.model_validate(mapping)
-    reader = mapping.reader if mapping else format
-    if reader not in READERS:
-        raise InputError(
-            f"{path}: behaviour_format: found '{format}'{did_you_mean(format, READERS)}; expected "
-            f"a name under behaviour: {{formats: ...}} of the config, or {' or '.join(READERS)}"
-        )
-    mapping = _filled_in(mapping, fields or {}, path) if mapping else None
-    table = read_nwb_trials(path) if reader == "nwb_trials" else _columns(path, mapping)
-    return interpret(table, mapping or _own_names(table, reader), starts_at_s=starts_at_s)
+    return _filled_in(mapping, fields or {}, path)
 
 
-def _columns(path: Path, mapping: BehaviourMapping | None) -> LogTable:
-    if mapping is None:
-        return read_columns(path, expected=MAPPABLE_COLUMNS)
+def _log(path: Path, mapping: BehaviourMapping, *, pulses: bool = False) -> EventLog | LogTable:
+    """Read a log with the reader of its mapping; ``pulses`` asks for the events of a MED-PC file.
+
+    Each adapter is imported when it is needed.
+    """
+    if mapping.reader == "medpc":
+        from pipeline.ingest.adapters.medpc_arrays import read_medpc_events, read_medpc_trials
+
+        events = mapping.event_log or pulses
+        return (read_medpc_events if events else read_medpc_trials)(path, mapping)
+    if mapping.reader == "fed3":
+        from pipeline.ingest.adapters.fed3 import read_fed3
+
+        return read_fed3(path)
+    if mapping.reader == "nwb_trials":
+        from pipeline.ingest.adapters.nwb_trials import read_nwb_trials
+
+        return read_nwb_trials(path)
+    return _columns(path, mapping)
+
+
+def _columns(path: Path, mapping: BehaviourMapping) -> LogTable:
+    from pipeline.ingest.adapters.columns import read_columns
+
     return read_columns(
         path,
         header_row=mapping.header_row,
         delimiter=mapping.delimiter,
         sheet=mapping.sheet,
-        expected=mapping.columns.values(),
+        expected=mapping.columns.values() or MAPPABLE_COLUMNS,
     )
 
 
 def _own_names(table: LogTable, reader: str) -> BehaviourMapping:
     """Return the mapping of a log that uses the names of the trial table itself."""
     columns = {name: name for name in MAPPABLE_COLUMNS if name in table.columns}
-    if reader == "nwb_trials" and "start_time" in table.columns:
-        columns.setdefault("t_cue", "start_time")
+    onset = {"nwb_trials": "start_time", "bids": "onset"}.get(reader)
+    if onset in table.columns:
+        columns.setdefault("t_cue", str(onset))
     if not {"choice_side", "correct"} & set(columns):
         raise InputError(
             f"{table.file}: found columns {', '.join(table.columns)}; expected choice_side or "
             "correct among them, or a mapping under behaviour: {formats: ...} of the config that "
             "says what they mean"
         )
-    return BehaviourMapping(reader=reader, columns=columns)
+    return BehaviourMapping.model_validate({"reader": reader, "columns": columns})
 
 
 def _filled_in(

@@ -210,7 +210,7 @@ def _frame(
     import pandas as pd
 
     number = len(table.rows)
-    scale = 0.001 if mapping.time_unit == "ms" else 1.0
+    scale = mapping.seconds_per_unit
     offset = mapping.time_offset_s + starts_at_s
     nothing = [math.nan] * number
     frame = pd.DataFrame({"trial": columns.get("trial") or list(range(1, number + 1))})

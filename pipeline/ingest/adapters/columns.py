@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline.errors import ExperimentError, InputError, Problem
 from pipeline.experiment.strict import did_you_mean
 from pipeline.ingest.adapters.log_table import LogTable
+from pipeline.ingest.adapters.text import read_log_text
 from pipeline.ingest.reading import reading
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
@@ -73,13 +74,7 @@ def read_columns(
 
 
 def _text_rows(path: Path, delimiter: str, header_row: int, expected: set[str]) -> list[Row]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path}: byte {error.start}: no UTF-8 text; save it as 'CSV UTF-8' (Excel's plain CSV "
-            "is in the encoding of the computer)"
-        ) from error
+    text = read_log_text(path)
     if delimiter == "auto":
         delimiter = _delimiter(path, text, header_row, expected)
     with reading(path, "a table of text", likely="an open quotation mark, or a binary file"):

@@ -20,9 +20,12 @@ class LogTable:
         table from 1.
     cells : tuple of tuple of object
         (row, column) text, numbers, truth values or None.
+    warnings : tuple of str
+        What the reader met and the report must say.
     """
 
     file: str
     columns: tuple[str, ...]
     rows: tuple[int, ...]
     cells: tuple[tuple[object, ...], ...]
+    warnings: tuple[str, ...] = ()
