@@ -43,7 +43,7 @@ def test_committed_movement_has_its_three_strata():
 
 @pytest.mark.parametrize(("unit", "factor"), [("cm/s", 1), ("m/s", 100), ("mm/s", 0.1)])
 def test_units(tmp_path, unit, factor):
-    read = read_movement(write(tmp_path, "0,2", "1,3"), unit=unit)
+    read = read_movement(write(tmp_path, "0,2", "1,3"), speed_unit=unit)
     assert np.allclose(read["speed_cm_s"], np.array([2, 3]) * factor)
 
 
@@ -100,7 +100,7 @@ def test_columns_units_and_files_that_do_not_exist(tmp_path):
     with pytest.raises(InputError, match=r"expected 'time_s' \(did you mean 'time'\?\)"):
         read_movement(path)
     with pytest.raises(InputError, match=r"found 'km/h'.*expected one of cm/s, m/s, mm/s"):
-        read_movement(path, unit="km/h")
+        read_movement(path, speed_unit="km/h")
     with pytest.raises(InputError, match=r"'movement' column of the sessions table"):
         read_movement(tmp_path / "gone.csv")
 

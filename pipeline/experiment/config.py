@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from pipeline.experiment.behaviour_mapping import OMISSION, BehaviourMapping
+from pipeline.experiment.movement_options import MovementOptions
 from pipeline.experiment.plan import BaselineRule, PlanBound, PlanOutcome
 from pipeline.experiment.strict import StrictModel, did_you_mean
 from pipeline.experiment.task import Task
@@ -242,17 +243,6 @@ class FlexibilityOptions(StrictModel):
     error_scheme: Literal[
         "floresco_block", "rule_consistent", "widge_sequence", "error_chain", "initial_run"
     ] = Field("floresco_block", description="Which published definition the errors follow")
-
-
-class MovementOptions(StrictModel):
-    """Speed, and the strata that it gives."""
-
-    time_column: str = Field("time_s", description="Seconds on the session clock")
-    speed_column: str = Field("speed_cm_s", description="Speed")
-    speed_unit: Literal["cm/s", "m/s", "mm/s"] = Field("cm/s", description="Unit of the speed")
-    rest_below_cm_s: float = Field(2.0, gt=0, description="Slower than this is rest")
-    run_above_cm_s: float = Field(15.0, gt=0, description="Faster than this is run")
-    minimum_bout_s: float = Field(3.0, ge=0, description="Shorter bouts belong to no stratum")
 
 
 class BehaviourOptions(StrictModel):

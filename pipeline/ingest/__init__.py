@@ -11,6 +11,7 @@ from typing import Any
 
 _HOMES = {
     "EpochMovement": "movement",
+    "EpochTrack": "zones",
     "SortedUnits": "units",
     "UnitCheck": "microvolts",
     "assert_microvolts": "microvolts",
@@ -18,6 +19,7 @@ _HOMES = {
     "check_microvolts": "microvolts",
     "detect_format": "files",
     "epoch_movement": "movement",
+    "epoch_track": "zones",
     "left_out_channels": "recording",
     "movement_strata": "movement",
     "open_recording": "recording",
@@ -27,6 +29,7 @@ _HOMES = {
     "recording_files": "files",
     "recording_start_s": "recording",
     "sorting_files": "files",
+    "track_warnings": "zones",
 }
 __all__ = list(_HOMES)
 

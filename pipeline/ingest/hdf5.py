@@ -40,15 +40,43 @@ def open_nwb(path: str | Path) -> Iterator[h5py.File]:
         external or virtual datasets): they would not be among the inputs that are watched for
         changes, and could name any file of the machine.
     """
+    with open_hdf5(path, "NWB", likely=LIKELY) as file:
+        if "nwb_version" not in file.attrs:
+            raise InputError(f"{path}: found an HDF5 file without nwb_version; expected NWB 2")
+        _refuse_references(file, Path(path))
+        yield file
+
+
+@contextmanager
+def open_closed_hdf5(path: str | Path, kind: str, *, likely: str) -> Iterator[h5py.File]:
+    """Open an HDF5 file of any kind for reading, once nothing in it points outside.
+
+    Parameters
+    ----------
+    path : path
+        HDF5 file.
+    kind, likely : str
+        What it should be and why it may not be, for the message.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, damaged, or refers to other files.
+    """
+    with open_hdf5(path, kind, likely=likely) as file:
+        _refuse_references(file, Path(path))
+        yield file
+
+
+@contextmanager
+def open_hdf5(path: str | Path, kind: str, *, likely: str) -> Iterator[h5py.File]:
+    """Open an HDF5 file; whatever the library raises while it is read becomes an InputError."""
     import h5py
 
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: not found")
-    with reading(path, "NWB", likely=LIKELY), h5py.File(path, "r") as file:
-        if "nwb_version" not in file.attrs:
-            raise InputError(f"{path}: found an HDF5 file without nwb_version; expected NWB 2")
-        _refuse_references(file, path)
+    with reading(path, kind, likely=likely), h5py.File(path, "r") as file:
         yield file
 
 

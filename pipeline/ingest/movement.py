@@ -1,23 +1,21 @@
-"""Speed of the animal: read, divided into rest, walk and run, and cut to epochs."""
+"""Movement of the animal: read, divided into rest, walk and run, and cut to epochs."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.errors import ExperimentError, InputError, Problem
-from pipeline.experiment.strict import did_you_mean
-from pipeline.ingest.reading import reading
+from pipeline.errors import InputError
 from pipeline.intervals import Intervals, disjoint, merge
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CM_S_PER_UNIT = {"cm/s": 1.0, "m/s": 100.0, "mm/s": 0.1}
+    from pipeline.experiment.movement_options import TrackOptions
+
 STRATA = ("rest", "walk", "run")
 #: a sample stands for the time until the next one, unless that is later than so many usual steps:
 #: then the tracking was lost, and the time between is unknown
@@ -51,133 +49,97 @@ class EpochMovement:
 def read_movement(
     path: str | Path,
     *,
-    time_column: str = "time_s",
     speed_column: str = "speed_cm_s",
-    unit: str = "cm/s",
+    speed_unit: str = "cm/s",
+    starts_at_s: float = 0.0,
+    **track: Any,
 ) -> pd.DataFrame:
-    """Read a speed trace.
+    """Read a speed trace, or a position track and the speed along it.
 
     Parameters
     ----------
     path : path
-        CSV (comma, semicolon or tab) or TSV with one row per sample.
-    time_column, speed_column : str
-        Names of the columns; times in seconds on the session clock.
-    unit : {"cm/s", "m/s", "mm/s"}
+        A table of times and speeds (CSV with comma, semicolon or tab, or TSV); or a track of
+        DeepLabCut, SLEAP, Bonsai, NWB, Neuralynx, Axona or Trodes.
+    speed_column : str
+        Column of a table of speeds.
+    speed_unit : {"cm/s", "m/s", "mm/s"}
         Of the speed.
+    starts_at_s : float
+        Seconds added to all times: the zero of the file's clock on the session clock.
+    **track
+        Fields of :class:`pipeline.experiment.movement_options.TrackOptions`.
 
     Returns
     -------
     pandas.DataFrame
-        ``time_s``, growing; ``speed_cm_s``, NaN where the cell is blank (tracking lost).
+        ``time_s``, growing, seconds on the session clock; ``speed_cm_s``, NaN where it is unknown
+        (a blank cell, tracking lost). Of tracks also ``x`` and ``y``, in units of the track, NaN
+        where unknown; the speed of a row is that of the way to the next row's position.
 
     Raises
     ------
     InputError
-        All problems of the file: missing columns, cells that are no numbers, times that are
-        missing or do not grow, negative speeds, fewer than two samples.
+        All problems of a table of speeds: missing columns, cells that are no numbers, times that
+        are missing or do not grow, negative speeds, fewer than two samples. Of a track: what
+        :func:`pipeline.ingest.tracks.read_track` refuses, and a unit without a length.
     """
-    import pandas as pd
+    from pipeline.experiment.movement_options import TrackOptions
+    from pipeline.ingest.speeds import check_speed_unit, read_speeds
+    from pipeline.ingest.tracks import detect_track
 
     path = Path(path)
-    if unit not in CM_S_PER_UNIT:
-        raise InputError(
-            f"movement: speed_unit: found '{unit}'{did_you_mean(unit, CM_S_PER_UNIT)}; expected "
-            f"one of {', '.join(CM_S_PER_UNIT)}"
-        )
+    options = TrackOptions.model_validate(track)
+    check_speed_unit(speed_unit)
     if not path.is_file():
         raise InputError(f"{path}: not found; check the 'movement' column of the sessions table")
-    with reading(path, "a table of speeds", likely="no UTF-8 text, or not one row per sample"):
-        table = pd.read_csv(
-            path,
-            sep="\t" if path.suffix.casefold() == ".tsv" else _separator(path),
-            encoding="utf-8-sig",
-            dtype=str,
-            skipinitialspace=True,
-            skip_blank_lines=False,
-        )
-    table = table.rename(columns=lambda name: str(name).strip()).dropna(how="all")
-    missing = [name for name in (time_column, speed_column) if name not in table.columns]
-    if missing:
-        found = ", ".join(table.columns)
-        raise ExperimentError(
-            Problem(path.name, "header", found, f"expected '{n}'{did_you_mean(n, table.columns)}")
-            for n in missing
-        )
-    problems: list[Problem] = []
-    times = _numbers(table[time_column], path, problems, blanks=False)
-    speeds = _numbers(table[speed_column], path, problems, blanks=True)
-    rows = table.index.to_numpy() + 2
-    if not problems:
-        problems = _impossible(times, speeds, rows, path, (time_column, speed_column))
-    if problems:
-        raise ExperimentError(problems)
-    return pd.DataFrame({"time_s": times, "speed_cm_s": speeds * CM_S_PER_UNIT[unit]})
+    kind = options.format
+    if kind == "auto":
+        kind = detect_track(path, speed_column=speed_column, options=options)
+    if kind == "speed":
+        movement = read_speeds(path, options, speed_column=speed_column, unit=speed_unit)
+    else:
+        movement = _read_track(path, options, kind)
+    movement["time_s"] += options.time_offset_s + starts_at_s
+    return movement
 
 
-def _separator(path: Path) -> str:
-    with path.open(encoding="utf-8-sig") as lines:
-        header = lines.readline()
-    return max((",", ";", "\t"), key=header.count)
-
-
-def _numbers(column: pd.Series, path: Path, problems: list[Problem], *, blanks: bool) -> np.ndarray:
-    """Return a column as float64; cells that are no finite numbers become one problem."""
+def _read_track(path: Path, options: TrackOptions, kind: str) -> pd.DataFrame:
+    """Return position and speed of a track, or the speeds that an NWB file holds instead."""
     import pandas as pd
 
-    words = column.str.strip()
-    empty = words.isna() | (words == "")
-    numbers = pd.to_numeric(words.mask(empty), errors="coerce").to_numpy(dtype=np.float64)
-    wrong = np.flatnonzero(~np.isfinite(numbers) & ~(empty.to_numpy() & blanks))
-    if len(wrong):
-        cell = words.iloc[wrong[0]]
-        said = "" if pd.isna(cell) else str(cell)
-        decimal_comma = re.fullmatch(r"[-+]?\d+,\d+", said)
-        problems.append(
-            Problem(
-                path.name,
-                f"row {column.index[wrong[0]] + 2}, column {column.name}"
-                + (f" (and {len(wrong) - 1} more rows)" if len(wrong) > 1 else ""),
-                f"'{said}'",
-                "expected a number"
-                + (": the spreadsheet wrote decimal commas" if decimal_comma else ""),
-            )
+    from pipeline.ingest.speeds import refuse_impossible
+    from pipeline.ingest.track_speed import movement_of_track
+    from pipeline.ingest.tracks import read_track
+
+    found = read_track(path, options, format=kind)
+    if isinstance(found, pd.DataFrame):
+        refuse_impossible(found, path)
+        return found
+    stated = options.cm_per_unit
+    if stated and found.cm_per_unit and not np.isclose(stated, found.cm_per_unit, rtol=0.02):
+        raise InputError(
+            f"{path}: movement.cm_per_unit: found {stated:g}; the file itself says "
+            f"{found.cm_per_unit:g} ({found.unit}): leave the key out, or correct it"
         )
-    return numbers
-
-
-def _impossible(
-    times: np.ndarray, speeds: np.ndarray, rows: np.ndarray, path: Path, columns: tuple[str, str]
-) -> list[Problem]:
-    if len(times) < 2:
-        return [Problem(path.name, "", f"{len(times)} samples", "expected at least two")]
-    problems = []
-    back = np.flatnonzero(np.diff(times) <= 0)
-    if len(back):
-        problems.append(
-            Problem(
-                path.name,
-                f"row {rows[back[0] + 1]}, column {columns[0]}",
-                f"{times[back[0] + 1]:g} after {times[back[0]]:g}",
-                "expected growing times (several sessions in one file, or a clock restart?)",
-            )
+    cm_per_unit = stated or found.cm_per_unit
+    if not cm_per_unit:
+        raise InputError(
+            f"{path}: found positions in {found.unit}; expected movement: {{cm_per_unit: ...}}: "
+            "without it speed and distance have no unit"
         )
-    negative = np.flatnonzero(speeds < 0)
-    if len(negative):
-        problems.append(
-            Problem(
-                path.name,
-                f"row {rows[negative[0]]}, column {columns[1]}",
-                f"{speeds[negative[0]]:g}",
-                "expected a speed, 0 or more (a velocity with sign, or -1 for 'lost'? Leave lost "
-                "samples blank)",
-            )
-        )
-    return problems
+    return movement_of_track(
+        found.time_s,
+        found.x,
+        found.y,
+        cm_per_unit=cm_per_unit,
+        longest_gap_s=options.longest_gap_s,
+        smooth_s=options.smooth_position_s,
+    )
 
 
-def _spans(movement: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return (spans (n, 2) s, known (n,)): the time each sample stands for, and if it has a speed.
+def sample_spans(movement: pd.DataFrame) -> np.ndarray:
+    """Return (n, 2) seconds: the time that each sample stands for.
 
     A sample holds until the next; after a gap, and at the end, it holds for one usual step.
     """
@@ -186,9 +148,7 @@ def _spans(movement: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     usual = float(np.median(steps))
     # The next sample's own time, bit by bit: neighbours must touch.
     stops = np.where(steps > LONGEST_STEPS * usual, times[:-1] + usual, times[1:])
-    spans = np.column_stack([times, np.append(stops, times[-1] + usual)])
-    known = np.isfinite(movement["speed_cm_s"].to_numpy(dtype=np.float64))
-    return spans, known
+    return np.column_stack([times, np.append(stops, times[-1] + usual)])
 
 
 def smoothed_speed(movement: pd.DataFrame, *, smooth_s: float) -> np.ndarray:
@@ -209,8 +169,9 @@ def smoothed_speed(movement: pd.DataFrame, *, smooth_s: float) -> np.ndarray:
     numpy.ndarray
         (sample,) cm/s.
     """
-    spans, known = _spans(movement)
+    spans = sample_spans(movement)
     speed = movement["speed_cm_s"].to_numpy(dtype=np.float64)
+    known = np.isfinite(speed)
     if smooth_s <= 0:
         return speed
     # Path and known time, as they add up along the session: straight lines between the edges.
@@ -269,7 +230,7 @@ def movement_strata(
             f"movement: found rest_below_cm_s {rest_below_cm_s:g} and run_above_cm_s "
             f"{run_above_cm_s:g}; expected the first to be above 0 and not above the second"
         )
-    spans, _ = _spans(movement)
+    spans = sample_spans(movement)
     speed = smoothed_speed(movement, smooth_s=smooth_s)
     # NaN is in none: every comparison with it is false.
     members = {
@@ -302,11 +263,11 @@ def epoch_movement(movement: pd.DataFrame, intervals: Intervals) -> EpochMovemen
         Samples with the seconds of the intervals that each stands for; a sample that began before
         an interval counts from the interval's start.
     """
-    spans, known = _spans(movement)
+    spans = sample_spans(movement)
     cuts = disjoint(intervals)
     speed = movement["speed_cm_s"].to_numpy(dtype=np.float64)
-    seconds = _overlap(spans, cuts)
-    kept = known & (seconds > 0)
+    seconds = overlap(spans, cuts)
+    kept = np.isfinite(speed) & (seconds > 0)
     starts = spans[kept, 0]
     begins = cuts[np.searchsorted(cuts[:, 1], starts, side="right"), 0] if kept.any() else starts
     return EpochMovement(
@@ -314,7 +275,7 @@ def epoch_movement(movement: pd.DataFrame, intervals: Intervals) -> EpochMovemen
     )
 
 
-def _overlap(spans: np.ndarray, cuts: Intervals) -> np.ndarray:
+def overlap(spans: np.ndarray, cuts: Intervals) -> np.ndarray:
     """Return the seconds that each span shares with the intervals."""
     if len(cuts) == 0:
         return np.zeros(len(spans))

@@ -40,7 +40,7 @@ def extract(*, settings: Mapping[str, Any], outputs: Mapping[str, Path]) -> Outc
     zero_s = _lfp(settings, outputs["lfp"], warnings, facts)
     _units(settings, outputs["units"], zero_s, warnings, facts)
     _trials(settings, outputs["trials"], zero_s, facts)
-    _movement(settings, outputs["movement"], facts)
+    _movement(settings, outputs["movement"], zero_s, facts)
     logs = [
         {
             "file": Path(log["path"]).name,
@@ -212,13 +212,18 @@ def _trials(
     facts["n_trials"] = len(trials)
 
 
-def _movement(settings: Mapping[str, Any], path: Path, facts: dict[str, Any]) -> None:
+def _movement(
+    settings: Mapping[str, Any], path: Path, zero_s: Mapping[str, float], facts: dict[str, Any]
+) -> None:
     from pipeline.ingest import read_movement
 
     if not settings["movement"]:
         write_atomically(path, b"")
         return
-    movement = read_movement(settings["movement"], **settings["movement_columns"])
+    file = settings["movement"]
+    movement = read_movement(
+        file, starts_at_s=-zero_s.get(file, 0.0), **settings["movement_columns"]
+    )
     write_parquet(movement, path)
     facts["movement_samples"] = len(movement)
 

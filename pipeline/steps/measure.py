@@ -141,9 +141,10 @@ def _interval_sources(within: Intervals, data: SessionData, quality: Quality) ->
 
         sources["units"] = epoch_units(select_units(data.units, quality.kept_units), recorded)
     if data.has("movement"):
-        from pipeline.ingest import epoch_movement
+        from pipeline.ingest import epoch_movement, epoch_track
 
         sources["movement"] = epoch_movement(data.movement, recorded)
+        sources["track"] = epoch_track(data.movement, recorded)
     return sources
 
 
@@ -156,17 +157,21 @@ def _cells(spans: Sequence[Span]) -> list[list[Span]]:
 
 
 def _cell_sources(cell: Sequence[Span], data: SessionData) -> dict[str, Any]:
-    """Sources of the metrics that are computed once per cell: the trials."""
-    if not data.has("trials"):
-        return {}
-    from pipeline.flexibility import epoch_trials
+    """Sources of the metrics that are computed once per cell: trials, the way travelled."""
+    spans = np.vstack([span.intervals for span in cell])
+    sources: dict[str, Any] = {}
+    if data.has("movement") and len(spans):
+        from pipeline.ingest import epoch_movement
 
+        recorded = intersect(spans, data.recorded)
+        sources["movement"] = epoch_movement(data.movement, recorded)
     whole = len(cell) == 1 and cell[0].whole
-    intervals = None if whole else np.vstack([span.intervals for span in cell])
-    if intervals is not None and not len(intervals):
-        return {}
-    scheme = data.options["flexibility"]["error_scheme"]
-    return {"trials": epoch_trials(data.scores, intervals, scheme=scheme)}
+    if data.has("trials") and (whole or len(spans)):
+        from pipeline.flexibility import epoch_trials
+
+        scheme = data.options["flexibility"]["error_scheme"]
+        sources["trials"] = epoch_trials(data.scores, None if whole else spans, scheme=scheme)
+    return sources
 
 
 def _observe(

@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.errors import ExperimentError, Problem, refuse
 from pipeline.experiment import Experiment, examine
 from pipeline.experiment.blinding import shown
+from pipeline.experiment.movement_options import session_cells
 from pipeline.experiment.strict import did_you_mean
 from pipeline.registry import metrics, parse_outcome
 from pipeline.steps.unblinding import blind_run_problems
@@ -49,6 +50,7 @@ def outcome_problems(experiment: Experiment) -> list[Problem]:
         for session in experiment.included
         if len(session.recordings) > 1
     ]
+    problems += _zone_problems(experiment)
     for priority in ("primary", "secondary"):
         for outcome in getattr(config.outcomes, priority):
             expected = _wrong_outcome(outcome, experiment, whole=True)
@@ -71,6 +73,19 @@ def outcome_problems(experiment: Experiment) -> list[Problem]:
     return problems
 
 
+def _zone_problems(experiment: Experiment) -> list[Problem]:
+    """List the sessions whose cell chooses no area of a zone that goes by a column."""
+    problems = []
+    for session in experiment.included:
+        wrong = experiment.config.movement.zone_problem(session_cells(session))
+        if session.movement and wrong:
+            column, found, expected = wrong
+            place = f"row {session.line}, column {column}"
+            file = experiment.config.tables.sessions
+            problems.append(Problem(file, place, repr(found) if found else "a blank", expected))
+    return problems
+
+
 def _wrong_outcome(outcome: str, experiment: Experiment, *, whole: bool) -> str:
     """Return what was expected of an outcome id, or "" if it is right.
 
@@ -89,13 +104,16 @@ def _wrong_outcome(outcome: str, experiment: Experiment, *, whole: bool) -> str:
         hint = did_you_mean(parts["metric"], names)
         return f"a metric or an outcome of outcomes.declare{hint}; metrics: {', '.join(known)}"
     metric = known[parts["metric"]]
-    bands = config.lfp.bands
+    zoned = "movement.zones" in metric.options
+    kind, key = ("zone", "movement.zones") if zoned else ("band", "lfp.bands")
+    bands = config.movement.zones if zoned else config.lfp.bands
     if parts["band"] and not metric.per_band:
         return f"{metric.name} has no bands: leave /{parts['band']} out"
     if parts["band"] and parts["band"] not in bands:
-        return f"a band of lfp.bands{did_you_mean(parts['band'], bands)}"
+        return f"a {kind} of {key}{did_you_mean(parts['band'], bands)}"
     if whole and metric.per_band and not parts["band"]:
-        return f"a band, such as {metric.name}/{next(iter(bands))}@..."
+        end = "" if metric.entity == "animal" else "@..."
+        return f"a {kind}, such as {metric.name}/{next(iter(bands), kind)}{end}"
     if parts["region"] and metric.entity == "animal":
         return f"{metric.name} has no regions: leave @{parts['region']} out"
     if whole and metric.entity != "animal" and not parts["region"]:

@@ -119,6 +119,7 @@ class SessionData:
             self.movement,
             rest_below_cm_s=options["rest_below_cm_s"],
             run_above_cm_s=options["run_above_cm_s"],
+            smooth_s=options["smooth_speed_s"],
             minimum_bout_s=options["minimum_bout_s"],
         )
 
@@ -194,6 +195,10 @@ def assess(data: SessionData, baseline: Sequence[Span], options: Mapping[str, An
         )
         seconds = total_seconds(data.recorded)
         facts["kept_fraction"] = round(1 - total_seconds(artefacts) / seconds, 4)
+    if data.has("movement"):
+        from pipeline.ingest import track_warnings
+
+        warnings += track_warnings(data.movement, options["movement"]["zones"])
     kept = None
     if data.has("units"):
         from pipeline.spikes import present_in_baseline, with_quality

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.experiment import Experiment, anchor_rows, session_rows
 from pipeline.experiment.blinding import shown, shown_config
 from pipeline.experiment.model import Session
+from pipeline.experiment.movement_options import MEASURED, TrackOptions, session_cells
 from pipeline.steps.inputs import files_of, named_paths, resolve
 from pipeline.steps.provenance import code_hash, versions
 from pipeline.steps.record import recorded_config, recorded_files
@@ -25,6 +26,7 @@ _ROOMS = {
         "lfp",
         "spikes",
         "experiment/behaviour_mapping.py",
+        "experiment/movement_options.py",
         "steps/extract.py",
         "steps/guard.py",
         "steps/outcomes_check.py",
@@ -135,9 +137,9 @@ def extract_settings(
         ],
         "movement": resolve(experiment, session.movement) if session.movement else "",
         "movement_columns": {
-            "time_column": config.movement.time_column,
+            **config.movement.model_dump(mode="json", include=set(TrackOptions.model_fields)),
             "speed_column": config.movement.speed_column,
-            "unit": config.movement.speed_unit,
+            "speed_unit": config.movement.speed_unit,
         },
         "channels": [
             {"channel": c.channel, "region": c.region, "shank": c.shank, "bad": c.bad}
@@ -175,9 +177,8 @@ def measure_settings(experiment: Experiment, session: Session) -> dict[str, Any]
             "lfp": config.lfp.model_dump(mode="json", exclude={"rate_hz"}),
             "spikes": config.spikes.model_dump(mode="json", exclude={"minimum_units"}),
             "flexibility": config.flexibility.model_dump(mode="json"),
-            "movement": config.movement.model_dump(
-                mode="json", exclude={"time_column", "speed_column", "speed_unit"}
-            ),
+            "movement": config.movement.model_dump(mode="json", include=MEASURED)
+            | {"zones": config.movement.session_zones(session_cells(session))},
         },
         "code": _code("measure"),
     }
