@@ -122,7 +122,7 @@ def test_rabbit_gets_the_designs_own_error_term():
 
 
 def test_a_balanced_crossover_is_the_repeated_measures_anova():
-    rows = grid(7, ("vehicle", "psilocybin", "ketamine"))
+    rows = grid(6, ("vehicle", "psilocybin", "ketamine"))
     table = outcomes(rows, noise(rows))
     conditions = (condition("vehicle", None), condition("psilocybin"), condition("ketamine"))
     found = compare(table, plan(conditions=conditions), metrics()).contrasts
@@ -473,3 +473,18 @@ def test_another_modifier_is_asked_in_each_context_too():
     assert per_context["home_cage"] == pytest.approx(0.0, abs=0.3)
     whole = contrast(found, "difference_of_differences", "enriched")
     assert whole.estimate == pytest.approx(per_context.mean())
+
+
+def test_the_omnibus_is_adjusted_for_period_where_the_order_is_not_balanced():
+    rows = grid(7, ("vehicle", "psilocybin", "ketamine"))
+    table = outcomes(rows, noise(rows) * 0.1 + 2.0 * rows["period"])
+    conditions = (condition("vehicle", None), condition("psilocybin"), condition("ketamine"))
+    found = compare(table, plan(conditions=conditions), metrics()).contrasts
+    row = omnibus(found, "condition")
+    means = table.groupby(["animal", "condition", "period"], as_index=False)["value"].mean()
+    ols = sm.OLS.from_formula(
+        "value ~ C(condition, Sum) + C(period) + C(animal)", means.astype({"period": int})
+    ).fit()
+    expected = sm.stats.anova_lm(ols, typ=3).loc["C(condition, Sum)"]
+    assert "period" in row.model
+    assert (row.statistic, row.p) == pytest.approx((expected["F"], expected["PR(>F)"]), rel=1e-4)

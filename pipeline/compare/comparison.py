@@ -113,8 +113,9 @@ def compare(
     metrics : mapping
         Metric name -> Metric, from the registry.
     permutations : bool
-        False leaves out what no verdict depends on and takes time, the permutation companions and
-        the Bayes factors: for simulated cohorts, of which the verdicts alone are read.
+        False leaves out what no verdict depends on and takes time, the permutation companions, the
+        Bayes factors and the sensitivity analyses: for simulated cohorts, of which tests and
+        verdicts are counted.
 
     Returns
     -------
@@ -137,7 +138,9 @@ def compare(
     parts = [
         part
         for cut in _slices(outcomes, plan)
-        for part in (_in_context(cut, plan) if cut.context else _parts(cut, plan))
+        for part in (
+            _in_context(cut, plan) if cut.context else _parts(cut, plan, beside=permutations)
+        )
     ]
     contrasts = [contrast for part in parts for contrast in part.contrasts]
     rows = _finished(contrasts, plan, permutations=permutations)
@@ -210,12 +213,12 @@ def _never_analysed(outcomes: pd.DataFrame, plan: AnalysisPlan) -> list[str]:
     return sorted(set(outcomes["outcome"]) - set(seen))
 
 
-def _parts(cut: _Cut, plan: AnalysisPlan) -> Iterator[_Part]:
+def _parts(cut: _Cut, plan: AnalysisPlan, *, beside: bool) -> Iterator[_Part]:
     """Ask every condition of a slice, step by step, and all of them together."""
     for step, arms in _arms_by_step(cut, plan).items():
         models = Models(cut.slice, step)
         yield _Part(
-            tuple(_ask(one, models, plan, baseline=cut.baseline) for one in arms),
+            tuple(_ask(one, models, plan, baseline=cut.baseline, beside=beside) for one in arms),
             (
                 *omnibus_rows(models, arms, baseline=cut.baseline),
                 *(() if cut.baseline else trend_rows(models, plan)),
@@ -256,16 +259,16 @@ def _met(part: Slice, condition: str) -> bool:
     return bool((part.rows.condition == part.conditions.index(condition)).any())
 
 
-def _ask(arms: Arms, models: Models, plan: AnalysisPlan, *, baseline: bool) -> _Asked:
+def _ask(arms: Arms, models: Models, plan: AnalysisPlan, *, baseline: bool, beside: bool) -> _Asked:
     contrasts = []
     for spec in specs_of(arms, baseline=baseline):
         found = make_contrast(arms, spec, models, alpha=plan.alpha, baseline=baseline)
         contrasts.append(found)
-        if found.problem or baseline:
+        if found.problem or baseline or not beside:
             continue
         if spec.kind == DIFFERENCE:
-            beside = at_equal_time(arms, spec, alpha=plan.alpha)
-            contrasts += [beside] if beside else []
+            timed = at_equal_time(arms, spec, alpha=plan.alpha)
+            contrasts += [timed] if timed else []
         contrasts += sensitivity_rows(arms, spec, plan)
     return _Asked(arms, tuple(contrasts))
 

@@ -84,14 +84,17 @@ class Models:
 
     def everything(self) -> CellModel:
         """Model of all conditions and levels, for the omnibus tests."""
+        values, period = self.cells(self.part.value), self.cells(self.part.period)
         covariate = self.cells(self.part.baseline)
         adjust = np.isfinite(covariate).any()
+        timed = not adjust and _unequal_periods(values, period)
         return self._once(
             "all",
             lambda: fit_cells(
-                self.cells(self.part.value),
+                values,
                 names=self.names,
                 unit=self.part.unit_kind,
+                period=period if timed else None,
                 covariate=covariate if adjust else None,
             ),
         )
@@ -204,6 +207,13 @@ def answer(
         return Answer(plain, groups, used, smallest, n_units, remark)
     remark = "order of the sessions not balanced: adjusted for period"
     return Answer(adjusted, groups, used, smallest, n_units, remark)
+
+
+def _unequal_periods(values: np.ndarray, period: np.ndarray) -> bool:
+    """Whether conditions (condition, unit, level) differ in how often they came in each period."""
+    met = uses_period(values, period)
+    counts = np.array([(period == when).sum(axis=(1, 2)) for when in met])
+    return len(met) > 1 and bool((counts != counts[:, :1]).any())
 
 
 def _empty_cells(arms: Arms, coefficients: np.ndarray, needed: np.ndarray) -> list[str]:

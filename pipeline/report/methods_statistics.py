@@ -142,8 +142,8 @@ def _engines(
         )
     if any(" + period" in model for model in mixed):
         yield (
-            "Contrasts of an unbalanced order were adjusted for the period (the session's place in "
-            f"the {unit}'s order); omnibus tests were not."
+            "Where the order was not balanced, contrasts and omnibus tests were adjusted for the "
+            f"period (the session's place in the {unit}'s order)."
         )
     if any(" + baseline" in model for model in mixed):
         yield "Mixed models of outcomes whose baseline is a covariate have it as a fixed effect."
