@@ -253,6 +253,33 @@ class BehaviourOptions(StrictModel):
     )
 
 
+class SyncOptions(StrictModel):
+    """One clock for logs and recordings, from pulses that both hold."""
+
+    line: str | None = Field(
+        None,
+        description="TTL line of the recording that carries the pulses, as the rig counts it, or "
+        "the text of a marker; left out: logs start as declared (starts_at_s)",
+    )
+    clock: str | None = Field(
+        None, description="Stream whose clock timed the pulses, where several have such a line"
+    )
+    edge: Literal["rising", "falling"] = Field(
+        "rising", description="Edge of the pulse that the log noted"
+    )
+    tolerance_ms: float = Field(
+        2.0, gt=0, le=100, description="Largest residual of a matched pulse; beyond: refused"
+    )
+    max_drift_ppm: float = Field(
+        500.0, gt=0, le=5000, description="Largest difference in rate of the two clocks"
+    )
+
+    @field_validator("line", mode="before")
+    @classmethod
+    def _line_as_text(cls, line: Any) -> Any:
+        return str(line) if isinstance(line, int) and not isinstance(line, bool) else line
+
+
 class Statistics(StrictModel):
     """Tests."""
 
@@ -289,6 +316,7 @@ class Config(StrictModel):
     behaviour: BehaviourOptions = Field(
         default_factory=BehaviourOptions, description="Behaviour logs"
     )
+    sync: SyncOptions = Field(default_factory=SyncOptions, description="Clocks")
     statistics: Statistics = Field(default_factory=Statistics, description="Tests")
 
     @model_validator(mode="after")

@@ -14,12 +14,19 @@ from pipeline.experiment.plan import AnalysisPlan
 
 @dataclass(frozen=True)
 class FileRef:
-    """A file of a session: where it is, what it is, when it starts on the session clock."""
+    """A file of a session: where it is, what it is, when it starts on the session clock.
+
+    ``label`` is the probe of a recording, the task of a log; ``stream`` and ``sorting`` belong to
+    recordings. ``line`` is the row of recordings.tsv or behaviours.tsv, 0 for sessions.tsv.
+    """
 
     path: str
     format: str
     starts_at_s: float = 0.0
     label: str = ""
+    stream: str = ""
+    sorting: str = ""
+    line: int = 0
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,8 @@ def build_sessions(
                 problems.append(row.problem("session", f"a session of sessions.tsv{hint}"))
     problems += _check_contexts(rows, config)
     problems += _check_channels(rows)
+    problems += duplicates(rows.get("recordings", ()), ("session", "file", "stream"))
+    problems += duplicates(rows.get("behaviours", ()), ("session", "file", "format"))
     for row in table:
         problems += _check_row(row, rows, config)
     problems += _one_value_per_animal(table)
@@ -60,6 +62,7 @@ def _check_row(row: Row, rows: Mapping[str, Sequence[Row]], config: Config) -> l
         if values[column] and listed:
             expected = f"blank, for the files stand in {listed[0].file} (row {listed[0].line})"
             problems.append(row.problem(column, expected))
+    problems += _check_starts(row, rows, config)
     formats = [*config.behaviour.formats, *BUILT_IN_BEHAVIOUR]
     listed = [r for r in rows.get("behaviours", ()) if r.values["session"] == values["session"]]
     stated = [(row, "behaviour_format")] if values["behaviour"] else []
@@ -77,6 +80,51 @@ def _check_row(row: Row, rows: Mapping[str, Sequence[Row]], config: Config) -> l
         if not own:
             expected = "at least one row in the contexts table (blank times: the whole session)"
             problems.append(row.problem("session", expected))
+    return problems
+
+
+def is_aligned(config: Config, format: str) -> bool:
+    """Whether logs of a format are put on the recording's clock by shared pulses.
+
+    They are when ``sync.line`` names the recording's line and the format's mapping names the event
+    of the log that the pulses belong to; the logs' declared starts are not used then.
+    """
+    mapping = config.behaviour.formats.get(format)
+    return config.sync.line is not None and mapping is not None and bool(mapping.sync_event)
+
+
+def _check_starts(row: Row, rows: Mapping[str, Sequence[Row]], config: Config) -> list[Problem]:
+    """Files say when they start on the session's clock, but for the first one (of each probe)."""
+    problems = []
+    recorded = bool(row.values["recording"])
+    for kind in ("recordings", "behaviours"):
+        own = [r for r in rows.get(kind, ()) if r.values["session"] == row.values["session"]]
+        recorded = recorded or (kind == "recordings" and bool(own))
+        met: set[str] = set()
+        for listed in own:
+            aligned = kind == "behaviours" and recorded
+            aligned = aligned and is_aligned(config, listed.values["format"])
+            probe = listed.values.get("probe", "")
+            first, met = probe not in met, met | {probe}
+            if listed.values["starts_at_s"] is None and not first and not aligned:
+                expected = (
+                    "a number: seconds from the session's zero (the first sample of its first "
+                    "recording, else the start of its first log) to the start of this file"
+                )
+                problems.append(listed.problem("starts_at_s", expected))
+        if kind == "recordings":
+            problems += [
+                listed.problem("starts_at_s", "0 or later: 0 is the session's first sample")
+                for listed in own
+                if (listed.values["starts_at_s"] or 0.0) < 0
+            ]
+            if row.values["sorting"] and len(own) > 1:
+                expected = (
+                    f"blank, for the session has {len(own)} recordings: name the sorting of each "
+                    f"in the column 'sorting' of {own[0].file} (the same one in several rows: made "
+                    "of these files one after another)"
+                )
+                problems.append(row.problem("sorting", expected))
     return problems
 
 
@@ -134,16 +182,10 @@ def _session(row: Row, rows: Mapping[str, Sequence[Row]], config: Config) -> Ses
     mine: dict[str, list[Row]] = defaultdict(list)
     for kind in ("contexts", "recordings", "behaviours"):
         mine[kind] = [r for r in rows.get(kind, ()) if r.values["session"] == name]
-    recordings = [
-        FileRef(r.values["file"], r.values["format"], r.values["starts_at_s"], r.values["probe"])
-        for r in mine["recordings"]
-    ]
+    recordings = [_listed(r, "probe") for r in mine["recordings"]]
     if values["recording"]:
         recordings.append(FileRef(values["recording"], values["recording_format"]))
-    behaviours = [
-        FileRef(r.values["file"], r.values["format"], r.values["starts_at_s"], r.values["task"])
-        for r in mine["behaviours"]
-    ]
+    behaviours = [_listed(r, "task") for r in mine["behaviours"]]
     if values["behaviour"]:
         behaviours.append(FileRef(values["behaviour"], values["behaviour_format"]))
     contexts = [
@@ -170,6 +212,19 @@ def _session(row: Row, rows: Mapping[str, Sequence[Row]], config: Config) -> Ses
         contexts=tuple(contexts),
         channels=_channels_of(name, values["animal"], rows.get("channels", ())),
         factors=dict(row.extra),
+        line=row.line,
+    )
+
+
+def _listed(row: Row, label: str) -> FileRef:
+    values = row.values
+    return FileRef(
+        values["file"],
+        values["format"],
+        values["starts_at_s"] or 0.0,
+        values[label],
+        stream=values.get("stream", ""),
+        sorting=values.get("sorting", ""),
         line=row.line,
     )
 

@@ -185,14 +185,16 @@ SCHEMAS: dict[str, dict[str, Column]] = {
         "session": Column(name, required=True),
         "file": Column(text, required=True),
         "format": Column(one_of(*RECORDING_FORMATS), default="auto"),
-        "starts_at_s": Column(number, default=0.0),
+        "starts_at_s": Column(number),
         "probe": Column(text, default=""),
+        "stream": Column(text, default=""),
+        "sorting": Column(text, default=""),
     },
     "behaviours": {
         "session": Column(name, required=True),
         "file": Column(text, required=True),
         "format": Column(text, default=""),
-        "starts_at_s": Column(number, default=0.0),
+        "starts_at_s": Column(number),
         "task": Column(text, default=""),
     },
     "measurements": {

@@ -185,7 +185,9 @@ def _rails(
     low = np.full(len(channels), np.inf, dtype=np.float32)
     high = -low
     for _, samples in _chunks(lfp, channels, 0):
-        low, high = np.minimum(low, samples.min(axis=1)), np.maximum(high, samples.max(axis=1))
+        # Samples in a gap of the recording are NaN and have no say.
+        low = np.fmin(low, np.fmin.reduce(samples, axis=1))
+        high = np.fmax(high, np.fmax.reduce(samples, axis=1))
     return low, high
 
 

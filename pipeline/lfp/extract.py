@@ -16,6 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
+from pipeline.lfp.offgrid import BLOCK_OUTPUTS, OffGrid
 from pipeline.lfp.resample import PASS_FRACTION, Resampler, design_resampler, resample_blocks
 from pipeline.lfp.signal import lfp_array, write_lfp
 
@@ -47,8 +48,9 @@ class Source:
         Microvolts = raw value x gain + offset.
     n_samples : int
         Length of the recording.
-    resampler : Resampler or None
-        None when the samples pass through untouched.
+    resampler : Resampler, OffGrid or None
+        None when the samples pass through untouched; OffGrid where the samples of a joined session
+        lie between those of this recording.
     rate_hz, pass_band_hz : float
         Exact output rate, and the highest frequency that stays flat.
     """
@@ -60,7 +62,7 @@ class Source:
     gain: NDArray[np.float64]
     offset: NDArray[np.float64]
     n_samples: int
-    resampler: Resampler | None
+    resampler: Resampler | OffGrid | None
     rate_hz: float
     pass_band_hz: float
 
@@ -74,6 +76,11 @@ class Source:
         """How the LFP was made, for the file."""
         if self.resampler is None:
             return {"resampling": "none", "recording_rate_hz": self.rate_hz}
+        if isinstance(self.resampler, OffGrid):
+            return {
+                "resampling": "between samples, zero-phase Kaiser low-pass",
+                "recording_rate_hz": self.resampler.rate_in_hz,
+            }
         return {
             "resampling": f"{self.resampler.up}/{self.resampler.down}, zero-phase Kaiser low-pass",
             "recording_rate_hz": self.resampler.rate_in_hz,
@@ -276,11 +283,12 @@ def lfp_blocks(
     scale = source.gain.astype(np.float32)
     shift = (source.offset + centre * source.gain).astype(np.float32)
     rows = max(1, chunk_values // len(source.channels))
-    pieces = (
-        _plain_pieces(source, centre, rows)
-        if source.resampler is None
-        else _resampled_pieces(source, source.resampler, centre, rows)
-    )
+    if source.resampler is None:
+        pieces = _plain_pieces(source, centre, rows)
+    elif isinstance(source.resampler, OffGrid):
+        pieces = _offgrid_pieces(source, source.resampler, centre, rows)
+    else:
+        pieces = _resampled_pieces(source, source.resampler, centre, rows)
     done = 0
     for piece in pieces:
         piece = piece[: source.n_out - done] * scale + shift
@@ -313,15 +321,43 @@ def _resampled_pieces(
     )
     for block in range(0, n_blocks, at_once):
         count = min(at_once, n_blocks - block)
-        first = block * resampler.block_in - resampler.before
         padded = held[: count * resampler.block_in + overlap]
-        past = first + len(padded)
-        inside = slice(max(first, 0) - first, min(past, source.n_samples) - first)
-        _read(source, first + inside.start, first + inside.stop, centre, padded[inside])
-        # Beyond its ends the recording is taken to stay at its first and last value.
-        padded[: inside.start] = padded[inside.start]
-        padded[inside.stop :] = padded[inside.stop - 1]
+        _read_padded(source, block * resampler.block_in - resampler.before, centre, padded)
         yield resample_blocks(resampler, padded, count)
+
+
+def _offgrid_pieces(
+    source: Source, filter_: OffGrid, centre: NDArray[np.float32], rows: int
+) -> Iterator[NDArray[np.float32]]:
+    """Centred counts at the places of the session's samples, in whole blocks."""
+    n_blocks = -(-source.n_out // BLOCK_OUTPUTS)
+    per_block = BLOCK_OUTPUTS * filter_.rate_in_hz / filter_.rate_hz
+    at_once = max(1, int((rows - filter_.window) / per_block))
+    for block in range(0, n_blocks, at_once):
+        blocks = range(block, min(block + at_once, n_blocks))
+        firsts = [filter_.first_input(number) for number in blocks]
+        held = np.empty(
+            (firsts[-1] - firsts[0] + filter_.window, len(source.channels)), dtype=np.float32
+        )
+        _read_padded(source, firsts[0], centre, held)
+        yield np.concatenate(
+            [
+                filter_.outputs(number, held[first - firsts[0] :][: filter_.window])
+                for number, first in zip(blocks, firsts, strict=True)
+            ]
+        )
+
+
+def _read_padded(
+    source: Source, first: int, centre: NDArray[np.float32], out: NDArray[np.float32]
+) -> None:
+    """Centred counts from sample `first` on; it may lie before the start, the end after the end."""
+    past = first + len(out)
+    inside = slice(max(first, 0) - first, min(past, source.n_samples) - first)
+    _read(source, first + inside.start, first + inside.stop, centre, out[inside])
+    # Beyond its ends the recording is taken to stay at its first and last value.
+    out[: inside.start] = out[inside.start]
+    out[inside.stop :] = out[inside.stop - 1]
 
 
 def _read(

@@ -2,8 +2,11 @@
 
 Coordinates: ``time`` in seconds on the session clock, ``channel`` ids as str, and on channel
 ``region`` (str, "" when unknown) and ``bad`` (bool). ``attrs["rate_hz"]`` is the exact rate,
-``attrs["pass_band_hz"]`` the highest frequency that the extraction left flat. A DataArray opened
-from lfp.nc reads from disk only the samples that are asked for.
+``attrs["pass_band_hz"]`` the highest frequency that the extraction left flat. Where recording was
+interrupted, ``attrs["recorded_s"]`` lists start and stop of every stretch in turn, in seconds on
+the session clock: the time line goes on through the gaps, samples in them are NaN, and no reader
+takes them (:func:`extent`, :func:`sample_ranges`). A DataArray opened from lfp.nc reads from disk
+only the samples that are asked for.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import InputError
 from pipeline.files import replacing
-from pipeline.intervals import as_intervals, disjoint
+from pipeline.intervals import as_intervals, disjoint, intersect
 
 #: a border that misses a sample by less than this part of a sample is meant to lie on it
 _SAMPLE_SLACK = 1e-6
@@ -134,13 +137,18 @@ def start_of(lfp: xr.DataArray) -> float:
 
 
 def extent(lfp: xr.DataArray) -> NDArray[np.float64]:
-    """The recorded time as one interval, shape (1, 2); a sample lasts until the next."""
+    """The recorded time, shape (n, 2), one row per stretch; a sample lasts until the next."""
     start = start_of(lfp)
-    return np.array([[start, start + lfp.sizes["time"] / rate_of(lfp)]])
+    whole = np.array([[start, start + lfp.sizes["time"] / rate_of(lfp)]])
+    if "recorded_s" not in lfp.attrs:
+        return whole
+    return intersect(whole, np.reshape(lfp.attrs["recorded_s"], (-1, 2)))
 
 
 def sample_ranges(lfp: xr.DataArray, intervals: ArrayLike) -> NDArray[np.int64]:
-    """First sample and sample past the last of each interval, clipped to the recording.
+    """First sample and sample past the last of each interval, clipped to what was recorded.
+
+    An interval that reaches over a gap gives a range on either side of it.
 
     Parameters
     ----------
@@ -154,7 +162,10 @@ def sample_ranges(lfp: xr.DataArray, intervals: ArrayLike) -> NDArray[np.int64]:
     ndarray of int, shape (m, 2)
         Ranges [first, past) of the intervals that hold at least one sample.
     """
-    borders = (disjoint(as_intervals(intervals)) - start_of(lfp)) * rate_of(lfp)
+    within = disjoint(as_intervals(intervals))
+    if "recorded_s" in lfp.attrs:
+        within = intersect(within, extent(lfp))
+    borders = (within - start_of(lfp)) * rate_of(lfp)
     ranges = np.ceil(borders - _SAMPLE_SLACK).astype(np.int64)
     ranges = np.clip(ranges, 0, lfp.sizes["time"])
     return ranges[ranges[:, 0] < ranges[:, 1]]
@@ -262,7 +273,9 @@ class LfpFile:
 
     def _write(self, samples: NDArray[np.float32]) -> None:
         first, past = self._written, self._written + len(samples)
-        self._variable[first:past] = samples
+        # A storage block inside a gap stays unwritten, and takes no room on the disk.
+        if not np.isnan(samples).all():
+            self._variable[first:past] = samples
         self._time[first:past] = self._start_s + np.arange(first, past) / self._rate_hz
         self._written = past
 
@@ -284,6 +297,7 @@ def write_lfp(
     region: Mapping[str, str] | None = None,
     bad: Collection[str] = (),
     pass_band_hz: float | None = None,
+    recorded_s: ArrayLike | None = None,
     attributes: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write lfp.nc from a stream of sample blocks.
@@ -301,6 +315,9 @@ def write_lfp(
         Their total length.
     rate_hz, channels, start_s, region, bad, pass_band_hz
         As in :func:`lfp_array`.
+    recorded_s : array_like, shape (n, 2), optional
+        Stretches that were recorded, seconds on the session clock; samples between them are NaN.
+        All was, when not given.
     attributes : mapping, optional
         Further attributes of the variable ``lfp`` (provenance of the resampling).
 
@@ -325,11 +342,14 @@ def write_lfp(
         flag = file.create_variable("bad", ("channel",), dtype="i1")
         flag[:] = flags.astype(np.int8)
         flag.attrs["dtype"] = "bool"  # how xarray marks booleans
-        lfp = file.create_variable("lfp", ("time", "channel"), dtype="f4", chunks=storage)
+        gaps = {} if recorded_s is None else {"fillvalue": np.float32(np.nan)}
+        lfp = file.create_variable("lfp", ("time", "channel"), dtype="f4", chunks=storage, **gaps)
         for key, value in lfp_attributes(rate_hz=rate_hz, pass_band_hz=pass_band_hz).items():
             lfp.attrs[key] = value
         for key, value in (attributes or {}).items():
             lfp.attrs[key] = value
+        if recorded_s is not None:
+            lfp.attrs["recorded_s"] = np.ravel(recorded_s).astype(float)
         lfp.attrs["coordinates"] = "region bad"
         writer = LfpFile(lfp, time, rate_hz=rate_hz, start_s=start_s)
         for block in blocks:

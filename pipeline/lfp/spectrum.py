@@ -11,7 +11,14 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.lfp.multitaper import frequencies_hz, median_bias, multitaper_psd, tapers_for
-from pipeline.lfp.signal import good_channels, rate_of, read_samples, sample_ranges, start_of
+from pipeline.lfp.signal import (
+    extent,
+    good_channels,
+    rate_of,
+    read_samples,
+    sample_ranges,
+    start_of,
+)
 
 #: bytes of segment spectra held at a time; channels are taken in groups that stay below it
 _HELD_BYTES = 64 * 2**20
@@ -144,7 +151,7 @@ def session_spectrogram(
         Highest row; the end of the pass-band if that is lower.
     clean : array_like, shape (n, 2), optional
         Seconds without artefacts: windows that reach beyond are left out, columns without any
-        window are NaN. Everything counts when not given.
+        window are NaN. All that was recorded counts when not given.
     bad : collection of str
         Channels to leave out, besides those that ``lfp`` marks.
 
@@ -242,9 +249,7 @@ def _windows_inside(
 ) -> NDArray[np.bool_]:
     """Which windows of each column lie in clean time, shape (n_columns, per_column)."""
     firsts = starts[:, np.newaxis] + np.arange(per_column) * length
-    if clean is None:
-        return np.ones(firsts.shape, dtype=bool)
-    ranges = sample_ranges(lfp, clean)
+    ranges = sample_ranges(lfp, extent(lfp) if clean is None else clean)
     # A window lies in clean time when the range that holds its first sample holds its last.
     if len(ranges) == 0:
         return np.zeros(firsts.shape, dtype=bool)

@@ -42,8 +42,8 @@ def session_files(experiment: Experiment, session: Session) -> list[str]:
     files: list[Path] = []
     for recording in session.recordings:
         files += recording_files(resolve(experiment, recording.path), recording.format)
-    if session.sorting:
-        files += sorting_files(resolve(experiment, session.sorting))
+    for sorting in sortings(session):
+        files += sorting_files(resolve(experiment, sorting))
     for behaviour in session.behaviours:
         files += behaviour_files(resolve(experiment, behaviour.path))
     if session.movement:
@@ -74,7 +74,14 @@ def named_paths(session: Session) -> list[str]:
     """Return the paths that the tables give for a session, as written."""
     named = [recording.path for recording in session.recordings]
     named += [log.path for log in session.behaviours]
-    return named + [path for path in (session.sorting, session.movement) if path]
+    named += sortings(session)
+    return [*named, session.movement] if session.movement else named
+
+
+def sortings(session: Session) -> list[str]:
+    """Return the sortings of a session, each once: its own and those of its recordings."""
+    named = [session.sorting, *(recording.sorting for recording in session.recordings)]
+    return list(dict.fromkeys(path for path in named if path))
 
 
 def files_of(
@@ -108,15 +115,25 @@ def absent_files(experiment: Experiment) -> list[Problem]:
     """List every file that the tables name and that is not there (one problem per table cell)."""
     problems = []
     for session in experiment.included:
-        cells = [("recording", recording.path) for recording in session.recordings]
-        cells += [("behaviour", log.path) for log in session.behaviours]
-        cells += [("sorting", session.sorting), ("movement", session.movement)]
-        for column, path in cells:
+        tables = experiment.config.tables
+        cells = [
+            (tables.sessions, session.line, "sorting", session.sorting),
+            (tables.sessions, session.line, "movement", session.movement),
+        ]
+        for table, column, refs in (
+            (tables.recordings, "recording", session.recordings),
+            (tables.behaviours, "behaviour", session.behaviours),
+        ):
+            for ref in refs:
+                listed = (table or "", ref.line) if ref.line else (tables.sessions, session.line)
+                cells.append((*listed, "file" if ref.line else column, ref.path))
+                cells.append((*listed, "sorting", ref.sorting))
+        for file, line, column, path in cells:
             if path and not Path(resolve(experiment, path)).exists():
                 problems.append(
                     Problem(
-                        experiment.config.tables.sessions,
-                        f"row {session.line}, column {column}",
+                        file,
+                        f"row {line}, column {column}",
                         repr(path),
                         "a file or folder, relative to the config file; there is none",
                     )

@@ -27,7 +27,7 @@ def load_checked(config: Path) -> Experiment:
 
 
 def outcome_problems(experiment: Experiment) -> list[Problem]:
-    """List what the experiment asks for and nothing can give: outcomes, several recordings.
+    """List the outcomes that the experiment asks for and nothing can give.
 
     Parameters
     ----------
@@ -40,16 +40,7 @@ def outcome_problems(experiment: Experiment) -> list[Problem]:
     """
     config = experiment.config
     file = experiment.config_path.name
-    problems = [
-        Problem(
-            config.tables.recordings or config.tables.sessions,
-            f"session {session.name}",
-            f"{len(session.recordings)} recording files",
-            "one per session: joining several on one clock is not built yet",
-        )
-        for session in experiment.included
-        if len(session.recordings) > 1
-    ]
+    problems = []
     problems += _zone_problems(experiment)
     for priority in ("primary", "secondary"):
         for outcome in getattr(config.outcomes, priority):

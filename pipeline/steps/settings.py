@@ -13,7 +13,7 @@ from pipeline.experiment import Experiment, anchor_rows, session_rows
 from pipeline.experiment.blinding import shown, shown_config
 from pipeline.experiment.model import Session
 from pipeline.experiment.movement_options import MEASURED, TrackOptions, session_cells
-from pipeline.steps.inputs import files_of, named_paths, resolve
+from pipeline.steps.inputs import files_of, named_paths, resolve, sortings
 from pipeline.steps.provenance import code_hash, versions
 from pipeline.steps.record import recorded_config, recorded_files
 from pipeline.steps.unblinding import statement
@@ -28,6 +28,9 @@ _ROOMS = {
         "experiment/behaviour_mapping.py",
         "experiment/movement_options.py",
         "steps/extract.py",
+        "steps/extract_recordings.py",
+        "steps/extract_trials.py",
+        "steps/extract_units.py",
         "steps/guard.py",
         "steps/outcomes_check.py",
     ),
@@ -120,6 +123,8 @@ def extract_settings(
                 "format": recording.format,
                 "starts_at_s": recording.starts_at_s,
                 "label": recording.label,
+                "stream": recording.stream,
+                "sorting": resolve(experiment, recording.sorting) if recording.sorting else "",
             }
             for recording in session.recordings
         ],
@@ -129,6 +134,7 @@ def extract_settings(
                 "path": resolve(experiment, log.path),
                 "format": log.format,
                 "starts_at_s": log.starts_at_s,
+                "task": log.label,
                 "mapping": formats[log.format].model_dump(mode="json")
                 if log.format in formats
                 else None,
@@ -227,7 +233,7 @@ def cohort_settings(
             {
                 "session": session.name,
                 "recording": bool(session.recordings),
-                "sorting": bool(session.sorting),
+                "sorting": bool(sortings(session)),
                 "behaviour": bool(session.behaviours),
                 "movement": bool(session.movement),
                 "channels": bool(session.channels),
