@@ -11,9 +11,17 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from pipeline.__main__ import main
+from pipeline.commands import calibrate_run
 from pipeline.commands.calibrate_run import BATCH, Batch, batches, count, measure_batch
 from pipeline.commands.calibrate_table import KINDS, flag_of, markdown, merged, rates
-from pipeline.compare.calibrated import COLUMNS, MEASURES, design_name, interval, warning_for
+from pipeline.compare.calibrated import (
+    COLUMNS,
+    MEASURES,
+    design_name,
+    interval,
+    read_table,
+    warning_for,
+)
 from pipeline.simulate.cohort_designs import DESIGNS, WITHIN, Truth
 
 
@@ -167,6 +175,24 @@ def test_batches_do_not_depend_on_each_other():
     pd.testing.assert_frame_equal(first, measure_batch(Batch("within", 5, "pill", 1, 10, 1)))
     other = measure_batch(Batch("within", 5, "pill", 1, 100, 2))
     assert len(other) == 10 * len(first)
+
+
+def test_a_cohort_that_an_engine_cannot_compute_is_counted_as_such(monkeypatch):
+    batch = Batch("within", 5, "pill", 0, 6, 1)
+    whole = measure_batch(batch)
+    assert totals(whole)["failed"] == (0, 6)
+    real = calibrate_run.compare
+
+    def breaks(outcomes, *arguments, **options):
+        if (outcomes["region"] == "000003").any():
+            raise np.linalg.LinAlgError("Eigenvalues did not converge")
+        return real(outcomes, *arguments, **options)
+
+    monkeypatch.setattr(calibrate_run, "compare", breaks)
+    found = totals(measure_batch(batch))
+    assert found["failed"] == (1, 6)
+    assert found["difference"][1] == 5 * 6
+    assert 0 <= totals(whole)["difference"][0] - found["difference"][0] <= 6
 
 
 def test_batches_cover_the_cohorts():
@@ -357,7 +383,11 @@ def test_the_command_writes_the_same_bytes_with_any_number_of_processes(tmp_path
         )
         == 0
     )
-    both = pd.read_csv(files[0], sep="\t", keep_default_na=False)
+    both = read_table(files[0])
+    assert set(both["flag"]) <= {"", "high", "high?", "low", "low?"}
+    text = (tmp_path / "1" / "calibration.md").read_text()
+    n_bold = both[(both["flag"] != "") & (both["measure"] != "failed")].shape[0]
+    assert text.count("**") == 2 * n_bold + 2 * 2  # and two headings
     assert list(both["design"].unique()) == ["both_between", "cage"]
 
 

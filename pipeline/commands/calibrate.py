@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.commands.calibrate_run import Batch, batches, measure_batch
-from pipeline.commands.calibrate_table import markdown, merged, rates, read_table
+from pipeline.commands.calibrate_table import markdown, merged, rates
+from pipeline.compare.calibrated import read_table
 from pipeline.errors import InputError
 from pipeline.experiment.strict import did_you_mean
 from pipeline.files import replacing

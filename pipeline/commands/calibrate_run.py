@@ -6,6 +6,7 @@ measured does not depend on the number of processes or their order.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -124,15 +125,40 @@ def measure_batch(batch: Batch) -> pd.DataFrame:
     -------
     DataFrame
         One row per cohort and measure: measure, hits (how many tests, intervals or verdicts of the
-        cohort are of the kind that the measure counts), tests (how many there are).
+        cohort are of the kind that the measure counts), tests (how many there are). Cohorts that
+        an engine could not compute count under ``failed`` only.
     """
     design = DESIGNS[batch.design]
     truth = design.truth(batch.truth)
     names = ("calibrate", design.name, str(batch.n), truth.name, str(batch.number))
     rng = generator(*names, seed=batch.seed)
     simulated = simulate_cohorts(design, batch.n, truth, n_cohorts=batch.n_cohorts, rng=rng)
-    found = compare(outcomes_of(simulated, design), plan_of(design), {}, permutations=False)
-    return count(found.contrasts, found.verdicts, truth)
+    outcomes, plan = outcomes_of(simulated, design), plan_of(design)
+    try:
+        found = compare(outcomes, plan, {}, permutations=False)
+        return _with_failures(count(found.contrasts, found.verdicts, truth), outcomes, set())
+    except np.linalg.LinAlgError:
+        return _one_by_one(outcomes, plan, truth)
+
+
+def _one_by_one(outcomes: pd.DataFrame, plan: AnalysisPlan, truth: Truth) -> pd.DataFrame:
+    """Find the cohorts that an engine cannot compute, and count the others."""
+    parts, failed = [], set()
+    for name, rows in outcomes.groupby("outcome"):
+        try:
+            found = compare(rows, plan, {}, permutations=False)
+        except np.linalg.LinAlgError as error:
+            print(f"{plan.title}: a cohort failed: {error}", file=sys.stderr, flush=True)
+            failed.add(name)
+        else:
+            parts.append(count(found.contrasts, found.verdicts, truth))
+    return _with_failures(pd.concat(parts, ignore_index=True), outcomes, failed)
+
+
+def _with_failures(counts: pd.DataFrame, outcomes: pd.DataFrame, failed: set[str]) -> pd.DataFrame:
+    rows = outcomes[["outcome"]].drop_duplicates()
+    hits = _per_cohort(rows, "failed", rows["outcome"].isin(failed))
+    return pd.concat([counts, hits], ignore_index=True)
 
 
 def count(contrasts: pd.DataFrame, verdicts: pd.DataFrame, truth: Truth) -> pd.DataFrame:

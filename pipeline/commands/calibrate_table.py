@@ -18,6 +18,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "coverage": (0.93, 0.97),
     "power": (0.0, 1.0),
     "described": (0.0, 1.0),
+    "failed": (0.0, 0.0),
 }
 KINDS: Mapping[str, str] = {
     "omnibus": "level",
@@ -48,6 +49,7 @@ KINDS: Mapping[str, str] = {
     "right_process": "power",
     "right_cancelling": "power",
     "right_fading": "power",
+    "failed": "failed",
 }
 #: columns of the readable table: heading and measures, shown with a stroke between them
 ERRORS = {
@@ -185,11 +187,6 @@ def _cell(cells: pd.DataFrame, measure: str) -> str:
         return "–"
     text = f"{100 * row['rate']:.1f} ({100 * row['low']:.1f}–{100 * row['high']:.1f})"
     return f"**{text}**" if row["flag"] else text
-
-
-def read_table(path: object) -> pd.DataFrame:
-    """Read a table that :func:`rates` made."""
-    return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""], dtype=COLUMNS)
 
 
 def merged(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:

@@ -127,10 +127,15 @@ def design_name(
 
 
 @cache
-def calibration(path: Path = TABLE) -> pd.DataFrame:
+def calibration() -> pd.DataFrame:
     """Return the stored table (columns :data:`COLUMNS`); no rows where none is stored yet."""
-    if not path.is_file():
+    if not TABLE.is_file():
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
+    return read_table(TABLE)
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a table that ``python -m pipeline calibrate`` wrote (no flag is "", not NaN)."""
     return pd.read_csv(path, sep="\t", keep_default_na=False, dtype=COLUMNS)
 
 
