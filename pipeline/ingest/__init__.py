@@ -21,14 +21,18 @@ _HOMES = {
     "epoch_movement": "movement",
     "epoch_track": "zones",
     "left_out_channels": "recording",
+    "line_pulses": "events",
     "movement_strata": "movement",
     "open_recording": "recording",
     "read_behaviour": "behaviour",
+    "read_events": "events",
     "read_movement": "movement",
     "read_units": "units",
     "recording_files": "files",
     "recording_start_s": "recording",
+    "recording_stream": "recording",
     "sorting_files": "files",
+    "threshold_events": "events",
     "track_warnings": "zones",
 }
 __all__ = list(_HOMES)

@@ -7,11 +7,15 @@ the metadata say, so half a recording would be analysed as if it were whole.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
 from pipeline.ingest.files import recording_files, spikeglx_pairs
+
+if TYPE_CHECKING:
+    import numpy as np
 
 TRUNCATED = "truncated: the copy or the recording did not finish"
 
@@ -50,36 +54,111 @@ def check_openephys(path: Path) -> None:
 
 
 def _check_openephys_stream(folder: Path, stream: dict[str, Any]) -> None:
-    import numpy as np
-
-    data, numbers = folder / "continuous.dat", folder / "sample_numbers.npy"
-    if not numbers.is_file():
-        # Before GUI 0.6 the sample numbers were called timestamps; later ones hold seconds.
-        numbers = folder / "timestamps.npy"
+    data, numbers = folder / "continuous.dat", sample_numbers_file(folder)
     for file in (data, numbers):
         if not file.is_file():
             raise InputError(f"{file}: not found; copy the whole folder of the recording")
     frame = 2 * len(stream["channels"])
     samples, rest = divmod(data.stat().st_size, frame)
-    try:
-        clock = np.load(numbers, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"{numbers}: cannot be read ({error}); {TRUNCATED}") from error
-    if clock.dtype.kind not in "iu":
-        raise InputError(
-            f"{numbers}: found {clock.dtype} numbers; expected whole sample numbers: "
-            "sample_numbers.npy was not copied"
-        )
+    clock = load_numbers(numbers)
     if rest or samples != len(clock):
         raise InputError(
             f"{data}: found {samples} samples of {len(stream['channels'])} channels and {rest} "
             f"bytes; expected {len(clock)} as in {numbers.name}; {TRUNCATED}"
         )
-    if samples and int(clock[-1]) - int(clock[0]) + 1 != samples:
+    if samples:
+        refuse_gaps(lambda index: int(clock[index]), samples, step=1, place=f"{numbers}: sample")
+
+
+def sample_numbers_file(folder: Path) -> Path:
+    """Return the file of sample numbers in an Open Ephys folder of signals or events.
+
+    Before GUI 0.6 the sample numbers were called timestamps; later ones hold seconds.
+    """
+    numbers = folder / "sample_numbers.npy"
+    return numbers if numbers.is_file() else folder / "timestamps.npy"
+
+
+def load_numbers(file: Path, *, whole: bool = True) -> np.ndarray:
+    """Open a ``.npy`` file of numbers without reading it whole.
+
+    Parameters
+    ----------
+    file : pathlib.Path
+        One-dimensional array.
+    whole : bool
+        Whether only whole numbers will do (sample numbers, states).
+
+    Raises
+    ------
+    InputError
+        Missing, broken or pickled; other numbers than expected.
+    """
+    import numpy as np
+
+    if not file.is_file():
+        raise InputError(f"{file}: not found; copy the whole folder of the recording")
+    try:
+        numbers = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(f"{file}: cannot be read ({error}); {TRUNCATED}") from error
+    if numbers.ndim != 1 or numbers.dtype.kind not in ("iu" if whole else "iuf"):
         raise InputError(
-            f"{numbers}: found numbers {int(clock[0])} to {int(clock[-1])} for {samples} samples; "
-            "expected one after the other: samples were lost while recording, or acquisition was "
-            "paused"
+            f"{file}: found {numbers.dtype} numbers of shape {numbers.shape}; expected "
+            + (
+                "whole sample numbers: sample_numbers.npy was not copied"
+                if whole
+                else "one number per entry"
+            )
+        )
+    return numbers
+
+
+#: places at which a long list of sample numbers is looked at
+_PLACES = 1000
+
+
+def refuse_gaps(number_at: Callable[[int], int], count: int, *, step: int, place: str) -> None:
+    """Refuse numbers that do not grow evenly, without reading all of them.
+
+    The last number, and a thousand others, must be the first plus what lies between: any sample
+    lost, any pause and any restart of the clock shows from there on. The first wrong one is then
+    looked for between two places.
+
+    Parameters
+    ----------
+    number_at : callable
+        From an index to the sample number there.
+    count : int
+        Numbers in all.
+    step : int
+        Expected distance of one to the next.
+    place : str
+        File and what the index counts, for the message.
+
+    Raises
+    ------
+    InputError
+        Numbers that jump or run backwards.
+    """
+    first = number_at(0)
+    good = 0
+    for part in range(1, _PLACES + 1):
+        index = (count - 1) * part // _PLACES
+        if number_at(index) == first + index * step:
+            good = index
+            continue
+        while index - good > 1:
+            middle = (good + index) // 2
+            if number_at(middle) == first + middle * step:
+                good = middle
+            else:
+                index = middle
+        raise InputError(
+            f"{place} {index}: found number {number_at(index)}; expected {first + index * step}, "
+            f"one after the other from {first} on: samples were lost, recording was paused or its "
+            "clock restarted; export the pieces as recordings of their own and list them in the "
+            "recordings table with starts_at_s"
         )
 
 
@@ -103,7 +182,7 @@ def check_spikeglx(folder: Path) -> None:
         for file, other in ((binary, meta), (meta, binary)):
             if not file.is_file():
                 raise InputError(f"{file}: not found beside {other.name}; copy both")
-        declared = _spikeglx_entry(meta, "fileSizeBytes")
+        declared = spikeglx_meta(meta)["fileSizeBytes"]
         size = binary.stat().st_size
         if str(size) != declared:
             raise InputError(
@@ -112,9 +191,19 @@ def check_spikeglx(folder: Path) -> None:
             )
 
 
-def _spikeglx_entry(meta: Path, key: str) -> str:
-    for line in meta.read_text(encoding="utf-8", errors="replace").splitlines():
-        name, _, value = line.partition("=")
-        if name == key:
-            return value.strip()
-    raise InputError(f"{meta}: found no {key}; {TRUNCATED}")
+def spikeglx_meta(file: Path) -> dict[str, str]:
+    """Return the entries of a SpikeGLX ``.meta`` file.
+
+    Raises
+    ------
+    InputError
+        When ``fileSizeBytes`` or ``nSavedChans`` is not among them.
+    """
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    entries = {
+        name: value.strip() for name, sign, value in (line.partition("=") for line in lines) if sign
+    }
+    for key in ("fileSizeBytes", "nSavedChans"):
+        if key not in entries:
+            raise InputError(f"{file}: found no {key}; {TRUNCATED}")
+    return entries

@@ -1,4 +1,4 @@
-"""One opener per recording format: a table of SpikeInterface readers and what each needs."""
+"""One opener per recording format: what each needs, and the likely causes when it fails."""
 
 from __future__ import annotations
 
@@ -13,8 +13,16 @@ from pydantic import AfterValidator, Field, ValidationError
 from pipeline.errors import InputError
 from pipeline.experiment.strict import StrictModel
 from pipeline.ingest.damage import TRUNCATED, check_openephys, check_spikeglx
-from pipeline.ingest.files import LAYOUTS, sidecar
+from pipeline.ingest.files import sidecar
 from pipeline.ingest.hdf5 import open_nwb
+from pipeline.ingest.openers_rigs import (
+    one_file,
+    open_blackrock,
+    open_intan,
+    open_neuralynx,
+    open_plexon,
+    through_neo,
+)
 from pipeline.ingest.streams import pick_stream
 
 if TYPE_CHECKING:
@@ -41,26 +49,6 @@ class Opener:
     likely: str = f"{TRUNCATED}; or a part of the recording was not copied"
 
 
-def _through_neo(extractor: str, path: Path, stream: str | None, *, folder: bool) -> BaseRecording:
-    """Open one stream with a SpikeInterface class that stands on neo."""
-    from spikeinterface.extractors import neoextractors
-
-    reader = getattr(neoextractors, extractor)
-    name = pick_stream(reader.get_streams(path)[0], wanted=stream, file=path)
-    return reader(**{"folder_path" if folder else "file_path": path}, stream_name=name)
-
-
-def _one_file(path: Path, format: str) -> Path:
-    """Return the file itself, or the only file of that format in a folder."""
-    files = LAYOUTS[format].files(path) if path.is_dir() else [path]
-    if len(files) != 1:
-        names = ", ".join(file.name for file in files) or "none"
-        raise InputError(
-            f"{path}: found {names}; expected one {LAYOUTS[format].looks_for}: name it"
-        )
-    return files[0]
-
-
 def _openephys(path: Path, stream: str | None) -> BaseRecording:
     check_openephys(path)
     folder = path.parent if path.name == "structure.oebin" else path
@@ -72,7 +60,7 @@ def _openephys(path: Path, stream: str | None) -> BaseRecording:
             f"{path}: found {', '.join(experiments)}; each is a recording of its own: name one of "
             "these folders"
         )
-    return _through_neo("OpenEphysBinaryRecordingExtractor", folder, stream, folder=True)
+    return through_neo("OpenEphysBinaryRecordingExtractor", folder, stream, folder=True)
 
 
 def _spikeglx(path: Path, stream: str | None) -> BaseRecording:
@@ -84,47 +72,21 @@ def _spikeglx(path: Path, stream: str | None) -> BaseRecording:
     with warnings.catch_warnings():
         # Positions of the sites are not used: regions come from the channel table.
         warnings.filterwarnings("ignore", message="Unable to find a corresponding metadata file")
-        return _through_neo("SpikeGLXRecordingExtractor", folder, stream, folder=True)
-
-
-def _intan(path: Path, stream: str | None) -> BaseRecording:
-    files = [f for f in LAYOUTS["intan"].files(path) if f.suffix.casefold() in (".rhd", ".rhs")]
-    if len(files) != 1:
-        raise InputError(
-            f"{path}: found {len(files)} files, {', '.join(file.name for file in files)}; a "
-            "recording that the rig split into files is not joined yet: name one file"
-        )
-    return _through_neo("IntanRecordingExtractor", files[0], stream, folder=False)
-
-
-def _blackrock(path: Path, stream: str | None) -> BaseRecording:
-    signals = [f for f in LAYOUTS["blackrock"].files(path) if f.suffix.startswith(".ns")]
-    stems = sorted({file.stem for file in signals})
-    if len(stems) != 1:
-        raise InputError(f"{path}: found recordings {', '.join(stems) or 'none'}; name one file")
-    return _through_neo("BlackrockRecordingExtractor", signals[0], stream, folder=False)
-
-
-def _neuralynx(path: Path, stream: str | None) -> BaseRecording:
-    return _through_neo("NeuralynxRecordingExtractor", path, stream, folder=True)
-
-
-def _plexon(path: Path, stream: str | None) -> BaseRecording:
-    file = _one_file(path, "plexon")
-    reader = "Plexon2" if file.suffix.casefold() == ".pl2" else "Plexon"
-    return _through_neo(f"{reader}RecordingExtractor", file, stream, folder=False)
+        return through_neo("SpikeGLXRecordingExtractor", folder, stream, folder=True)
 
 
 def _nwb(path: Path, stream: str | None) -> BaseRecording:
     from spikeinterface.extractors import read_nwb_recording
     from spikeinterface.extractors.nwbextractors import NwbRecordingExtractor
 
-    file = _one_file(path, "nwb")
+    file = one_file(path, "nwb")
     with open_nwb(file) as nwb:
         series = NwbRecordingExtractor.fetch_available_electrical_series_paths(file)
         name = pick_stream(series, wanted=stream, file=file)
         _refuse_uneven_clock(nwb[name], file)
-    return read_nwb_recording(file, electrical_series_path=name)
+    recording = read_nwb_recording(file, electrical_series_path=name)
+    recording.annotate(stream=name)
+    return recording
 
 
 def _refuse_uneven_clock(series: h5py.Group, file: Path) -> None:
@@ -160,7 +122,7 @@ def _edf(path: Path, stream: str | None) -> BaseRecording:
     import pyedflib
     from spikeinterface.extractors.neoextractors import EDFRecordingExtractor
 
-    file = _one_file(path, "edf")
+    file = one_file(path, "edf")
     with pyedflib.EdfReader(str(file)) as edf:
         headers = edf.getSignalHeaders()
     rates = list(dict.fromkeys(header["sample_frequency"] for header in headers))
@@ -262,10 +224,12 @@ OPENERS: dict[str, Opener] = {
     "spikeglx": Opener(
         "SpikeGLX recording", _spikeglx, f"{TRUNCATED}; or the .meta is not its own"
     ),
-    "intan": Opener("Intan recording", _intan),
-    "blackrock": Opener("Blackrock recording", _blackrock),
-    "neuralynx": Opener("Neuralynx recording", _neuralynx),
-    "plexon": Opener("Plexon recording", _plexon, f"{TRUNCATED}; .pl2 needs Plexon's own library"),
+    "intan": Opener("Intan recording", open_intan),
+    "blackrock": Opener("Blackrock recording", open_blackrock),
+    "neuralynx": Opener("Neuralynx recording", open_neuralynx),
+    "plexon": Opener(
+        "Plexon recording", open_plexon, f"{TRUNCATED}; .pl2 needs Plexon's own library"
+    ),
     "nwb": Opener("NWB recording", _nwb),
     "edf": Opener("EDF recording", _edf, f"{TRUNCATED}; or EDF+D (with gaps), which is not read"),
     "binary": Opener("raw binary recording", _binary),

@@ -65,7 +65,13 @@ def recording_start_s(recording: BaseRecording) -> float:
     Time 0 of a session is this sample. Spike times and trials in the same NWB file count from the
     file's clock: subtract this from them.
     """
-    return float(recording.get_start_time())
+    start = recording.get_annotation("clock_start_s")
+    return float(recording.get_start_time() if start is None else start)
+
+
+def recording_stream(recording: BaseRecording) -> str:
+    """Return the name of the stream that was opened; empty where the format has no streams."""
+    return str(recording.get_annotation("stream") or "")
 
 
 def left_out_channels(recording: BaseRecording) -> dict[str, str]:

@@ -5,10 +5,23 @@ written, so that the readers are tested against files and not against themselves
 same bytes, except NWB, whose object ids are random by design: there the content is the same.
 """
 
+from pipeline.simulate.writers.blackrock import write_blackrock
 from pipeline.simulate.writers.edf import write_edf
+from pipeline.simulate.writers.intan import write_intan
+from pipeline.simulate.writers.neuralynx import write_neuralynx
 from pipeline.simulate.writers.nwb import write_nwb
 from pipeline.simulate.writers.openephys import write_openephys
 from pipeline.simulate.writers.phy import write_phy
-from pipeline.simulate.writers.spikeglx import write_spikeglx
+from pipeline.simulate.writers.spikeglx import write_spikeglx, write_spikeglx_nidq
 
-__all__ = ["write_edf", "write_nwb", "write_openephys", "write_phy", "write_spikeglx"]
+__all__ = [
+    "write_blackrock",
+    "write_edf",
+    "write_intan",
+    "write_neuralynx",
+    "write_nwb",
+    "write_openephys",
+    "write_phy",
+    "write_spikeglx",
+    "write_spikeglx_nidq",
+]

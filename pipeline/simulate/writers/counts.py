@@ -92,11 +92,15 @@ def write_counts(
     *,
     uv_per_bit: float,
     bits: int = 16,
-    extra_columns: int = 0,
+    extra: np.ndarray | None = None,
 ) -> None:
-    """Write interleaved little-endian int16 counts, with columns of zeros after the channels."""
+    """Write interleaved little-endian int16 counts, with further columns after the channels.
+
+    ``extra`` is (time, column), 16 bits wide whatever their sign.
+    """
     with path.open("wb") as file:
-        for _, counts in count_blocks(signals_uv, channels, uv_per_bit=uv_per_bit, bits=bits):
-            if extra_columns:
-                counts = np.pad(counts, ((0, 0), (0, extra_columns)))
+        for first, counts in count_blocks(signals_uv, channels, uv_per_bit=uv_per_bit, bits=bits):
+            if extra is not None:
+                more = extra[first : first + len(counts)].astype("<u2").view("<i2")
+                counts = np.hstack([counts, more])
             file.write(np.ascontiguousarray(counts, dtype="<i2").data)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.simulate.writers.counts import checked_signals, write_counts
+from pipeline.simulate.writers.lines import Pulse, edges
 
 #: source processor of the made-up rig
 PROCESSOR = {"name": "Acquisition Board", "id": 100}
@@ -23,6 +24,7 @@ def write_openephys(
     channels: Sequence[str],
     uv_per_bit: float = 0.195,
     start_sample: int = 0,
+    pulses: Sequence[Pulse] = (),
 ) -> Path:
     """Write one recording of one record node.
 
@@ -45,6 +47,11 @@ def write_openephys(
         Microvolts per count; 0.195 is that of Intan headstages.
     start_sample : int
         Number of the first sample on the rig's clock.
+    pulses : sequence of (line, on, off)
+        TTL pulses on lines 1 to 16, in samples from the first: written to
+        ``events/<stream>/TTL/`` as ``states.npy`` (int16, plus or minus the line),
+        ``sample_numbers.npy``, ``timestamps.npy`` and ``full_words.npy`` (uint64, line 1 is bit
+        0).
 
     Returns
     -------
@@ -90,9 +97,44 @@ def write_openephys(
                 ],
             }
         ],
-        "events": [],
+        "events": _write_ttl(recording, pulses, len(signals), start_sample, rate_hz),
         "spikes": [],
     }
     text = json.dumps(structure, indent=4) + "\n"
     (recording / "structure.oebin").write_text(text, encoding="utf-8", newline="\n")
     return folder
+
+
+def _write_ttl(
+    recording: Path, pulses: Sequence[Pulse], samples: int, start_sample: int, rate_hz: float
+) -> list[dict[str, object]]:
+    """Write the TTL folder and return its entry for structure.oebin; nothing without pulses."""
+    if not pulses:
+        return []
+    folder = recording / "events" / STREAM / "TTL"
+    folder.mkdir(parents=True, exist_ok=True)
+    word = sum(1 << line - 1 for line, on, _ in pulses if on == 0)
+    states, numbers, words = [], [], []
+    for sample, line, rising in edges(pulses, samples=samples, lines=range(1, 17)):
+        word ^= 1 << line - 1
+        states.append(line if rising else -line)
+        numbers.append(sample + start_sample)
+        words.append(word)
+    np.save(folder / "states.npy", np.array(states, dtype=np.int16))
+    np.save(folder / "sample_numbers.npy", np.array(numbers, dtype=np.int64))
+    np.save(folder / "timestamps.npy", np.array(numbers, dtype=np.int64) / rate_hz)
+    np.save(folder / "full_words.npy", np.array(words, dtype=np.uint64))
+    return [
+        {
+            "folder_name": f"{STREAM}/TTL/",
+            "channel_name": f"{PROCESSOR['name']} TTL Input",
+            "description": "TTL Events coming from the hardware source processor",
+            "identifier": "sourceevent",
+            "sample_rate": rate_hz,
+            "type": "int16",
+            "num_channels": 8,
+            "source_processor": PROCESSOR["name"],
+            "stream_name": STREAM.partition(".")[2],
+            "initial_state": sum(1 << line - 1 for line, on, _ in pulses if on == 0),
+        }
+    ]
