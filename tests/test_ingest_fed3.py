@@ -58,8 +58,8 @@ def test_pokes_become_trials(tmp_path):
     assert not table["omission"].any() and table["t_cue"].isna().all()
     assert table["source_row"].tolist() == [2, 4, 6, 9, 10]
     assert table.attrs["warnings"] == [
-        "FED003_010224_00.CSV: 2 pokes that could earn nothing (pellet in the well, being "
-        "dispensed, time-out) are no trials"
+        "2 pokes that could earn nothing (pellet in the well, being dispensed, time-out) are no "
+        "trials"
     ]
 
 

@@ -138,7 +138,9 @@ class BehaviourMapping(StrictModel):
         "table of events to read (events/lever)",
     )
     events: EventColumns | None = Field(
-        None, description="columns, bids: the table has one row per event; 'trials' makes trials"
+        None,
+        description="columns, bids: the table has one row per event, and 'trials' makes trials; "
+        "nwb_events: which columns hold time and name (else: timestamp, and the table's own name)",
     )
     codes: dict[str, str] = Field(
         default_factory=dict,
@@ -226,6 +228,8 @@ class BehaviourMapping(StrictModel):
         """Whether the log is read as events, of which ``trials`` makes trials."""
         if self.reader == "medpc":
             return not (self.medpc and self.medpc.blocks)
+        if self.reader == "bids" and self.trials:  # its columns have fixed names
+            return True
         return self.reader in EVENT_READERS or self.events is not None
 
     @property
@@ -244,8 +248,12 @@ class BehaviourMapping(StrictModel):
                     f"the section '{section}' and reader: {reader} go together; found reader: "
                     f"{self.reader} {'with' if given else 'without'} it"
                 )
-        if self.events and self.reader not in ("columns", "bids"):
+        if self.events and self.reader not in ("columns", "bids", "nwb_events"):
             raise ValueError(f"'events' is for tables of events, not for reader: {self.reader}")
+        if self.codes and self.reader in ("pycontrol", "bpod"):
+            raise ValueError(f"'codes': events of reader: {self.reader} have names, no codes")
+        if self.table and self.reader not in ("nwb_trials", "nwb_events"):
+            raise ValueError("'table' is for tables of NWB files")
         if self.time_unit != "s" and self.reader in OWN_UNIT:
             raise ValueError(f"time_unit: files of reader: {self.reader} state their own unit")
         if self.medpc and self.medpc.ticks_per_s and self.time_unit != "s":

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
-from pipeline.experiment.behaviour_mapping import MAPPABLE_COLUMNS, BehaviourMapping
+from pipeline.experiment.behaviour_mapping import (
+    EVENT_READERS,
+    MAPPABLE_COLUMNS,
+    TIME_COLUMNS,
+    BehaviourMapping,
+    EventColumns,
+)
 from pipeline.experiment.strict import did_you_mean
 from pipeline.ingest.adapters.event_log import EventLog
 from pipeline.ingest.adapters.log_table import LogTable
@@ -76,19 +82,19 @@ def read_behaviour(
             f"{path}: '{format}' is a log of scored behaviour: bouts (read_scored), no trials"
         )
     log = _log(path, mapping)
-    pulses = _pulses(path, log, mapping) if mapping.sync_event else None
     if isinstance(log, EventLog):
-        table, mapping = trials_of_events(log, mapping)
+        table, meaning = trials_of_events(log, mapping)
     else:
-        table = log
-        mapping = mapping if mapping.columns else _own_names(table, mapping.reader)
-        mapping = mapping.model_copy(update={"rows": {}}) if mapping.medpc else mapping
-    trials = interpret(table, mapping, starts_at_s=starts_at_s)
+        table, meaning = log, mapping if mapping.columns else _own_names(log, mapping.reader)
+    if mapping.reader == "medpc":  # its 'rows' have chosen the session
+        meaning = meaning.model_copy(update={"rows": {}})
+    trials = interpret(table, meaning, starts_at_s=starts_at_s)
     # Plain lists: attributes are written to Parquet as JSON.
     if table.warnings:
-        trials.attrs["warnings"] = list(table.warnings)
-    if pulses is not None:
-        trials.attrs["pulses_s"] = pulses.tolist()
+        prefix = f"{table.file}: "  # whoever shows them says whose they are
+        trials.attrs["warnings"] = [said.removeprefix(prefix) for said in table.warnings]
+    if mapping.sync_event:
+        trials.attrs["pulses_s"] = _pulses(path, log, mapping).tolist()
     return trials
 
 
@@ -209,11 +215,45 @@ def _log(path: Path, mapping: BehaviourMapping, *, pulses: bool = False) -> Even
     if mapping.reader == "nwb_trials":
         from pipeline.ingest.adapters.nwb_trials import read_nwb_trials
 
-        return read_nwb_trials(path)
-    return _columns(path, mapping)
+        return read_nwb_trials(path, table=mapping.table)
+    if mapping.reader in EVENT_READERS:
+        return _event_log(path, mapping)
+    table = _columns(path, mapping)
+    if not mapping.event_log:
+        return table
+    from pipeline.ingest.adapters.event_table import events_of_table
+    from pipeline.ingest.trial_table import kept_rows
+
+    columns = mapping.events or EventColumns(time="onset", name="trial_type")
+    return events_of_table(kept_rows(table, mapping), columns, mapping)
+
+
+def _event_log(path: Path, mapping: BehaviourMapping) -> EventLog:
+    if mapping.reader == "pycontrol":
+        from pipeline.ingest.adapters.pycontrol import read_pycontrol
+
+        return read_pycontrol(path, rows=mapping.rows)
+    if mapping.rows:
+        raise InputError(
+            f"{path}: rows: found {', '.join(mapping.rows)}; a log of reader: {mapping.reader} is "
+            "one session: expected no 'rows'"
+        )
+    if mapping.reader == "bpod":
+        from pipeline.ingest.adapters.bpod import read_bpod
+
+        named = [*(mapping.trials.events if mapping.trials else ()), mapping.sync_event]
+        return read_bpod(path, named=named)
+    from pipeline.ingest.adapters.nwb_events import read_nwb_events
+
+    return read_nwb_events(path, table=mapping.table, columns=mapping.events)
 
 
 def _columns(path: Path, mapping: BehaviourMapping) -> LogTable:
+    if mapping.reader == "bids":
+        from pipeline.ingest.adapters.bids import read_bids
+
+        timed = (*TIME_COLUMNS, "latency_choice")
+        return read_bids(path, times={"onset", *(mapping.columns.get(t, "") for t in timed)})
     from pipeline.ingest.adapters.columns import read_columns
 
     return read_columns(

@@ -50,7 +50,7 @@ def interpret(
         Every problem of the file, each with row, column, value found and value expected.
     """
     _refuse_missing_columns(table, mapping)
-    table = _kept_rows(table, mapping)
+    table = kept_rows(table, mapping)
     reader = CellReader(table, mapping)
     columns = {name: reader.column(name) for name in mapping.columns}
     problems = [*reader.problems]
@@ -76,8 +76,14 @@ def _refuse_missing_columns(table: LogTable, mapping: BehaviourMapping) -> None:
         )
 
 
-def _kept_rows(table: LogTable, mapping: BehaviourMapping) -> LogTable:
+def kept_rows(table: LogTable, mapping: BehaviourMapping) -> LogTable:
     """Return the rows that the filter keeps; none is an error, because a log has trials."""
+    missing = [name for name in mapping.rows if name not in table.columns]
+    if missing:
+        raise InputError(
+            f"{table.file}: rows: found columns {', '.join(table.columns)}; expected "
+            f"'{missing[0]}'{did_you_mean(missing[0], table.columns)}"
+        )
     wanted = {table.columns.index(name): cell_key(value) for name, value in mapping.rows.items()}
     kept = [
         index
@@ -90,6 +96,7 @@ def _kept_rows(table: LogTable, mapping: BehaviourMapping) -> LogTable:
             table.columns,
             tuple(table.rows[index] for index in kept),
             tuple(table.cells[index] for index in kept),
+            table.warnings,
         )
     if not table.cells:
         raise InputError(f"{table.file}: found no trials below the header")

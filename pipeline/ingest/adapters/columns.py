@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ExperimentError, InputError, Problem
 from pipeline.experiment.strict import did_you_mean
@@ -13,10 +14,14 @@ from pipeline.ingest.adapters.log_table import LogTable
 from pipeline.ingest.adapters.text import read_log_text
 from pipeline.ingest.reading import reading
 
+if TYPE_CHECKING:
+    import zipfile
+
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 EXCEL_SUFFIXES = (".xlsx", ".xlsm")
 #: a workbook is a zip file; more than this unpacked is no behaviour log
 LARGEST_WORKBOOK_BYTES = 300_000_000
+LARGEST_WORKBOOK_CELLS = 5_000_000
 
 Row = tuple[int, Sequence[object]]
 
@@ -107,21 +112,82 @@ def _excel_rows(path: Path, sheet: str | None) -> list[Row]:
 
     with reading(path, "an Excel workbook", likely="no .xlsx file, or still open in Excel"):
         with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-        if size > LARGEST_WORKBOOK_BYTES:
-            raise InputError(
-                f"{path}: found {size / 1e6:.0f} MB unpacked; expected at most "
-                f"{LARGEST_WORKBOOK_BYTES / 1e6:.0f}: this is no behaviour log"
-            )
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            _refuse_hostile(path, archive)
+            formulas = any(b"<f" in archive.read(name) for name in _sheets_of(archive))
+        # Values as Excel last computed them; macros, links and formulas are never followed.
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
         try:
             name = _sheet(path, book.sheetnames, sheet)
-            return [
-                (number, [cell.strip() if isinstance(cell, str) else cell for cell in row])
-                for number, row in enumerate(book[name].iter_rows(values_only=True), 1)
-            ]
+            rows = _rows_of(path, book[name])
         finally:
             book.close()
+        if formulas:
+            _refuse_unknown_values(path, name, rows)
+    return rows
+
+
+def _sheets_of(archive: zipfile.ZipFile) -> list[str]:
+    return [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
+
+
+def _refuse_hostile(path: Path, archive: zipfile.ZipFile) -> None:
+    """Refuse what unpacks without end; zipfile reads no more of an entry than it declares."""
+    size = sum(entry.file_size for entry in archive.infolist())
+    if size > LARGEST_WORKBOOK_BYTES:
+        raise InputError(
+            f"{path}: found {size / 1e6:.0f} MB unpacked; expected at most "
+            f"{LARGEST_WORKBOOK_BYTES / 1e6:.0f}: this is no behaviour log"
+        )
+    for entry in archive.infolist():
+        if not entry.filename.endswith((".xml", ".rels")):
+            continue
+        with archive.open(entry) as part:
+            if b"<!DOCTYPE" in part.read(4096).upper():
+                raise InputError(
+                    f"{path}: {entry.filename}: found a document type declaration, which no "
+                    "spreadsheet writes; expected a workbook"
+                )
+
+
+def _rows_of(path: Path, sheet: Any) -> list[Row]:
+    """Return the rows that hold something, with their numbers."""
+    # What a sheet says of its size may be wrong, or a million formatted rows.
+    sheet.reset_dimensions()
+    rows: list[Row] = []
+    cells = 0
+    for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
+        cells += len(row)
+        if cells > LARGEST_WORKBOOK_CELLS:
+            raise InputError(
+                f"{path}: row {number}: found more than {LARGEST_WORKBOOK_CELLS} cells; this is "
+                "no behaviour log"
+            )
+        kept = [cell.strip() if isinstance(cell, str) else cell for cell in row]
+        if not _blank(kept):
+            rows.append((number, kept))
+    return rows
+
+
+def _refuse_unknown_values(path: Path, sheet: str, rows: Sequence[Row]) -> None:
+    """Refuse formulas whose value was never computed: their cells would read as blanks."""
+    import openpyxl
+
+    known = dict(rows)
+    book = openpyxl.load_workbook(path, read_only=True, keep_links=False)
+    try:
+        page = book[sheet]
+        page.reset_dimensions()
+        for number, row in enumerate(page.iter_rows(), 1):
+            values = known.get(number, ())
+            for index, cell in enumerate(row):
+                value = values[index] if index < len(values) else None
+                if cell.data_type == "f" and value is None:
+                    raise InputError(
+                        f"{path}: row {number}, column {cell.column_letter}: found a formula "
+                        "without a value; expected values: open it in a spreadsheet and save it"
+                    )
+    finally:
+        book.close()
 
 
 def _sheet(path: Path, names: Sequence[str], wanted: str | None) -> str:

@@ -10,13 +10,15 @@ from pipeline.ingest.hdf5 import LIKELY, open_nwb, plain_column, table_columns
 from pipeline.ingest.reading import reading
 
 
-def read_nwb_trials(path: str | Path) -> LogTable:
+def read_nwb_trials(path: str | Path, *, table: str = "") -> LogTable:
     """Read the trials of an NWB file, as they stand.
 
     Parameters
     ----------
     path : path
         NWB 2 file.
+    table : str
+        Another table of intervals than ``intervals/trials``.
 
     Returns
     -------
@@ -30,20 +32,21 @@ def read_nwb_trials(path: str | Path) -> LogTable:
         Missing or damaged file, or one without trials.
     """
     path = Path(path)
+    place = table.strip("/") or "intervals/trials"
     with open_nwb(path) as file, reading(path, "NWB trials", likely=LIKELY):
-        if "intervals/trials" not in file:
+        if place not in file or "id" not in file[place]:
             others = ", ".join(sorted(file.get("intervals", {}))) or "none"
             raise InputError(
-                f"{path}: found no table /intervals/trials (interval tables: {others}); is this "
+                f"{path}: found no table /{place} (interval tables: {others}); is this "
                 "the file of the behaviour?"
             )
-        table = file["intervals/trials"]
+        trials = file[place]
         # pynwb lists only the columns beyond the two that every table of intervals has.
-        listed = [name for name in ("start_time", "stop_time") if name in table]
-        listed += [name for name in table_columns(table) if name not in listed]
-        columns = {name: plain_column(table, name) for name in listed}
+        listed = [name for name in ("start_time", "stop_time") if name in trials]
+        listed += [name for name in table_columns(trials) if name not in listed]
+        columns = {name: plain_column(trials, name) for name in listed}
         plain = {name: values for name, values in columns.items() if values is not None}
-        number = len(table["id"])
+        number = len(trials["id"])
     uneven = [name for name, values in plain.items() if len(values) != number]
     if uneven:
         raise InputError(
