@@ -286,14 +286,16 @@ def test_a_design_is_warned_of_by_its_own_numbers():
     table = pd.DataFrame(
         [
             row(n=5, rate=0.081, low=0.072, high=0.090, flag="high"),
-            row(n=5, measure="coverage_main", rate=0.921, low=0.91, high=0.932, flag="low?"),
+            row(n=5, measure="coverage_main", rate=0.921, low=0.91, high=0.932, flag="low?")
+            | {"kind": "coverage"},
             row(n=5, measure="power_main", rate=0.2, flag=""),
             row(n=8),
             row(n=8, measure="pill_for_process", flag="high"),
+            row(n=12, rate=0.024, low=0.021, high=0.028, flag="low"),
         ]
     )
     assert warning_for("within", 8, table=table) == ""
-    assert warning_for("within", 100, table=table) == ""
+    assert "2.4 % (2.1 to 2.8 %), too seldom (a loss" in warning_for("within", 99, table=table)
     said = (
         "In simulated cohorts of this kind (crossover; n = 5), a difference of differences rejects "
         "a true null in 8.1 % (7.2 to 9.0 %); the 95 % interval of the main drug effect covers "

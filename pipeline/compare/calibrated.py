@@ -170,6 +170,7 @@ def warning_for(design: str, n: int, *, table: pd.DataFrame | None = None) -> st
         MEASURES[row.measure].format(
             f"{100 * row.rate:.1f} % ({100 * row.low:.1f} to {100 * row.high:.1f} %)"
         )
+        + (", too seldom (a loss of power)" if row.kind == "level" and row.flag[0] == "l" else "")
         for row in outside.itertuples()
     ]
     title = here["title"].iloc[0]
