@@ -13,7 +13,7 @@ from typing import Literal
 
 Domain = Literal["oscillations", "spikes", "coupling", "flexibility", "other"]
 Entity = Literal["animal", "region", "region_pair", "unit"]
-Need = Literal["spectrum", "units", "trials", "movement", "track"]
+Need = Literal["spectrum", "units", "trials", "movement", "track", "scored"]
 ScaleName = Literal["dB", "log2", "logit", "linear", "count", "time_to_event"]
 
 #: unit of a difference on each scale; "" means the unit of the value itself
@@ -46,13 +46,15 @@ class Metric:
         (:class:`pipeline.lfp.Spectrum`), ``units`` (:class:`pipeline.spikes.EpochUnits`),
         ``trials`` (:class:`pipeline.flexibility.EpochTrials`), ``movement``
         (:class:`pipeline.ingest.EpochMovement`), ``track`` (:class:`pipeline.ingest.EpochTrack`:
-        positions).
+        positions), ``scored`` (:class:`pipeline.ingest.EpochScored`: behaviour that a person
+        scored).
     grain : {"interval", "cell"}
         ``interval``: computed for each context interval, and intervals of one cell are combined
         later. ``cell``: computed once from all intervals of a phase and context (trials: a set of
         trials may span two intervals).
     per_band : bool
-        Whether there is one value per frequency band; of ``time_in_zone``, per zone.
+        Whether there is one value per frequency band; of ``time_in_zone``, per zone; of
+        ``time_in_state``, per behaviour.
     value_unit : str
         Physical unit of the raw observation ("uV^2", "Hz", "trials").
     scale : str

@@ -11,6 +11,7 @@ from typing import Any
 
 _HOMES = {
     "EpochMovement": "movement",
+    "EpochScored": "scored",
     "EpochTrack": "zones",
     "SortedUnits": "units",
     "UnitCheck": "microvolts",
@@ -19,6 +20,7 @@ _HOMES = {
     "check_microvolts": "microvolts",
     "detect_format": "files",
     "epoch_movement": "movement",
+    "epoch_scored": "scored",
     "epoch_track": "zones",
     "left_out_channels": "recording",
     "line_pulses": "events",
@@ -27,6 +29,8 @@ _HOMES = {
     "read_behaviour": "behaviour",
     "read_events": "events",
     "read_movement": "movement",
+    "read_pulses": "behaviour",
+    "read_scored": "scored",
     "read_units": "units",
     "recording_files": "files",
     "recording_start_s": "recording",

@@ -76,7 +76,7 @@ def read_behaviour(
     from pipeline.ingest.trial_table import interpret
 
     path = Path(path)
-    mapping = _resolved(path, format, mapping, fields)
+    mapping = resolved_mapping(path, format, mapping, fields)
     if mapping.reader == "scored":
         raise InputError(
             f"{path}: '{format}' is a log of scored behaviour: bouts (read_scored), no trials"
@@ -128,7 +128,7 @@ def read_pulses(
         When the mapping names no sync event, the log has none of it, or its clock is too coarse.
     """
     path = Path(path)
-    mapping = _resolved(path, format, mapping, fields)
+    mapping = resolved_mapping(path, format, mapping, fields)
     if not mapping.sync_event:
         raise InputError(f"{path}: the mapping '{format}' names no sync_event: which event is it?")
     return _pulses(path, _log(path, mapping, pulses=True), mapping)
@@ -176,12 +176,16 @@ def _pulses(path: Path, log: EventLog | LogTable, mapping: BehaviourMapping) -> 
     return pulses
 
 
-def _resolved(
+def resolved_mapping(
     path: Path,
     format: str,
     mapping: BehaviourMapping | Mapping[str, object] | None,
     fields: Mapping[str, str] | None,
 ) -> BehaviourMapping:
+    """Return the mapping to read a log with: checked, and with the session's own values.
+
+    Without a mapping ``format`` names a reader that needs none.
+    """
     if mapping is None:
         if format not in READERS:
             raise InputError(

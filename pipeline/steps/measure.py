@@ -58,7 +58,7 @@ def measure(
     outputs : mapping of str to Path
         observations, spectra, epochs.
     inputs : mapping of str to Path
-        lfp, units, trials, movement, sync, as ``extract`` left them.
+        lfp, units, trials, movement, scored, sync, as ``extract`` left them.
 
     Returns
     -------
@@ -145,6 +145,10 @@ def _interval_sources(within: Intervals, data: SessionData, quality: Quality) ->
 
         sources["movement"] = epoch_movement(data.movement, recorded)
         sources["track"] = epoch_track(data.movement, recorded)
+    if data.has("scored"):
+        from pipeline.ingest import epoch_scored
+
+        sources["scored"] = epoch_scored(data.scored, recorded)
     return sources
 
 

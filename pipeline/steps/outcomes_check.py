@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import ExperimentError, Problem, refuse
 from pipeline.experiment import Experiment, examine
@@ -97,7 +98,11 @@ def _wrong_outcome(outcome: str, experiment: Experiment, *, whole: bool) -> str:
     metric = known[parts["metric"]]
     zoned = "movement.zones" in metric.options
     kind, key = ("zone", "movement.zones") if zoned else ("band", "lfp.bands")
-    bands = config.movement.zones if zoned else config.lfp.bands
+    bands: dict[str, Any] = config.movement.zones if zoned else config.lfp.bands
+    if "scored" in metric.needs:
+        kind, key = "behaviour", "behaviour.formats"
+        scored = [mapping.scored for mapping in config.behaviour.formats.values()]
+        bands = {name: o for o in scored if o for name in o.behaviours.values()}
     if parts["band"] and not metric.per_band:
         return f"{metric.name} has no bands: leave /{parts['band']} out"
     if parts["band"] and parts["band"] not in bands:

@@ -64,7 +64,8 @@ class SessionData:
     Attributes
     ----------
     inputs : mapping of str to Path
-        lfp, units, trials, movement; empty files stand for what the session does not have.
+        lfp, units, trials, movement, scored; files that are empty or not given stand for what the
+        session does not have.
     options : mapping
         The config's sections that metrics read.
     """
@@ -73,8 +74,8 @@ class SessionData:
     options: Mapping[str, Any]
 
     def has(self, source: str) -> bool:
-        """Whether the session has a source (lfp, units, trials, movement)."""
-        return self.inputs[source].stat().st_size > 0
+        """Whether the session has a source (lfp, units, trials, movement, scored)."""
+        return source in self.inputs and self.inputs[source].stat().st_size > 0
 
     @cached_property
     def lfp(self) -> Any:
@@ -108,6 +109,13 @@ class SessionData:
         return pd.read_parquet(self.inputs["movement"])
 
     @cached_property
+    def scored(self) -> Any:
+        """Bouts of behaviour that a person scored, and when it was watched."""
+        import pandas as pd
+
+        return pd.read_parquet(self.inputs["scored"])
+
+    @cached_property
     def strata(self) -> dict[str, Intervals]:
         """Intervals of rest, walk and run; empty without movement."""
         if not self.has("movement"):
@@ -135,6 +143,8 @@ class SessionData:
             ends.append(float(self.units["spike_time"].max()))
         if self.has("movement") and len(self.movement):
             ends.append(float(self.movement["time_s"].iloc[-1]))
+        if self.has("scored") and len(self.scored):
+            ends.append(float(self.scored["stop_s"].max()))
         return np.array([[0.0, max(ends)]]) if max(ends) > 0 else np.empty((0, 2))
 
     @cached_property

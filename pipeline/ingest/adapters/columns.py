@@ -217,16 +217,15 @@ def _table(path: Path, rows: Sequence[Row], header_row: int) -> LogTable:
         for name in dict.fromkeys(names)
         if name and names.count(name) > 1
     ]
-    problems += [
-        Problem(
-            path.name,
-            f"row {number}",
-            f"{len(cells)} cells",
-            f"expected {len(names)} as in the header (a delimiter inside a cell, comma decimals?)",
+    wide = [(number, cells) for number, cells in body if not _blank(cells[len(names) :])]
+    if wide:
+        number, cells = wide[0]
+        more = f" (and {len(wide) - 1} more rows)" if len(wide) > 1 else ""
+        expected = (
+            f"expected {len(names)} as in the header (a delimiter inside a cell, comma decimals, "
+            "or lines above the header: set header_row)"
         )
-        for number, cells in body
-        if not _blank(cells[len(names) :])
-    ]
+        problems.append(Problem(path.name, f"row {number}{more}", f"{len(cells)} cells", expected))
     if problems:
         raise ExperimentError(problems)
     padded = [[*cells[: len(names)], *[None] * (len(names) - len(cells))] for _, cells in body]
