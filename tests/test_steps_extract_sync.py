@@ -15,13 +15,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from experiments import write_experiment
+from experiments import write_experiment, write_table
 
 from pipeline.errors import ExperimentError, InputError
 from pipeline.ingest import open_recording
 from pipeline.lfp import open_lfp
+from pipeline.report.session_page import read_session, write_session_pages
+from pipeline.report.session_tables import clock_table, recording_table
 from pipeline.simulate.writers import write_openephys, write_phy
 from pipeline.spikes import load_units
+from pipeline.steps.cohort import completeness
 from pipeline.steps.extract import extract
 from pipeline.steps.measure import measure
 from pipeline.steps.outcomes_check import load_checked
@@ -307,3 +310,332 @@ def test_all_files_of_a_session_are_inputs_of_its_job(lab):
     files = {Path(path) for path, _, _ in extract_settings(loaded, loaded.sessions[0], {})["files"]}
     assert {"recording1", "recording2"} <= {part for file in files for part in file.parts}
     assert sum(file.name == "spike_times.npy" for file in files) == 1
+
+
+# --- clocks --------------------------------------------------------------------------------------
+
+TASK = Path(__file__).resolve().parents[1] / "config" / "tasks" / "light_side.yaml"
+COLUMNS = {
+    "trial": "n",
+    "t_cue": "cue",
+    "t_choice": "choice",
+    "rule": "rule",
+    "cue_side": "light",
+    "choice_side": "lever",
+}
+
+
+def cue_times(stop_s: float = 295.0, seed: int = 4) -> np.ndarray:
+    """Starts of trials on the recording's clock, as irregular as animals make them."""
+    steps = np.random.default_rng(seed).uniform(2.0, 5.0, 200)
+    times = 3.0 + np.cumsum(steps)
+    return times[times < stop_s]
+
+
+def to_log(times: np.ndarray, *, zero_s: float = 17.25, ppm: float = 100.0) -> np.ndarray:
+    """The log's clock: started 17.25 s after the recording, runs slow by 100 ppm, in ms."""
+    return np.round((times - zero_s) / (1 + ppm * 1e-6), 3)
+
+
+def write_log(path: Path, times: np.ndarray, *, seen: np.ndarray | None = None, **clock) -> Path:
+    """A log of trials whose cue also sends a pulse; ``seen`` says which pulses it noted."""
+    seen = np.ones(len(times), bool) if seen is None else seen
+    cues, choices = to_log(times, **clock), to_log(times + 0.8, **clock)
+    rows = [
+        {
+            "n": number,
+            "cue": f"{cue:.3f}",
+            "choice": f"{choice:.3f}",
+            "rule": "light",
+            "light": "left",
+            "lever": "left" if number % 3 else "right",
+            "pulse": f"{cue:.3f}" if noted else None,
+        }
+        for number, (cue, choice, noted) in enumerate(zip(cues, choices, seen, strict=True), 1)
+    ]
+    write_table(path, rows)
+    return path
+
+
+def behaviour(*, sync: Mapping[str, Any] | None = None, **mapping) -> dict[str, Any]:
+    """The config's sections on logs; ``sync`` None leaves it out."""
+    return {
+        "flexibility": {"task": str(TASK)},
+        "behaviour": {"formats": {"box": {"columns": COLUMNS, **mapping}}},
+        **({"sync": dict(sync)} if sync is not None else {}),
+    }
+
+
+SYNCED = behaviour(sync={"line": 1}, sync_event="pulse")
+
+
+def pulses_of(times: np.ndarray, start_s: float, stop_s: float) -> list[tuple[int, int, int]]:
+    """Pulses of 50 ms on line 1 in a part of the recording, in its samples."""
+    inside = times[(times >= start_s) & (times < stop_s - 0.1)] - start_s
+    return [(1, samples(t), samples(t + 0.05)) for t in inside]
+
+
+def write_synced(folder: Path, times: np.ndarray, *, spans=((0.0, STOPPED_S), (RESUMED_S, 300.0))):
+    """Parts of a recording with the pulses that it caught."""
+    whole = signals()
+    for number, (start, stop) in enumerate(spans, 1):
+        write_openephys(
+            folder / f"part{number}",
+            whole[samples(start) : samples(stop)],
+            rate_hz=RATE_HZ,
+            channels=CHANNELS,
+            pulses=pulses_of(times, start, stop),
+        )
+
+
+def worst_ms(trials: pd.DataFrame, times: np.ndarray) -> float:
+    errors = np.abs(np.r_[trials["t_cue"] - times, trials["t_choice"] - times - 0.8])
+    return 1000 * float(errors.max())
+
+
+TWO_PARTS = recording_rows(("part1", ""), ("part2", RESUMED_S))
+ONE_LOG = {"session": {"behaviour": "log.tsv", "behaviour_format": "box"}}
+
+
+def test_a_drifting_log_with_lost_pulses_meets_a_recording_in_two_parts(tmp_path):
+    """The issue's case: two parts around the injection, 100 ppm, pulses lost on both sides."""
+    times = cue_times()
+    rng = np.random.default_rng(5)
+    caught = np.sort(np.r_[times[rng.random(len(times)) > 0.1], rng.uniform(0, 290, 4)])
+    write_synced(tmp_path, caught)
+    write_log(tmp_path / "log.tsv", times, seen=rng.random(len(times)) > 0.1)
+    run = Run(experiment(tmp_path, config=SYNCED, recordings=TWO_PARTS, **ONE_LOG))
+    assert worst_ms(run.trials, times) < 2.0
+    (line,) = run.sync["logs"]
+    assert line["method"] == "pulses"
+    assert len(line["pieces"]) == 1
+    assert line["drift_ppm"] == pytest.approx(100, abs=5)
+    assert line["n_matched"] > 0.7 * len(times)
+    assert line["n_unmatched_recording"] >= 4
+    assert 0 < line["residual_median_ms"] <= line["residual_max_ms"] < 2.0
+    pulses = run.sync["pulses"]
+    assert pulses["n_pulses"] == line["n_recording"] + line["n_doubled_recording"]
+    assert (pulses["line"], pulses["edge"], pulses["same_clock"]) == ("1", "rising", True)
+    assert pulses["recordings"] == ["part1", "part2"]
+    facts = run.outcome.facts
+    assert facts["sync"] == "pulses"
+    assert facts["sync_drift_ppm"] == round(line["drift_ppm"], 2)
+    assert facts["sync_matched"] == line["n_matched"]
+    # one of the pulses that the log noted stands in the gap of the recording and finds no partner
+    assert line["n_unmatched_behaviour"] >= 5
+    # the same log against the same times as declared would be wrong by the drift
+    assert worst_ms(run.trials.assign(t_cue=to_log(times) + 17.25), times) > 25
+
+
+def test_the_falling_edge_and_the_offset_of_the_mapping(tmp_path):
+    """Pulses last 50 ms: a log that notes their end; the mapping's own offset has no say."""
+    times = cue_times()
+    write_synced(tmp_path, times - 0.05, spans=((0.0, 300.0),))
+    write_log(tmp_path / "log.tsv", times)
+    config = behaviour(
+        sync={"line": "1", "edge": "falling"}, sync_event="pulse", time_offset_s=-1000.0
+    )
+    run = Run(experiment(tmp_path, config=config, recordings=TWO_PARTS[:1], **ONE_LOG))
+    assert worst_ms(run.trials, times) < 2.0
+
+
+def test_a_part_whose_start_was_noted_wrongly_is_told(tmp_path):
+    """The log ran through the gap: it knows that part 2 began 0.25 s later than the table says."""
+    times = cue_times()
+    write_synced(tmp_path, times)
+    write_log(tmp_path / "log.tsv", times)
+    rows = recording_rows(("part1", ""), ("part2", RESUMED_S - 0.25))
+    run = Run(experiment(tmp_path, config=SYNCED, recordings=rows, **ONE_LOG))
+    told = [w for w in run.outcome.warnings if "in 2 pieces" in w]
+    assert len(told) == 1
+    assert "jumps of -250." in told[0] or "jumps of -249." in told[0]
+    # trials stay with the samples that were recorded with them
+    early, late = times < STOPPED_S, times > RESUMED_S + 10
+    trials = run.trials
+    assert np.abs(trials["t_cue"][early] - times[early]).max() < 0.002
+    assert np.abs(trials["t_cue"][late] - times[late] + 0.25).max() < 0.002
+
+
+def test_two_logs_each_on_its_own_clock(tmp_path):
+    """Box stopped and started again: two logs, two clocks, one row without any start."""
+    times = cue_times()
+    write_synced(tmp_path, times, spans=((0.0, 300.0),))
+    first, second = times[times < 140], times[times > 150]
+    write_log(tmp_path / "log1.tsv", first)
+    write_log(tmp_path / "log2.tsv", second, zero_s=148.0, ppm=-60.0)
+    logs = [
+        {"session": "s", "file": f"log{n}.tsv", "format": "box", "task": f"task {n}"}
+        for n in (2, 1)
+    ]
+    config = experiment(tmp_path, config=SYNCED, recordings=TWO_PARTS[:1], behaviours=logs)
+    run = Run(config)
+    both = np.r_[first, second]
+    assert worst_ms(run.trials, both) < 2.0
+    assert run.trials["trial"].tolist() == list(range(1, len(both) + 1))
+    assert run.trials["task"].iloc[[0, -1]].tolist() == ["task 1", "task 2"]
+    assert run.outcome.facts["sync_drift_ppm"][0] == pytest.approx(-60, abs=5)
+    assert run.outcome.facts["sync"] == ["pulses", "pulses"]
+
+
+def test_two_logs_as_declared(tmp_path):
+    times = cue_times()
+    first, second = times[times < 140], times[times > 150]
+    write_log(tmp_path / "log1.tsv", first, ppm=0)
+    write_log(tmp_path / "log2.tsv", second, zero_s=148.0, ppm=0)
+    write_openephys(tmp_path / "whole", signals(), rate_hz=RATE_HZ, channels=CHANNELS)
+    logs = [
+        {"session": "s", "file": f"log{n}.tsv", "format": "box", "starts_at_s": start}
+        for n, start in ((1, 17.25), (2, 148.0))
+    ]
+    config = behaviour()
+    session = {"recording": "whole"}
+    moved = [log | {"file": f"../{log['file']}"} for log in logs]
+    whole = {"recording": "../whole"}
+    run = Run(experiment(tmp_path / "1", config=config, session=whole, behaviours=moved))
+    assert worst_ms(run.trials, np.r_[first, second]) < 0.6
+    assert [line["method"] for line in run.sync["logs"]] == ["declared"] * 2
+    assert "pulses" not in run.sync
+    late = [logs[0], logs[1] | {"starts_at_s": 100.0}]
+    with pytest.raises(InputError, match=r"log1.tsv \(.*and log2.tsv \(.*overlap on the session's"):
+        Run(experiment(tmp_path, config=config, session=session, behaviours=late))
+
+
+def test_pulses_that_no_line_is_named_for_are_remarked_upon(tmp_path):
+    write_log(tmp_path / "log.tsv", cue_times())
+    write_openephys(tmp_path / "part1", signals(), rate_hz=RATE_HZ, channels=CHANNELS)
+    config = behaviour(sync_event="pulse")
+    run = Run(experiment(tmp_path, config=config, recordings=TWO_PARTS[:1], **ONE_LOG))
+    assert "has sync pulses that are not used" in " ".join(run.outcome.warnings)
+    assert run.sync["logs"][0]["method"] == "declared"
+
+
+def no_pulses(folder: Path) -> dict[str, Any]:
+    write_synced(folder, np.empty(0), spans=((0.0, 300.0),))
+    write_log(folder / "log.tsv", cue_times())
+    return {}
+
+
+def other_line(folder: Path) -> dict[str, Any]:
+    write_synced(folder, cue_times(), spans=((0.0, 300.0),))
+    write_log(folder / "log.tsv", cue_times())
+    return {"config": behaviour(sync={"line": 3}, sync_event="pulse")}
+
+
+def another_session(folder: Path) -> dict[str, Any]:
+    write_synced(folder, cue_times(seed=9), spans=((0.0, 300.0),))
+    write_log(folder / "log.tsv", cue_times())
+    return {}
+
+
+def regular_pulses(folder: Path) -> dict[str, Any]:
+    write_synced(folder, np.arange(5.0, 295.0, 2.0), spans=((0.0, 300.0),))
+    write_log(folder / "log.tsv", np.arange(25.0, 205.0, 2.0))
+    return {}
+
+
+def too_much_drift(folder: Path) -> dict[str, Any]:
+    write_synced(folder, cue_times(), spans=((0.0, 300.0),))
+    write_log(folder / "log.tsv", cue_times(), ppm=3000.0)
+    return {}
+
+
+UNSYNCED = {
+    no_pulses: r"sync.line: found part1: no events; expected pulses on line 1",
+    other_line: r"found part1: line 1 of '.*' \(\d\d pulses\); expected pulses on line 3",
+    another_session: r"log.tsv.*line 1 of the recording",
+    regular_pulses: r"log.tsv.*line 1 of the recording",
+    too_much_drift: r"log.tsv.*line 1 of the recording",
+}
+
+
+@pytest.mark.parametrize("case", UNSYNCED, ids=lambda case: case.__name__)
+def test_a_clock_that_the_pulses_do_not_tell_fails_the_session(tmp_path, case):
+    tables = {"config": SYNCED, "recordings": TWO_PARTS[:1], **ONE_LOG, **case(tmp_path)}
+    with pytest.raises(InputError, match=UNSYNCED[case]):
+        Run(experiment(tmp_path, **tables))
+
+
+def test_a_line_without_an_event_is_an_error_of_the_config(tmp_path):
+    config = behaviour(sync={"line": 1})
+    with pytest.raises(ExperimentError, match=r"sync.line: no mapping.*sync_event"):
+        load_checked(experiment(tmp_path, config=config))
+
+
+def test_a_second_log_that_no_pulse_places_says_when_it_starts(tmp_path):
+    logs = [{"session": "s", "file": f"log{n}.tsv", "format": "box"} for n in (1, 2)]
+    for config in (behaviour(sync_event="pulse"), SYNCED):  # the latter has no recording
+        folder = tmp_path / str(len(config))
+        with pytest.raises(ExperimentError, match=r"behaviours.tsv: row 3, column starts_at_s"):
+            load_checked(experiment(folder, config=config, behaviours=logs))
+    loaded = load_checked(
+        experiment(tmp_path / "r", config=SYNCED, behaviours=logs, recordings=TWO_PARTS[:1])
+    )
+    assert [log["aligned"] for log in extract_settings(loaded, *loaded.sessions, {})["behaviours"]]
+
+
+def test_options_of_sync_rerun_only_sessions_that_use_them(tmp_path):
+    for name, session in (("a", ONE_LOG), ("b", {})):
+        given = {"recordings": TWO_PARTS[:1], **session}
+        loose = {"sync": {"line": 1, "tolerance_ms": 5}}
+        configs = [
+            experiment(tmp_path / f"{name}{n}", config=SYNCED | more, **given)
+            for n, more in enumerate(({}, loose))
+        ]
+        found = []
+        for config in configs:
+            loaded = load_checked(config)
+            found.append(extract_settings(loaded, *loaded.sessions, {})["sync"])
+        assert (found[0] == found[1]) is (name == "b")
+        assert (found[0] is None) is (name == "b")
+
+
+# --- where it is shown ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def synced(tmp_path_factory) -> Run:
+    folder = tmp_path_factory.mktemp("synced")
+    times = cue_times()
+    write_synced(folder, times[::-1][:-3][::-1])
+    write_log(folder / "log.tsv", times)
+    return Run(experiment(folder, config=SYNCED, recordings=TWO_PARTS, **ONE_LOG))
+
+
+def test_the_session_page_tells_of_parts_gaps_and_clocks(synced, tmp_path):
+    synced.observations()
+    folder = synced.files["sync"].parent
+    page = read_session(folder, session="s", animal="r")
+    text = [[cell.replace("\xa0", " ") for cell in row] for row in recording_table(page).rows]
+    assert text == [
+        ["part1", "–", "0.000 s", "115.000 s", "2000 Hz"],
+        ["part2", "–", "135.500 s", "300.000 s", "2000 Hz"],
+        ["not recorded", "–", "115.000 s", "135.500 s", "–"],
+    ]
+    (row,) = clock_table(page).rows
+    (line,) = synced.sync["logs"]
+    cells = [cell.replace("\xa0", " ") for cell in row]
+    assert cells[:3] == ["log.tsv", "pulses, offset 17.250 s", str(line["n_matched"])]
+    assert cells[3] == f"{line['n_unmatched_behaviour']} of the log, 0 of the recording"
+    assert cells[5].endswith(" ppm")
+    assert float(cells[5].split()[0]) == pytest.approx(100, abs=5)
+    written = write_session_pages([page], tmp_path / "sessions", report=tmp_path / "report")
+    html = next(p for p in written if p.name == "session.html").read_text()
+    assert "Clocks of the logs" in html
+    assert "Recordings on the session" in html
+
+
+def test_the_table_of_completeness_has_a_column_for_each_figure_of_a_clock(synced):
+    status = {"state": "ok", "facts": synced.outcome.facts, "warnings": []}
+    kinds = ("recording", "sorting", "behaviour", "movement", "channels")
+    settings = {
+        "sessions": [{"session": "s", "animal": "r", "exclude": ""}],
+        "inputs": [{"session": "s"} | dict.fromkeys(kinds, True)],
+    }
+    (row,) = completeness({"s": {"extract": status}}, settings).to_dict("records")
+    (line,) = synced.sync["logs"]
+    assert row["sync"] == "pulses"
+    assert row["sync_matched"] == line["n_matched"]
+    assert row["sync_unmatched"] == f"{line['n_unmatched_behaviour']} + 0"
+    assert row["sync_residual_max_ms"] == round(line["residual_max_ms"], 3) < 2
+    assert row["recorded_s"] == 300 - (RESUMED_S - STOPPED_S)
+    assert row["n_recordings"] == 2

@@ -320,6 +320,16 @@ class Config(StrictModel):
     statistics: Statistics = Field(default_factory=Statistics, description="Tests")
 
     @model_validator(mode="after")
+    def _the_line_has_an_event(self) -> Config:
+        formats = self.behaviour.formats
+        if self.sync.line is not None and not any(m.sync_event for m in formats.values()):
+            raise ValueError(
+                "sync.line: no mapping under behaviour.formats names the event of the log that "
+                "the pulses belong to (sync_event)"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _logs_speak_of_the_task(self) -> Config:
         task = self.flexibility.task
         words: dict[str, tuple[str, ...]] = {}

@@ -24,8 +24,10 @@ from pipeline.report.session_charts import (
     trial_chart,
 )
 from pipeline.report.session_tables import (
+    clock_table,
     epoch_table,
     fact_list,
+    recording_table,
     status_list,
     trial_table,
     unit_table,
@@ -52,7 +54,8 @@ class SessionPage:
     status : mapping
         Step -> its status file: ``state``, ``reason``, ``warnings``, ``facts``.
     sync : mapping or None
-        sync.json: ``clock``, and ``logs`` with file, method, offset_s.
+        sync.json: ``clock``; ``logs`` with file, method, and offset_s or the alignment by pulses;
+        ``recordings`` and ``gaps_s``.
     contexts : pandas.DataFrame or None
         context, start_s, stop_s (seconds on the session clock).
     epochs : pandas.DataFrame or None
@@ -221,6 +224,8 @@ def write_session_pages(
             policy=policy(script, files="'self' file:"),
             statuses=status_list(page),
             facts=fact_list(page),
+            clocks=clock_table(page),
+            parts=recording_table(page),
             timeline=timeline_chart(page),
             epochs=epoch_table(page),
             psd=psd_chart(page),

@@ -65,14 +65,66 @@ def fact_list(page: SessionPage) -> list[tuple[str, str]]:
     )
     rows += [(label, write(found[key])) for key, label, write in shown if key in found]
     known = {key for key, _, _ in shown} | {"units_left_out"}
+    known |= {key for key in found if key == "sync" or key.startswith("sync_")}  # in a table
     rows += [(spoken(key), _plain(value)) for key, value in found.items() if key not in known]
     if page.sync is not None:
         rows.append(("Clock", text(page.sync.get("clock"))))
-        for log in page.sync.get("logs", ()):
-            offset = log.get("offset_s")
-            shift = f"offset {plain(offset, 3)}{SPACE}s" if finite(offset) else "offset unknown"
-            rows.append((f"Sync of {log.get('file', 'log')}", f"{log.get('method', '')}, {shift}"))
     return rows
+
+
+def clock_table(page: SessionPage) -> Table | None:
+    """How each log came to the session's clock; None without logs."""
+    logs = page.sync.get("logs", ()) if page.sync else ()
+    if not logs:
+        return None
+    rows = []
+    for log in logs:
+        pieces = log.get("pieces", ())
+        offset = pieces[0].get("intercept") if pieces else log.get("offset_s")
+        shift = f"offset {plain(offset, 3)}{SPACE}s" if finite(offset) else "offset unknown"
+        if len(pieces) > 1:
+            shift = f"{len(pieces)} pieces"
+        median, most = log.get("residual_median_ms"), log.get("residual_max_ms")
+        left = [log.get(f"n_unmatched_{side}") for side in ("behaviour", "recording")]
+        drift = log.get("drift_ppm")
+        rows.append(
+            (
+                text(log.get("file")) or "log",
+                f"{text(log.get('method'))}, {shift}",
+                text(log.get("n_matched")) if pieces else "–",
+                f"{left[0]} of the log, {left[1]} of the recording" if pieces else "–",
+                f"{plain(median, 2)} and {plain(most, 2)}{SPACE}ms" if finite(median) else "–",
+                f"{plain(drift, 1)}{SPACE}ppm" if finite(drift) else "–",
+            )
+        )
+    columns = ("log", "clock", "pulses matched", "without partner", "residual, median and most")
+    return Table(columns=(*columns, "drift"), rows=tuple(rows))
+
+
+def recording_table(page: SessionPage) -> Table | None:
+    """Parts of the recording and the gaps between them; None unless there are several files."""
+    parts = page.sync.get("recordings", ()) if page.sync else ()
+    if len(parts) < 2:
+        return None
+    rows = [
+        (
+            text(part.get("file")),
+            text(part.get("probe")) or "–",
+            _clock_s(part["starts_at_s"]),
+            _clock_s(part["starts_at_s"] + part["seconds"]),
+            f"{number(part['rate_hz'])}{SPACE}Hz",
+        )
+        for part in parts
+    ]
+    rows += [
+        ("not recorded", "–", _clock_s(start), _clock_s(stop), "–")
+        for start, stop in page.sync.get("gaps_s", ())
+    ]
+    return Table(columns=("file", "probe", "from", "to", "rate"), rows=tuple(rows))
+
+
+def _clock_s(seconds: float) -> str:
+    return f"{plain(seconds, 3)}{SPACE}s"
 
 
 def _plain(value: Any) -> str:

@@ -42,10 +42,10 @@ def extract(*, settings: Mapping[str, Any], outputs: Mapping[str, Path]) -> Outc
     facts: dict[str, Any] = {}
     probes = extract_recordings(settings, outputs["lfp"], warnings, facts)
     extract_units(settings, outputs["units"], probes, warnings, facts)
-    logs = _trials(settings, outputs["trials"], probes, facts)
+    logs = _trials(settings, outputs["trials"], probes, warnings, facts)
     _movement(settings, outputs["movement"], probes, facts)
     recordings = recording_lines(probes, rate_hz=facts.get("lfp_rate_hz", settings["rate_hz"]))
-    write_json(outputs["sync"], {"clock": CLOCK, "logs": logs, **recordings})
+    write_json(outputs["sync"], {"clock": CLOCK, **logs, **recordings})
     return Outcome(tuple(warnings), facts)
 
 
@@ -63,25 +63,52 @@ def _refuse_missing(settings: Mapping[str, Any]) -> None:
 
 
 def _trials(
-    settings: Mapping[str, Any], path: Path, probes: Any, facts: dict[str, Any]
-) -> list[dict[str, Any]]:
+    settings: Mapping[str, Any],
+    path: Path,
+    probes: Any,
+    warnings: list[str],
+    facts: dict[str, Any],
+) -> dict[str, Any]:
     """Write the trials of all logs; return how each came to the session's clock."""
+    from pipeline.steps.extract_sync import align_log, session_pulses, sync_facts, sync_warnings
     from pipeline.steps.extract_trials import join_trials, log_names, read_log
 
     if not settings["behaviours"]:
         write_atomically(path, b"")
-        return []
+        return {"logs": []}
     zero_s = _zeros(probes)
-    tables, logs = [], []
-    for log, name in zip(settings["behaviours"], log_names(settings), strict=True):
-        offset_s = log["starts_at_s"] - zero_s.get(log["path"], 0.0)
-        tables.append(read_log(log, settings, offset_s=offset_s))
-        method = "same file" if log["path"] in zero_s else "declared"
-        logs.append({"file": name, "method": method, "offset_s": offset_s})
-    trials = join_trials(tables, log_names(settings))
+    names = log_names(settings)
+    tables, lines = [], []
+    source: dict[str, Any] = {}
+    pulses: list[float] = []
+    for log, name in zip(settings["behaviours"], names, strict=True):
+        same_file = log["path"] in zero_s
+        aligned = log["aligned"] and not same_file
+        if aligned and not source:
+            pulses, source = session_pulses(settings, probes)
+        if aligned:
+            table, line = align_log(log, settings, pulses, name=name)
+        else:
+            offset_s = log["starts_at_s"] - zero_s.get(log["path"], 0.0)
+            table = read_log(log, settings, offset_s=offset_s)
+            method = "same file" if same_file else "declared"
+            line = {"file": name, "method": method, "offset_s": offset_s}
+            if probes and not same_file and (log["mapping"] or {}).get("sync_event"):
+                warnings.append(
+                    f"{name}: has sync pulses that are not used: sync.line of the config names no "
+                    "line of the recording, so its times are as declared"
+                )
+        warnings += [f"{name}: {said}" for said in table.attrs.get("warnings", ())]
+        tables.append(table)
+        lines.append(line)
+    trials = join_trials(tables, names)
     write_parquet(trials, path)
     facts["n_trials"] = len(trials)
-    return logs
+    facts.update(sync_facts(lines))
+    if not source:
+        return {"logs": lines}
+    warnings += sync_warnings(lines, source)
+    return {"logs": lines, "pulses": {"n_pulses": len(pulses), **source}}
 
 
 def _zeros(probes: Any) -> dict[str, float]:

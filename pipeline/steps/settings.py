@@ -13,6 +13,7 @@ from pipeline.experiment import Experiment, anchor_rows, session_rows
 from pipeline.experiment.blinding import shown, shown_config
 from pipeline.experiment.model import Session
 from pipeline.experiment.movement_options import MEASURED, TrackOptions, session_cells
+from pipeline.experiment.sessions import is_aligned
 from pipeline.steps.inputs import files_of, named_paths, resolve, sortings
 from pipeline.steps.provenance import code_hash, versions
 from pipeline.steps.record import recorded_config, recorded_files
@@ -29,6 +30,7 @@ _ROOMS = {
         "experiment/movement_options.py",
         "steps/extract.py",
         "steps/extract_recordings.py",
+        "steps/extract_sync.py",
         "steps/extract_trials.py",
         "steps/extract_units.py",
         "steps/guard.py",
@@ -114,6 +116,10 @@ def extract_settings(
     """Return what ``extract`` depends on: files, channel rows, how to read logs, the LFP's rate."""
     config = experiment.config
     formats = config.behaviour.formats
+    aligned = {
+        log.format: bool(session.recordings) and is_aligned(config, log.format)
+        for log in session.behaviours
+    }
     return {
         "session": session.name,
         "animal": session.animal,
@@ -135,12 +141,14 @@ def extract_settings(
                 "format": log.format,
                 "starts_at_s": log.starts_at_s,
                 "task": log.label,
+                "aligned": aligned[log.format],
                 "mapping": formats[log.format].model_dump(mode="json")
                 if log.format in formats
                 else None,
             }
             for log in session.behaviours
         ],
+        "sync": config.sync.model_dump(mode="json") if any(aligned.values()) else None,
         "movement": resolve(experiment, session.movement) if session.movement else "",
         "movement_columns": {
             **config.movement.model_dump(mode="json", include=set(TrackOptions.model_fields)),
