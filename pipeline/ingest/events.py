@@ -259,6 +259,35 @@ def _neuralynx(path: Path, recording: BaseRecording) -> list[Pulses]:
     return neuralynx_events(path, recording_stream(recording), recording_start_s(recording))
 
 
+def _nwb(path: Path, recording: BaseRecording) -> list[Pulses]:
+    from pipeline.ingest.events_nwb import nwb_events
+    from pipeline.ingest.hdf5 import open_nwb
+    from pipeline.ingest.openers_rigs import one_file
+
+    with open_nwb(one_file(path, "nwb")) as file:
+        return nwb_events(
+            file, start_s=recording_start_s(recording), stream=recording_stream(recording)
+        )
+
+
+def _edf(path: Path, recording: BaseRecording) -> list[Pulses]:
+    from pipeline.ingest.events_files import edf_events
+
+    return edf_events(path, recording_stream(recording), format="edf")
+
+
+def _bdf(path: Path, recording: BaseRecording) -> list[Pulses]:
+    from pipeline.ingest.events_files import edf_events
+
+    return edf_events(path, recording_stream(recording), format="bdf")
+
+
+def _brainvision(path: Path, recording: BaseRecording) -> list[Pulses]:
+    from pipeline.ingest.events_files import brainvision_events
+
+    return brainvision_events(path, recording_stream(recording))
+
+
 def _none(path: Path, recording: BaseRecording) -> list[Pulses]:
     """Return nothing: the format holds no events."""
     return []
@@ -270,5 +299,9 @@ _READERS: dict[str, Reader] = {
     "intan": _intan,
     "blackrock": _blackrock,
     "neuralynx": _neuralynx,
+    "nwb": _nwb,
+    "edf": _edf,
+    "bdf": _bdf,
+    "brainvision": _brainvision,
     "binary": _none,
 }

@@ -109,6 +109,31 @@ def _neuralynx(path: Path) -> list[Path]:
     return _with_suffix(".ncs", ".nev", ".nse", ".ntt", ".nvt")(path)
 
 
+def _brainvision(path: Path) -> list[Path]:
+    headers = _with_suffix(".vhdr")(path)
+    if not headers:
+        return []
+    folder = path if path.is_dir() else path.parent
+    stems = {file.stem for file in headers}
+    named = {name for file in headers for name in _brainvision_parts(file)}
+    kinds = (".vhdr", ".vmrk", ".eeg", ".dat", ".avg", ".seg")
+    return [
+        file
+        for file in _walk(folder, deep=False)
+        if file.name in named or (file.stem in stems and file.suffix.casefold() in kinds)
+    ]
+
+
+def _brainvision_parts(header: Path) -> list[str]:
+    """Return the files that a BrainVision header names, by name alone."""
+    lines = header.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [
+        line.partition("=")[2].strip()
+        for line in lines
+        if line.strip().casefold().startswith(("datafile=", "markerfile="))
+    ]
+
+
 def sidecar(path: Path) -> Path | None:
     """Return the JSON file that says what a raw binary file holds; None when there is none."""
     candidates = (Path(f"{path}.json"), path.with_suffix(".json"))
@@ -131,6 +156,8 @@ LAYOUTS: dict[str, Layout] = {
     "plexon": Layout("*.plx or *.pl2", _with_suffix(".plx", ".pl2")),
     "nwb": Layout("*.nwb", _with_suffix(".nwb")),
     "edf": Layout("*.edf", _with_suffix(".edf")),
+    "bdf": Layout("*.bdf", _with_suffix(".bdf")),
+    "brainvision": Layout("*.vhdr", _brainvision),
     "binary": Layout("a *.dat, *.bin or *.raw file beside a .json side-car", _binary),
 }
 

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from pipeline.errors import InputError
 from pipeline.experiment.strict import StrictModel
 from pipeline.ingest.damage import TRUNCATED, check_openephys, check_spikeglx
+from pipeline.ingest.edf_header import VOLTAGE_UNITS
 from pipeline.ingest.files import sidecar
 from pipeline.ingest.hdf5 import open_nwb
 from pipeline.ingest.openers_rigs import (
@@ -24,6 +25,7 @@ from pipeline.ingest.openers_rigs import (
     through_neo,
 )
 from pipeline.ingest.streams import pick_stream
+from pipeline.ingest.through_mne import open_bdf, open_brainvision
 
 if TYPE_CHECKING:
     import h5py
@@ -108,10 +110,6 @@ def _refuse_uneven_clock(series: h5py.Group, file: Path) -> None:
         )
 
 
-#: what EDF headers write for units of voltage; also with the two code points of the Greek letter
-_EDF_UNITS = {"uv": 1.0, "\u00b5v": 1.0, "\u03bcv": 1.0, "mv": 1e3, "v": 1e6, "nv": 1e-3}
-
-
 def _edf(path: Path, stream: str | None) -> BaseRecording:
     """Open EDF through SpikeInterface, with the gains of the EDF standard.
 
@@ -127,13 +125,14 @@ def _edf(path: Path, stream: str | None) -> BaseRecording:
         headers = edf.getSignalHeaders()
     rates = list(dict.fromkeys(header["sample_frequency"] for header in headers))
     names = [f"{rate:g} Hz" for rate in rates]
-    rate = rates[names.index(pick_stream(names, wanted=stream, file=file))]
+    name = pick_stream(names, wanted=stream, file=file)
+    rate = rates[names.index(name)]
     headers = [header for header in headers if header["sample_frequency"] == rate]
     with warnings.catch_warnings():
         # Channels that hold no voltage are left out below.
         warnings.filterwarnings("ignore", message="Found a mix of voltage and non-voltage units")
         recording = EDFRecordingExtractor(file, stream_id=str(rates.index(rate)))
-    scales = [_EDF_UNITS.get(header["dimension"].strip().casefold()) for header in headers]
+    scales = [VOLTAGE_UNITS.get(header["dimension"].strip().casefold()) for header in headers]
     gains, offsets = zip(*[_edf_gain(header) for header in headers], strict=True)
     labels = [header["label"].strip() for header in headers]
     voltage = [index for index, scale in enumerate(scales) if scale is not None]
@@ -144,11 +143,12 @@ def _edf(path: Path, stream: str | None) -> BaseRecording:
     recording.set_channel_offsets([o * (s or 1.0) for o, s in zip(offsets, scales, strict=True)])
     recording.set_property("channel_name", labels)
     recording.annotate(
+        stream=name,
         left_out={
             label: header["dimension"].strip() or "no unit"
             for label, header, scale in zip(labels, headers, scales, strict=True)
             if scale is None
-        }
+        },
     )
     return recording.select_channels(recording.channel_ids[voltage])
 
@@ -232,5 +232,7 @@ OPENERS: dict[str, Opener] = {
     ),
     "nwb": Opener("NWB recording", _nwb),
     "edf": Opener("EDF recording", _edf, f"{TRUNCATED}; or EDF+D (with gaps), which is not read"),
+    "bdf": Opener("BDF recording", open_bdf),
+    "brainvision": Opener("BrainVision recording", open_brainvision),
     "binary": Opener("raw binary recording", _binary),
 }

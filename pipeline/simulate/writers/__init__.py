@@ -5,7 +5,9 @@ written, so that the readers are tested against files and not against themselves
 same bytes, except NWB, whose object ids are random by design: there the content is the same.
 """
 
+from pipeline.simulate.writers.bdf import write_bdf
 from pipeline.simulate.writers.blackrock import write_blackrock
+from pipeline.simulate.writers.brainvision import write_brainvision
 from pipeline.simulate.writers.edf import write_edf
 from pipeline.simulate.writers.intan import write_intan
 from pipeline.simulate.writers.neuralynx import write_neuralynx
@@ -15,7 +17,9 @@ from pipeline.simulate.writers.phy import write_phy
 from pipeline.simulate.writers.spikeglx import write_spikeglx, write_spikeglx_nidq
 
 __all__ = [
+    "write_bdf",
     "write_blackrock",
+    "write_brainvision",
     "write_edf",
     "write_intan",
     "write_neuralynx",

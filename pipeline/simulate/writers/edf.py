@@ -25,6 +25,7 @@ def write_edf(
     rate_hz: float,
     channels: Sequence[str],
     start: datetime.datetime = START,
+    annotations: Sequence[tuple[float, float | None, str]] = (),
 ) -> Path:
     """Write one EDF+C file of one-second records, 16 bits of 0.195 microvolts.
 
@@ -40,6 +41,8 @@ def write_edf(
         (channel,) labels of at most 16 ASCII characters.
     start : datetime.datetime
         Date and time of the header, without time zone.
+    annotations : sequence of (onset, duration or None, text)
+        Seconds from the first sample.
 
     Returns
     -------
@@ -87,4 +90,6 @@ def write_edf(
         for record in counts.reshape(-1, rate, len(channels)).astype(np.int32):
             for samples in np.ascontiguousarray(record.T):
                 file.writeDigitalSamples(samples)
+        for onset, duration, text in annotations:
+            file.writeAnnotation(onset, -1 if duration is None else duration, text)
     return path
