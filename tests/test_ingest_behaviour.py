@@ -381,6 +381,9 @@ def test_header_problems(tmp_path):
         (HEADER.encode() + b"\n", "no trials below the header"),
         ("Trial,Größe\n".encode("latin-1"), "CSV UTF-8"),
         (b'Trial,"Rule\n1,2\n', "open quotation mark"),
+        ((HEADER + "\n1,0.5,Light,L,L,1\n").encode("utf-16"), "UTF-16"),
+        (HEADER.encode() + b"\n1,0.5,Li\0ght,L,L,1\n", "line 2: found a NUL byte"),
+        (b"<!DOCTYPE html>\n<table><tr><td>1</td></tr></table>", "web page"),
     ],
 )
 def test_files_that_are_no_tables(tmp_path, content, said):
