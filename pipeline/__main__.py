@@ -24,8 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    check = commands.add_parser("check", help="list every problem of an experiment, or its design")
+    check = commands.add_parser("check", help="list every problem of an experiment, and its design")
     check.add_argument("config", type=Path, help="the experiment's config.yaml")
+    check.add_argument("--json", action="store_true", help="print the problems as data")
     sample = commands.add_parser("sample", help="make the sample recordings, if they are absent")
     sample.add_argument("--processes", type=int, default=2, help="worker processes")
     commands.add_parser("schemas", help="write workflow/schemas/ from the typed configuration")
@@ -56,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.command == "check":
         from pipeline.commands.check import check as run_check
 
-        return run_check(chosen.config)
+        return run_check(chosen.config, as_json=chosen.json)
     if chosen.command == "sample":
         from pipeline.commands.sample import make_if_absent
 

@@ -1,112 +1,229 @@
-"""``python -m pipeline check CONFIG``: all problems at once, else what was understood."""
+"""``python -m pipeline check CONFIG``: all problems at once, and what was understood."""
 
 from __future__ import annotations
 
+import json
+import re
 import sys
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from pipeline.errors import ExperimentError, refuse
+from pipeline.commands.check_design import design_problems
+from pipeline.commands.check_found import SessionFiles
+from pipeline.commands.check_text import describe
+from pipeline.errors import ExperimentError, Problem
 from pipeline.experiment import Experiment, examine
 from pipeline.experiment.blinding import shown
-from pipeline.experiment.model import Epoch, Session
+from pipeline.experiment.model import Session
 from pipeline.steps.inputs import absent_files
 from pipeline.steps.outcomes_check import outcome_problems
 from pipeline.steps.unblinding import blind_run_problems
 
-#: width of the text time lines
-_WIDTH = 60
+#: warnings of one kind that are printed
+_SHOWN = 3
+
+__all__ = ["Checked", "check", "describe", "examine_all", "main"]
 
 
-def check(config: Path) -> int:
+@dataclass
+class Checked:
+    """Result of a check.
+
+    Attributes
+    ----------
+    experiment : Experiment or None
+        As it may be shown (codes while blind); None where config or tables cannot be used.
+    files : dict of str to SessionFiles
+        What was found in the files, by session.
+    problems : list of Problem
+        Errors first.
+    """
+
+    experiment: Experiment | None = None
+    files: dict[str, SessionFiles] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def errors(self) -> list[Problem]:
+        """Problems that stop the run, or one session of it."""
+        return [problem for problem in self.problems if problem.severity == "error"]
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """What the lab should know before it starts."""
+        return [problem for problem in self.problems if problem.severity != "error"]
+
+
+def examine_all(config: Path, *, files: bool = True) -> Checked:
+    """Check config, tables, design and (unless told otherwise) every file.
+
+    Parameters
+    ----------
+    config : Path
+        The experiment's config.yaml.
+    files : bool
+        False: config and tables only.
+
+    Returns
+    -------
+    Checked
+        With every problem that could be found: files are opened as far as the tables can be used.
+    """
+    try:
+        experiment, problems = examine(config)
+    except ExperimentError as error:
+        return Checked(problems=_sorted(error.problems))
+    if experiment is None:
+        return Checked(problems=_sorted(problems))
+    problems = [*problems, *outcome_problems(experiment), *absent_files(experiment)]
+    problems += blind_run_problems(experiment)
+    usable = not any(problem.severity == "error" for problem in problems if _of_tables(problem))
+    found: dict[str, SessionFiles] = {}
+    if files:
+        problems += _used_twice(experiment)
+        for session in experiment.included:
+            found[session.name] = _opened(experiment, session)
+            problems += found[session.name].problems
+        problems += _unlike_the_others(experiment, found)
+    seen = shown(experiment, make_key=False) if usable else None
+    if seen is not None:
+        problems += design_problems(seen)
+    return Checked(seen, found, _sorted(problems))
+
+
+def _of_tables(problem: Problem) -> bool:
+    """Whether a problem is one of config and tables, so that epochs may be wrong."""
+    return not problem.expected.startswith("a file or folder, relative to the config file")
+
+
+def _opened(experiment: Experiment, session: Session) -> SessionFiles:
+    from pipeline.commands.check_files import open_session
+    from pipeline.commands.check_times import time_problems
+
+    files = open_session(experiment, session)
+    files.problems += time_problems(experiment, session, files)
+    return files
+
+
+def _used_twice(experiment: Experiment) -> list[Problem]:
+    """Warn of one file under two sessions: a copied row, unless two animals share a recording."""
+    users: dict[tuple[str, str], dict[str, Session]] = defaultdict(dict)
+    for session in experiment.included:
+        for recording in session.recordings:
+            users["recording", recording.path][session.name] = session
+        # one spreadsheet or NWB file may hold many sessions, which the mapping tells apart
+        for column, path in (("sorting", session.sorting), ("movement", session.movement)):
+            if path:
+                users[column, path][session.name] = session
+    problems = []
+    for (column, path), named in users.items():
+        first, *others = named.values()
+        for session in others:
+            place = f"row {session.line}, column {column}"
+            expected = f"a file of its own: session {first.name} (row {first.line}) names it too"
+            table = experiment.config.tables.sessions
+            problems.append(Problem(table, place, repr(path), expected, "warning"))
+    return problems
+
+
+def _unlike_the_others(experiment: Experiment, found: dict[str, SessionFiles]) -> list[Problem]:
+    """Warn of recordings much shorter than the usual one of the experiment, and of other rates."""
+    import numpy as np
+
+    lengths = {
+        name: sum(part.seconds for part in files.parts)
+        for name, files in found.items()
+        if files.parts
+    }
+    rates = {name: files.parts[0].rate_hz for name, files in found.items() if files.parts}
+    if len(lengths) < 3:
+        return []
+    usual = float(np.median(list(lengths.values())))
+    lines = {session.name: session.line for session in experiment.included}
+    table = experiment.config.tables.sessions
+    problems = []
+    if len(set(rates.values())) > 1:
+        counts = {rate: list(rates.values()).count(rate) for rate in sorted(set(rates.values()))}
+        said = ", ".join(f"{rate:g} Hz in {n} sessions" for rate, n in counts.items())
+        text = "one rate, unless there are several rigs (a stream of wide band beside one of LFP?)"
+        problems.append(Problem(table, "", said, text, "warning"))
+    for name, seconds in lengths.items():
+        place = f"row {lines[name]}, session {name}"
+        if seconds < usual / 2:
+            text = f"about {usual:.0f} s as in the other sessions (stopped early, or not copied?)"
+            problems.append(Problem(table, place, f"{seconds:.0f} s recorded", text, "warning"))
+    return problems
+
+
+def _sorted(problems: Sequence[Problem]) -> list[Problem]:
+    """Errors before warnings, each once, else in the order in which they were found."""
+    once = list(dict.fromkeys(problems))
+    return sorted(once, key=lambda problem: problem.severity != "error")
+
+
+def check(config: Path, *, as_json: bool = False) -> int:
     """Check an experiment and print the result.
 
     Parameters
     ----------
     config : Path
         The experiment's config.yaml.
+    as_json : bool
+        Print the problems as data.
 
     Returns
     -------
     int
         Exit status: 0 if it can run, 1 if there are errors.
     """
-    try:
-        experiment, problems = examine(config)
-        if experiment is None:
-            raise ExperimentError(problems)
-        problems += [*outcome_problems(experiment), *absent_files(experiment)]
-        problems += blind_run_problems(experiment)
-        refuse(problems)
-    except ExperimentError as error:
-        print(error)
-        return 1
-    print(describe(shown(experiment, make_key=False)))
-    for warning in problems:
-        print(f"warning: {warning}")
-    print("No errors found.")
-    return 0
+    checked = examine_all(config)
+    if as_json:
+        print(json.dumps(as_data(config, checked), indent=1, ensure_ascii=False))
+        return 1 if checked.errors else 0
+    described = checked.experiment is not None
+    if described:
+        print(describe(checked.experiment, checked.files))
+    if checked.errors:
+        print(ExperimentError(checked.errors))
+    for line in shortened(checked.warnings):
+        print(f"warning: {line}")
+    if not checked.errors:
+        print("No errors found.")
+    return 1 if checked.errors else 0
 
 
-def describe(experiment: Experiment) -> str:
-    """Return the design table and every session's time line as text."""
-    plan = experiment.plan
-    lines = [
-        plan.title,
-        f"{len({s.animal for s in experiment.sessions})} animals, "
-        f"{len(experiment.included)} sessions"
-        f" ({len(experiment.sessions) - len(experiment.included)} excluded)",
-        "",
-        "Sessions per condition, context and phase:",
-        *_cells(experiment),
-        "",
-    ]
-    for question in plan.questions:
-        others = ", ".join(question.levels[1:]) or "no other level"
-        lines.append(
-            f"Asked: does {question.modifier} change the drug effect? "
-            f"({others} against {question.reference}; in {', '.join(question.phases)})"
-        )
-    lines.append("")
-    for session in experiment.included:
-        lines += _timeline(session, experiment.epochs[session.name], experiment)
-    return "\n".join(lines)
-
-
-def _cells(experiment: Experiment) -> list[str]:
-    counts: Counter[tuple[str, str, str]] = Counter()
-    for session in experiment.included:
-        cells = {
-            (experiment.anchors[epoch.anchor].condition, epoch.context, epoch.phase)
-            for epoch in experiment.epochs[session.name]
-        }
-        counts.update(cells)
-    rows = [f"  {'condition':<24}{'context':<20}{'phase':<14}sessions"]
-    rows += [
-        f"  {condition:<24}{context:<20}{phase:<14}{count}"
-        for (condition, context, phase), count in sorted(counts.items())
-    ]
-    return rows
-
-
-def _timeline(session: Session, epochs: tuple[Epoch, ...], experiment: Experiment) -> list[str]:
-    """Return a session's epochs as rows of a text time line (one column per context interval)."""
-    lines = [f"{session.name} ({session.animal})"]
-    ends = [epoch.stop_s for epoch in epochs if epoch.stop_s is not None]
-    longest = max(ends, default=0.0)
-    for epoch in epochs:
-        label = f"{epoch.phase}, {epoch.context} {epoch.interval}"
-        condition = experiment.anchors[epoch.anchor].condition
-        start = 0.0 if epoch.start_s is None else epoch.start_s
-        if epoch.stop_s is None or not longest:
-            bar, span = "." * _WIDTH, f"{start:g} s to the end"
-        else:
-            first = int(start / longest * _WIDTH)
-            last = max(first + 1, int(epoch.stop_s / longest * _WIDTH))
-            bar = " " * first + "#" * (last - first) + " " * (_WIDTH - last)
-            span = f"{start:g} to {epoch.stop_s:g} s"
-        lines.append(f"  |{bar}| {label} [{condition}] {span}")
+def shortened(warnings: Sequence[Problem]) -> list[str]:
+    """Return warnings as text, of many of one kind the first three and a count."""
+    kinds: dict[tuple[str, str], list[Problem]] = defaultdict(list)
+    for warning in warnings:
+        kinds[warning.file, re.sub(r"[\d.]+", "#", warning.expected)].append(warning)
+    lines = []
+    for alike in kinds.values():
+        lines += [str(warning) for warning in alike[:_SHOWN]]
+        if len(alike) > _SHOWN:
+            lines.append(f"{alike[0].file}: ... and {len(alike) - _SHOWN} more like it (--json)")
     return lines
+
+
+def as_data(config: Path, checked: Checked) -> dict[str, object]:
+    """Return the result as plain data: counts, files and problems."""
+    return {
+        "config": str(config),
+        "n_errors": len(checked.errors),
+        "n_warnings": len(checked.warnings),
+        "problems": [asdict(problem) for problem in checked.problems],
+        "files": [
+            {"session": name, **_finite(asdict(extent))}
+            for name, files in checked.files.items()
+            for extent in files.extents
+        ],
+    }
+
+
+def _finite(values: dict[str, object]) -> dict[str, object]:
+    return {key: None if value != value else value for key, value in values.items()}
 
 
 def main(arguments: list[str]) -> int:

@@ -51,8 +51,9 @@ def detect_text(path: Path, *, speed_column: str, options: TrackOptions) -> str:
         return "deeplabcut"
     if "frame_idx" in header and "instance.score" in header:
         return "sleap"
-    asked = {"x_column", "y_column", "frame_column"} & options.model_fields_set
-    positions = options.x_column in header or asked
+    usual = TrackOptions()
+    named = [getattr(options, key) != getattr(usual, key) for key in ("x_column", "y_column")]
+    positions = options.x_column in header or any(named)
     return "columns" if positions and speed_column not in header else "speed"
 
 
