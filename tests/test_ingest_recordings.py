@@ -406,7 +406,7 @@ def test_raw_binary_with_a_wrong_side_car(tmp_path, change, said):
         open_recording(path)
 
 
-@pytest.mark.parametrize(("suffix", "format"), [(".ns5", "blackrock"), (".plx", "plexon")])
+@pytest.mark.parametrize(("suffix", "format"), [(".ns5", "blackrock")])
 def test_broken_file_of_a_format_that_is_only_read(tmp_path, suffix, format):
     file = tmp_path / f"a{suffix}"
     file.write_bytes(b"nothing of the sort" * 10)

@@ -288,6 +288,30 @@ def _brainvision(path: Path, recording: BaseRecording) -> list[Pulses]:
     return brainvision_events(path, recording_stream(recording))
 
 
+def _plexon(path: Path, recording: BaseRecording) -> list[Pulses]:
+    from pipeline.ingest.plexon import plexon_events
+
+    return plexon_events(path, recording_stream(recording), recording_start_s(recording))
+
+
+def _tdt(path: Path, recording: BaseRecording) -> list[Pulses]:
+    from pipeline.ingest.tdt import tdt_events
+
+    return tdt_events(path, recording_stream(recording), recording_start_s(recording))
+
+
+def _neuroscope(path: Path, recording: BaseRecording) -> list[Pulses]:
+    from pipeline.ingest.neuroscope import neuroscope_events
+
+    return neuroscope_events(path, recording_stream(recording))
+
+
+def _axona(path: Path, recording: BaseRecording) -> list[Pulses]:
+    from pipeline.ingest.axona import axona_events
+
+    return axona_events(path, recording_stream(recording))
+
+
 def _none(path: Path, recording: BaseRecording) -> list[Pulses]:
     """Return nothing: the format holds no events."""
     return []
@@ -299,9 +323,13 @@ _READERS: dict[str, Reader] = {
     "intan": _intan,
     "blackrock": _blackrock,
     "neuralynx": _neuralynx,
+    "plexon": _plexon,
     "nwb": _nwb,
     "edf": _edf,
     "bdf": _bdf,
     "brainvision": _brainvision,
+    "tdt": _tdt,
+    "neuroscope": _neuroscope,
+    "axona": _axona,
     "binary": _none,
 }

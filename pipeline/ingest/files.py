@@ -15,6 +15,8 @@ from pipeline.errors import InputError
 PHY_FILES = ("params.py", "spike_times.npy", "spike_clusters.npy", "spike_templates.npy")
 #: side-car of a raw binary file: ``session1.dat`` has ``session1.dat.json`` or ``session1.json``
 BINARY_SUFFIXES = (".dat", ".bin", ".raw")
+#: data files of a Neuroscope recording, and their streams: wide band, and LFP under two names
+NEUROSCOPE_DATA = ("dat", "lfp", "eeg")
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,51 @@ def _brainvision_parts(header: Path) -> list[str]:
     ]
 
 
+def _neuroscope(path: Path) -> list[Path]:
+    """Return each ``.xml`` that has data of its name beside it, and those files."""
+    if path.is_file():
+        headers = [path if path.suffix.casefold() == ".xml" else path.with_suffix(".xml")]
+        wanted = (".xml", *(f".{kind}" for kind in NEUROSCOPE_DATA))
+        if path.suffix.casefold() not in wanted or not headers[0].is_file():
+            return []
+    else:
+        headers = _with_suffix(".xml")(path)
+    found = []
+    for header in headers:
+        data = [header.with_suffix(f".{kind}") for kind in NEUROSCOPE_DATA]
+        data = [file for file in data if file.is_file()]
+        if data:
+            events = header.parent.glob(f"{header.stem}*.evt")
+            beside = [*events, header.parent / "digitalin.dat"]
+            found += [header, *data, *(file for file in beside if file.is_file())]
+    return sorted(set(found))
+
+
+def _axona(path: Path) -> list[Path]:
+    """Return each ``.set`` that has an ``.eeg`` or ``.egf`` of its name, and those files."""
+    found = []
+    for setup in _with_suffix(".set")(path):
+        kinds = (".eeg", ".egf", ".inp")
+        beside = [
+            file
+            for file in _walk(setup.parent, deep=False)
+            if file.stem == setup.stem and file.suffix.casefold().rstrip("0123456789") in kinds
+        ]
+        if any(file.suffix.casefold().startswith((".eeg", ".egf")) for file in beside):
+            found += [setup, *beside]
+    return sorted(set(found))
+
+
+def _tdt(path: Path) -> list[Path]:
+    kinds = (".tsq", ".tbk", ".tev", ".tdx", ".sev", ".tnt", ".tin")
+    if path.is_file():
+        if path.suffix.casefold() not in kinds:
+            return []
+        path = path.parent
+    files = [file for file in _walk(path) if file.suffix.casefold() in kinds]
+    return files if any(file.suffix.casefold() == ".tsq" for file in files) else []
+
+
 def sidecar(path: Path) -> Path | None:
     """Return the JSON file that says what a raw binary file holds; None when there is none."""
     candidates = (Path(f"{path}.json"), path.with_suffix(".json"))
@@ -158,6 +205,9 @@ LAYOUTS: dict[str, Layout] = {
     "edf": Layout("*.edf", _with_suffix(".edf")),
     "bdf": Layout("*.bdf", _with_suffix(".bdf")),
     "brainvision": Layout("*.vhdr", _brainvision),
+    "tdt": Layout("a folder with *.tsq, *.Tbk and *.tev", _tdt),
+    "neuroscope": Layout("*.xml with a *.dat, *.lfp or *.eeg of its name", _neuroscope),
+    "axona": Layout("*.set with *.eeg or *.egf of its name", _axona),
     "binary": Layout("a *.dat, *.bin or *.raw file beside a .json side-car", _binary),
 }
 

@@ -18,12 +18,16 @@ from pipeline.ingest.files import sidecar
 from pipeline.ingest.hdf5 import open_nwb
 from pipeline.ingest.openers_rigs import (
     one_file,
+    open_axona,
     open_blackrock,
     open_intan,
     open_neuralynx,
+    open_neuroscope,
     open_plexon,
+    open_tdt,
     through_neo,
 )
+from pipeline.ingest.probe import add_probe
 from pipeline.ingest.streams import pick_stream
 from pipeline.ingest.through_mne import open_bdf, open_brainvision
 
@@ -181,6 +185,7 @@ class BinarySidecar(StrictModel):
     dtype: Annotated[str, AfterValidator(_dtype_name)] = Field(description="int16, uint16, >i2")
     gain_uv: float = Field(description="Microvolts per count")
     offset_uv: float = Field(description="Microvolts at count 0 (for int16 mostly 0)")
+    probe: str | None = Field(None, description="Probe file (probeinterface JSON) beside it")
 
 
 def _binary(path: Path, stream: str | None) -> BaseRecording:
@@ -189,7 +194,7 @@ def _binary(path: Path, stream: str | None) -> BaseRecording:
     from spikeinterface.core import BinaryRecordingExtractor
 
     beside = sidecar(path)
-    keys = ", ".join(BinarySidecar.model_fields)
+    keys = ", ".join(name for name in BinarySidecar.model_fields if name != "probe")
     if not path.is_file() or beside is None:
         raise InputError(
             f"{path}: a raw binary file says nothing of itself; expected a file "
@@ -208,7 +213,7 @@ def _binary(path: Path, stream: str | None) -> BaseRecording:
             f"{path}: found {path.stat().st_size} bytes, no whole number of frames of "
             f"{len(car.channels)} channels of {car.dtype}; {TRUNCATED}, or {beside.name} is wrong"
         )
-    return BinaryRecordingExtractor(
+    recording = BinaryRecordingExtractor(
         path,
         sampling_frequency=car.rate_hz,
         dtype=car.dtype,
@@ -217,6 +222,9 @@ def _binary(path: Path, stream: str | None) -> BaseRecording:
         gain_to_uV=car.gain_uv,
         offset_to_uV=car.offset_uv,
     )
+    if car.probe is not None:
+        add_probe(recording, beside.parent / car.probe, sidecar=beside)
+    return recording
 
 
 OPENERS: dict[str, Opener] = {
@@ -234,5 +242,8 @@ OPENERS: dict[str, Opener] = {
     "edf": Opener("EDF recording", _edf, f"{TRUNCATED}; or EDF+D (with gaps), which is not read"),
     "bdf": Opener("BDF recording", open_bdf),
     "brainvision": Opener("BrainVision recording", open_brainvision),
+    "tdt": Opener("TDT block", open_tdt),
+    "neuroscope": Opener("Neuroscope recording", open_neuroscope),
+    "axona": Opener("Axona recording", open_axona),
     "binary": Opener("raw binary recording", _binary),
 }

@@ -107,7 +107,28 @@ def open_neuralynx(path: Path, stream: str | None) -> BaseRecording:
 
 
 def open_plexon(path: Path, stream: str | None) -> BaseRecording:
-    """Open a ``.plx`` file, or ``.pl2`` where Plexon's library can be loaded."""
-    file = one_file(path, "plexon")
-    reader = "Plexon2" if file.suffix.casefold() == ".pl2" else "Plexon"
-    return through_neo(f"{reader}RecordingExtractor", file, stream, folder=False)
+    """Open the continuous channels of one kind of a Plexon ``.plx`` file."""
+    from pipeline.ingest import plexon
+
+    return plexon.open_plexon(path, stream)
+
+
+def open_tdt(path: Path, stream: str | None) -> BaseRecording:
+    """Open one store of a TDT block."""
+    from pipeline.ingest import tdt
+
+    return tdt.open_tdt(path, stream)
+
+
+def open_neuroscope(path: Path, stream: str | None) -> BaseRecording:
+    """Open the wide band or the LFP of a Neuroscope recording."""
+    from pipeline.ingest import neuroscope
+
+    return neuroscope.open_neuroscope(path, stream)
+
+
+def open_axona(path: Path, stream: str | None) -> BaseRecording:
+    """Open the EEG files of an Axona trial."""
+    from pipeline.ingest import axona
+
+    return axona.open_axona(path, stream)
