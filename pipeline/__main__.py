@@ -27,6 +27,12 @@ def main(arguments: list[str] | None = None) -> int:
     check = commands.add_parser("check", help="list every problem of an experiment, and its design")
     check.add_argument("config", type=Path, help="the experiment's config.yaml")
     check.add_argument("--json", action="store_true", help="print the problems as data")
+    new = commands.add_parser("new", help="start an experiment: a commented config and tables")
+    new.add_argument("folder", type=Path, metavar="DIR", help="where; nothing is overwritten")
+    new.add_argument(
+        "--from", dest="recordings", type=Path, metavar="FOLDER", help="propose its recordings"
+    )
+    new.add_argument("--no-events", action="store_true", help="do not count TTL pulses")
     sample = commands.add_parser("sample", help="make the sample recordings, if they are absent")
     sample.add_argument("--processes", type=int, default=2, help="worker processes")
     commands.add_parser("schemas", help="write workflow/schemas/ from the typed configuration")
@@ -58,6 +64,10 @@ def main(arguments: list[str] | None = None) -> int:
         from pipeline.commands.check import check as run_check
 
         return run_check(chosen.config, as_json=chosen.json)
+    if chosen.command == "new":
+        from pipeline.commands.new import new as run_new
+
+        return run_new(chosen.folder, recordings=chosen.recordings, events=not chosen.no_events)
     if chosen.command == "sample":
         from pipeline.commands.sample import make_if_absent
 

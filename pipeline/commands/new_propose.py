@@ -1,0 +1,203 @@
+"""Open the recordings that were found, and propose rows for the tables."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from pipeline.commands.new_find import Found
+from pipeline.errors import InputError
+
+#: channels by name are proposed up to this number of rows
+_MOST_CHANNELS = 5000
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What one recording holds.
+
+    Attributes
+    ----------
+    session : str
+        Proposed name.
+    path : str
+        As the sessions table should name it.
+    format : str
+        Of the recording.
+    seconds, rate_hz : float
+        Length and rate; NaN where it could not be opened.
+    channels : tuple of str
+        Names.
+    lines : str
+        TTL lines with their pulses, in words.
+    problem : str
+        Why it could not be opened, "" if it could.
+    """
+
+    session: str
+    path: str
+    format: str
+    seconds: float = float("nan")
+    rate_hz: float = float("nan")
+    channels: tuple[str, ...] = field(default=())
+    lines: str = ""
+    problem: str = ""
+
+
+def open_found(found: Sequence[Found], *, base: Path, target: Path, events: bool) -> list[Opened]:
+    """Open every recording lazily, and count the pulses of its TTL lines.
+
+    Parameters
+    ----------
+    found : sequence of Found
+        From :func:`pipeline.commands.new_find.find_recordings`.
+    base : Path
+        The folder that was looked through: names of sessions are paths below it.
+    target : Path
+        Folder of the new experiment: paths are relative to it.
+    events : bool
+        Whether pulses are counted (digital words among the samples are read through).
+
+    Returns
+    -------
+    list of Opened
+        In the same order; names are unique.
+    """
+    names = session_names([item.path for item in found], base=base)
+    return [
+        _open(item, name, _relative(item.path, target), events=events)
+        for item, name in zip(found, names, strict=True)
+    ]
+
+
+def _open(item: Found, session: str, path: str, *, events: bool) -> Opened:
+    from pipeline.ingest import open_recording
+
+    if item.problem:
+        return Opened(session, path, item.format or "auto", problem=item.problem)
+    if re.search(r"[\t\r\n]", path):
+        problem = "its path holds a tab or a line break, which no table can: rename it"
+        return Opened(session, repr(path), item.format, problem=problem)
+    try:
+        recording = open_recording(item.path, format=item.format)
+    except InputError as error:
+        return Opened(session, path, item.format, problem=str(error))
+    rate = float(recording.sampling_frequency)
+    return Opened(
+        session,
+        path,
+        item.format,
+        seconds=recording.get_num_samples() / rate,
+        rate_hz=rate,
+        channels=tuple(str(channel) for channel in recording.channel_ids),
+        lines=_lines(item) if events else "",
+    )
+
+
+def _lines(item: Found) -> str:
+    from pipeline.ingest import read_events
+
+    try:
+        events = read_events(item.path, format=item.format)
+    except InputError as error:
+        return f"events cannot be read: {error}"
+    counts = events.groupby([events["line"].map(str), "clock"], sort=True).size()
+    several = counts.index.get_level_values("clock").nunique() > 1 if len(counts) else False
+    return ", ".join(
+        f"line {line}{f' of {clock}' if several else ''}: {number}"
+        for (line, clock), number in counts.items()
+    )
+
+
+def _relative(path: Path, target: Path) -> str:
+    """Return a path as seen from the new folder; absolute where there is no way from there."""
+    try:
+        return Path(os.path.relpath(path.resolve(), target.resolve())).as_posix()
+    except ValueError:  # another drive
+        return path.resolve().as_posix()
+
+
+def session_names(paths: Sequence[Path], *, base: Path) -> list[str]:
+    """Return a unique name of letters, digits, _ and - for each path.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Recordings.
+    base : Path
+        Folder above all of them.
+
+    Returns
+    -------
+    list of str
+        The path below ``base`` without suffix, other letters replaced; a number is added where
+        two become alike.
+    """
+    names: list[str] = []
+    for path in paths:
+        below = path.relative_to(base) if path != base else Path(base.resolve().name)
+        plain = below.with_suffix("") if path.is_file() else below
+        parts = [part for part, _ in groupby(plain.parts)]  # rat05/rat05.nwb is rat05
+        name = re.sub(r"[^A-Za-z0-9_-]+", "_", "_".join(parts)).strip("_") or "session"
+        unique, number = name, 2
+        while unique.casefold() in (other.casefold() for other in names):
+            unique, number = f"{name}_{number}", number + 1
+        names.append(unique)
+    return names
+
+
+def table_rows(opened: Sequence[Opened]) -> dict[str, list[dict[str, str]]]:
+    """Return rows for the lab's tables; what only the lab knows is left blank.
+
+    Parameters
+    ----------
+    opened : sequence of Opened
+        Recordings; those that could not be opened are proposed too, with the reason elsewhere.
+
+    Returns
+    -------
+    dict of str to list of dict
+        sessions, administrations, contexts, channels, and recordings_found.
+    """
+    rows: dict[str, list[dict[str, str]]] = {
+        "sessions": [
+            {"session": one.session, "recording": one.path, "recording_format": one.format}
+            for one in opened
+            if not one.path.startswith(("'", '"'))
+        ],
+        "administrations": [{"session": one.session} for one in opened],
+        "contexts": [
+            {"session": one.session, "start_s": "0", "stop_s": f"{one.seconds:.3f}"}
+            for one in opened
+            if not one.problem
+        ],
+        "channels": _channel_rows([one for one in opened if one.channels]),
+        "recordings_found": [
+            {
+                "session": one.session,
+                "recording": one.path,
+                "format": one.format,
+                "seconds": "" if one.problem else f"{one.seconds:.3f}",
+                "rate_hz": "" if one.problem else f"{one.rate_hz:g}",
+                "channels": "" if one.problem else str(len(one.channels)),
+                "ttl_lines": one.lines,
+                "problem": " ".join(one.problem.split()),
+            }
+            for one in opened
+        ],
+    }
+    return rows
+
+
+def _channel_rows(opened: Sequence[Opened]) -> list[dict[str, str]]:
+    """One list for all sessions where they have the same channels, else one for each."""
+    kinds = {one.channels for one in opened}
+    if len(kinds) == 1:
+        return [{"channel": name} for name in next(iter(kinds))]
+    if sum(len(one.channels) for one in opened) > _MOST_CHANNELS:
+        return []
+    return [{"session": one.session, "channel": name} for one in opened for name in one.channels]
