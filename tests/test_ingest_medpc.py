@@ -344,6 +344,10 @@ DAMAGE = {
         "expected the row that starts at 5",
     ),
     "cut in a number": (GOOD.rstrip()[:-2], "expected 3 decimals as in the rows above"),
+    "cut in the only number": (
+        session_text({"Y": 1, "A": [1.0]}).rstrip()[:-2],
+        "expected 3 decimals as elsewhere",
+    ),
     "cut after the letter": (GOOD[: GOOD.index("     0:")], "array A without numbers"),
     "cut in the header": (GOOD[: GOOD.index("MSN")], "an incomplete header"),
     "cut after the header": (GOOD[: GOOD.index("Y:")], "no data"),
@@ -403,6 +407,23 @@ def test_mappings_that_make_no_sense(kind):
     changes, said = BAD_MAPPINGS[kind]
     with pytest.raises(ValueError, match=said):
         BehaviourMapping.model_validate(one_array(**changes))
+
+
+def test_a_cut_file_is_refused_or_whole(tmp_path):
+    """Every length of one file: the counters of the layout with most arrays tell what is lost."""
+    letters, meaning = layouts()["times"]
+    path = write(tmp_path, session_text(letters))
+    whole = read(path, "box", meaning)
+    data = path.read_bytes()
+    read_ones = 0
+    for length in range(len(data)):
+        path.write_bytes(data[:length])
+        try:
+            assert read(path, "box", meaning).equals(whole)
+            read_ones += 1
+        except InputError:
+            continue
+    assert 0 < read_ones < 120  # of the zeros after the last array's used part
 
 
 def test_sections_that_do_not_belong_together():

@@ -205,3 +205,14 @@ def test_other_files(tmp_path):
         read(path, "box", MAPPING)
     with pytest.raises(ValueError, match="have names, no codes"):
         read(path, "box", MAPPING | {"codes": {1: "a"}})
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_half_a_last_line_is_no_event(tmp_path, name):
+    """``D 10800 8`` cut from ``D 10800 81``, ``time`` from ``timeout``: another event."""
+    text = VERSIONS[name]
+    mark = "D 10800 8" if name.endswith("txt") else "10.800\tevent\tinput\tpoke_r"
+    cut = text[: text.index(mark) + len(mark)]
+    table = read(write(tmp_path, cut, name), "box", MAPPING)
+    assert table["trial"].tolist() == [1, 2]
+    assert "the file ends inside it; it is left out" in table.attrs["warnings"][0]

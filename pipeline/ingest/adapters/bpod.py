@@ -67,7 +67,9 @@ def read_bpod(path: str | Path, *, named: Collection[str] = ()) -> EventLog:
             Event(zero, name, number, "variable", values[index])
             for name, values in variables.items()
         ]
-        own = trial.get("States") or {}
+        own = trial.get("States")
+        if not isinstance(own, dict):
+            raise InputError(f"{path}: trial {number}: found no struct States; expected one")
         states |= set(own)
         timed = [
             (time, order, name)

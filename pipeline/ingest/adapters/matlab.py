@@ -1,4 +1,4 @@
-"""MATLAB files without MATLAB: version 5 through SciPy, 7.3 through HDF5, as plain dicts and lists.
+"""MATLAB files without MATLAB: version 5 to 7, and 7.3 (HDF5), as plain dicts and lists.
 
 Nothing in a file is executed: objects and function handles are not built, and data compressed
 beyond reason are refused before they are unpacked.
@@ -6,22 +6,17 @@ beyond reason are refused before they are unpacked.
 
 from __future__ import annotations
 
-import struct
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
+from pipeline.ingest.adapters.matlab5 import LARGEST_UNPACKED_BYTES, read_variable
 from pipeline.ingest.hdf5 import open_closed_hdf5
-from pipeline.ingest.reading import reading
 
 if TYPE_CHECKING:
     import h5py
 
-#: unpacked size of a variable beyond which a file is no behaviour log
-LARGEST_UNPACKED_BYTES = 1_000_000_000
 LIKELY = "the file is truncated (the copy or the save did not finish), or is no .mat file"
-_COMPRESSED = 15
 _DEEPEST = 30
 
 
@@ -57,7 +52,9 @@ def read_struct(path: str | Path, name: str) -> dict[str, Any]:
                 raise _without(path, name, [key for key in mat if not key.startswith("#")])
             value = _hdf5_value(mat[name], path)
     elif start.startswith(b"MATLAB 5.0"):
-        value = _version_5(path, name)
+        value, names = read_variable(path, name)
+        if name not in names:
+            raise _without(path, name, names)
     else:
         raise InputError(f"{path}: found no MATLAB file; expected .mat of version 5, 7 or 7.3")
     if not isinstance(value, dict):
@@ -67,64 +64,6 @@ def read_struct(path: str | Path, name: str) -> dict[str, Any]:
 
 def _without(path: Path, name: str, found: list[str]) -> InputError:
     return InputError(f"{path}: found variables {', '.join(found) or 'none'}; expected {name}")
-
-
-def _version_5(path: Path, name: str) -> Any:
-    from scipy.io import loadmat, whosmat
-
-    with reading(path, "a MATLAB file", likely=LIKELY):
-        _refuse_bombs(path)
-        found = [variable[0] for variable in whosmat(path)]
-        if name not in found:
-            raise _without(path, name, found)
-        loaded = loadmat(path, variable_names=[name], simplify_cells=True)
-        return _plain(loaded[name])
-
-
-def _refuse_bombs(path: Path) -> None:
-    """Unpack every compressed element piece by piece, and stop where no log can be that long."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        header = file.read(128)
-        order = ">" if header[126:128] == b"MI" else "<"
-        total = 0
-        while file.tell() + 8 <= size:
-            kind, length = struct.unpack(order + "II", file.read(8))
-            if file.tell() + length > size:
-                raise InputError(f"{path}: found an end in the middle of a variable; {LIKELY}")
-            if kind != _COMPRESSED:
-                file.seek(length, 1)
-                continue
-            packed = zlib.decompressobj()
-            waiting = file.read(length)
-            while waiting and not packed.eof:
-                total += len(packed.decompress(waiting, 1 << 20))
-                waiting = packed.unconsumed_tail
-                if total > LARGEST_UNPACKED_BYTES:
-                    raise InputError(
-                        f"{path}: found more than {LARGEST_UNPACKED_BYTES / 1e6:.0f} MB unpacked; "
-                        "this is no behaviour log"
-                    )
-
-
-def _plain(value: Any, depth: int = 0) -> Any:
-    """Return what SciPy gives as dicts, lists, text and float arrays; None for objects."""
-    import numpy as np
-
-    if depth > _DEEPEST:
-        raise InputError("found structs within structs without end")
-    if isinstance(value, dict):
-        return {str(key): _plain(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, str):
-        return value
-    array = np.asarray(value)
-    if array.dtype == object or array.dtype.names:
-        if array.dtype.names:
-            return None
-        return [_plain(item, depth + 1) for item in array.ravel(order="F")]
-    if array.dtype.kind in "US":
-        return [str(item) for item in array.ravel()] if array.size != 1 else str(array.ravel()[0])
-    return array.astype(float) if array.dtype.kind in "biuf" else None
 
 
 def _hdf5_value(item: Any, path: Path, depth: int = 0) -> Any:

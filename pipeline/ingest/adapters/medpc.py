@@ -112,11 +112,31 @@ def read_sessions(path: str | Path) -> tuple[MedPcSession, ...]:
             problems.append(_problem(path, number, line, said))
             if len(problems) == SHOWN_PROBLEMS:
                 break
+    if not problems and not text.endswith(("\n", "\r")):
+        problems = _cut_in_a_number(path, text, sessions)
     if not problems:
         problems = [p for session in sessions for p in _unfinished(path, session)]
     if problems:
         raise ExperimentError(problems)
     return tuple(sessions)
+
+
+def _cut_in_a_number(path: Path, text: str, sessions: list[MedPcSession]) -> list[Problem]:
+    """A file without its last line end may be cut: all numbers have the decimals of DISKFORMAT."""
+    last = text.splitlines()[-1]
+    value = last.split()[-1] if last.split() else ""
+    if last.startswith("\\") or not _NUMBER.fullmatch(value) or not sessions:
+        return []
+    session = sessions[-1]
+    written = [
+        *session.scalars.values(),
+        *(a.values[0] for a in session.arrays.values() if a.values),
+    ]
+    if not written or _decimals(value) == _decimals(written[0]):
+        return []
+    number = len(text.splitlines())
+    expected = f"expected {_decimals(written[0])} decimals as elsewhere (cut off inside a number?)"
+    return [_problem(path, number, last, expected)]
 
 
 def _problem(path: Path, number: int, line: str, expected: str) -> Problem:

@@ -73,11 +73,17 @@ def read_pycontrol(path: str | Path, *, rows: Mapping[str, str] | None = None) -
             f"{path}: found '{first[:60]}'; expected a pyControl session: the columns "
             f"{', '.join(HEADER_V2)} (version 2), or lines 'I Experiment name : ...' (version 1)"
         )
-    (_version_2 if second else _version_1)(text.splitlines(), log)
+    lines = text.splitlines()
+    warnings = []
+    if not text.endswith(("\n", "\r")):
+        # Half a line may name another event: pyControl ends every line that it writes.
+        warnings = [f"{log.file}: line {len(lines)}: the file ends inside it; it is left out"]
+        del lines[-1]
+    (_version_2 if second else _version_1)(lines, log)
     if log.problems:
         raise ExperimentError(log.problems[:SHOWN_PROBLEMS])
     _refuse_another(path, log.info, rows or {})
-    warnings = [
+    warnings += [
         f"{log.file}: line {line}: the task reported: {said[:200]}" for line, said in log.errors[:1]
     ]
     if second and "end_time" not in log.info:
