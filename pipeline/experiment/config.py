@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -17,6 +18,8 @@ NO_CONDITION = "none"
 
 
 def _increasing(pair: tuple[float, float]) -> tuple[float, float]:
+    if not all(math.isfinite(end) for end in pair):
+        raise ValueError("both numbers must be finite")
     if not pair[0] < pair[1]:
         raise ValueError(f"the first number must be smaller than the second; found {list(pair)}")
     return pair

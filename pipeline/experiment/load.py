@@ -18,6 +18,7 @@ from pipeline.experiment.config import NO_CONDITION, Config
 from pipeline.experiment.epochs import check_phases, derive_epochs
 from pipeline.experiment.measurements import read_measurements
 from pipeline.experiment.model import Experiment
+from pipeline.experiment.plain_files import read_whole
 from pipeline.experiment.plans import build_plan, check_plan, doubtful_levels, references_of
 from pipeline.experiment.sessions import build_sessions
 from pipeline.experiment.strict import did_you_mean
@@ -41,11 +42,46 @@ def _mapping(loader: _UniqueLoader, node: yaml.MappingNode) -> dict[Any, Any]:
 _UniqueLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
+#: values of a config with its aliases written out; more would be built without end
+_LARGEST_NODES = 100_000
+
+
+def _expanded(node: yaml.Node, sizes: dict[yaml.Node, int], within: frozenset[int]) -> int:
+    """Number of values below a node with every alias written out; refuses what has no end."""
+    if node in sizes:
+        return sizes[node]
+    if id(node) in within:
+        raise yaml.constructor.ConstructorError(
+            None, None, "an alias (*) stands within what it stands for", node.start_mark
+        )
+    below = node.value if isinstance(node, yaml.CollectionNode) else []
+    parts = [part for item in below for part in (item if isinstance(item, tuple) else (item,))]
+    size = 1 + sum(_expanded(part, sizes, within | {id(node)}) for part in parts)
+    if size > _LARGEST_NODES:
+        raise yaml.constructor.ConstructorError(
+            None, None, f"more than {_LARGEST_NODES} values (an alias of aliases?)", node.start_mark
+        )
+    sizes[node] = size
+    return size
+
+
+def _construct(text: str) -> Any:
+    """Build a document of a subclass of SafeLoader, once it is known to have an end."""
+    loader = _UniqueLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _expanded(node, {}, frozenset())
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
 def read_yaml(path: Path) -> Any:
     """Read a YAML file safely; raises ExperimentError that names file and line."""
     try:
-        # the loader is a subclass of SafeLoader
-        return yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_UniqueLoader)
+        return _construct(read_whole(path, path.name).decode("utf-8-sig"))
     except FileNotFoundError:
         raise ExperimentError(
             [Problem(path.name, "", f"no file at {path}", "check the path")]
@@ -53,6 +89,10 @@ def read_yaml(path: Path) -> Any:
     except UnicodeDecodeError as error:
         raise ExperimentError(
             [Problem(path.name, f"byte {error.start}", "text that is not UTF-8", "save as UTF-8")]
+        ) from None
+    except RecursionError:
+        raise ExperimentError(
+            [Problem(path.name, "", "values nested without end", "a flat file of keys is expected")]
         ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -95,7 +135,11 @@ def _key(location: Sequence[str | int]) -> str:
 
 
 def _found(item: Mapping[str, Any]) -> str:
-    return "" if item["type"] in ("missing", "unknown_key") else repr(item["input"])
+    # a rule of the whole config names its place itself
+    if item["type"] in ("missing", "unknown_key") or not item["loc"]:
+        return ""
+    text = repr(item["input"])
+    return text if len(text) <= 200 else f"{text[:200]} ..."
 
 
 def _expected(item: Mapping[str, Any]) -> str:

@@ -47,6 +47,7 @@ def read_measurements(
         wrong = _undeclared(row, value, sessions, config)
         if session is not None and session.animal != value["animal"]:
             wrong.append(row.problem("animal", f"session {session.name} is of {session.animal}"))
+        wrong += _impossible(row, value, config)
         problems += wrong
         if wrong or session is None or session.exclude:
             continue
@@ -96,3 +97,16 @@ def _undeclared(
         for column, known, expected in checks
         if value[column] not in known
     ]
+
+
+def _impossible(row: Row, value: Mapping[str, object], config: Config) -> list[Problem]:
+    """Refuse values that the declared scale does not have, before hours of work end in them."""
+    declared = config.outcomes.declare.get(str(value["outcome"]))
+    number = value["value"]
+    if declared is None or not isinstance(number, float) or declared.scale == "linear":
+        return []
+    if declared.scale == "logit":
+        expected = "a proportion from 0 to 1 on the logit scale (were percent recorded?)"
+        return [] if 0 <= number <= 1 else [row.problem("value", expected)]
+    expected = f"0 or more on the {declared.scale} scale (is it a difference already?)"
+    return [] if number >= 0 else [row.problem("value", expected)]

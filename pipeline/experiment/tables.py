@@ -6,8 +6,6 @@ pandas alone costs more than the rest of the parse.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
 from collections import Counter
@@ -17,12 +15,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import Problem
+from pipeline.errors import ExperimentError, Problem
+from pipeline.experiment.plain_files import read_cells
 from pipeline.experiment.strict import did_you_mean
 
 _BLANK = {"", "n/a"}
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _COMMA_DECIMAL = re.compile(r"[+-]?\d+,\d+")
+_ISO_SHAPE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?")
 
 
 class CellError(ValueError):
@@ -48,6 +48,8 @@ def number(cell: str) -> float:
             f"write {cell.replace(',', '.')}: comma decimals are refused, for they may be "
             "thousands (the spreadsheet saved in a locale with comma decimals)"
         )
+    if "_" in cell:  # Python's own notation: 3_600
+        raise CellError("a number is expected")
     try:
         value = float(cell)
     except ValueError:
@@ -70,6 +72,10 @@ def moment(cell: str) -> tuple[datetime, bool]:
     try:
         value = datetime.fromisoformat(cell)
     except ValueError:
+        if _ISO_SHAPE.fullmatch(cell):
+            raise CellError(
+                "a date and time that exist are expected: there is no such day or hour"
+            ) from None
         raise CellError(
             "an ISO date and time is expected, such as 2026-03-01T09:30:00 (spreadsheets rewrite "
             "dates: format the column as text)"
@@ -255,21 +261,6 @@ RESERVED = frozenset(
 _WITH_FACTORS = {"sessions"}
 
 
-def _decode(path: Path) -> str:
-    data = path.read_bytes()
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # a spreadsheet's "Unicode text"
-        return data.decode("utf-16")
-    return data.decode("utf-8-sig")
-
-
-def _cells(content: str, suffix: str) -> list[list[str]]:
-    first = content.split("\n", 1)[0]
-    comma = ";" if ";" in first and "," not in first else ","  # spreadsheets of some locales
-    delimiter = comma if suffix == ".csv" else "\t"
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)
-    return [[cell.replace("\xa0", " ").strip() for cell in row] for row in reader]
-
-
 def read_table(
     path: Path, kind: str, *, file: str | None = None
 ) -> tuple[list[Row], list[Problem]]:
@@ -297,13 +288,9 @@ def read_table(
     if path.suffix not in (".tsv", ".csv"):
         return [], [Problem(file, "", repr(path.suffix), "a .tsv or .csv file is expected")]
     try:
-        content = _decode(path)
-    except FileNotFoundError:
-        return [], [Problem(file, "", f"no file at {path}", "check the path under tables:")]
-    except UnicodeDecodeError as error:
-        where = f"byte {error.start}"
-        return [], [Problem(file, where, "text that is not UTF-8", "save the table as UTF-8")]
-    lines = _cells(content, path.suffix)
+        lines = read_cells(path, file)
+    except ExperimentError as error:
+        return [], list(error.problems)
     if not lines or not any(lines[0]):
         return [], [Problem(file, "row 1", "no header", f"columns {', '.join(schema)}")]
     header, problems = _header(lines[0], schema, kind, file)

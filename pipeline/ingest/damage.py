@@ -42,12 +42,19 @@ def check_openephys(path: Path) -> None:
     for structure in structures:
         try:
             streams = json.loads(structure.read_text(encoding="utf-8"))["continuous"]
+            folders = [str(stream["folder_name"]) for stream in streams]
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"{structure}: found no readable description of the streams ({error}); {TRUNCATED}"
             ) from error
-        for stream in streams:
-            folder = structure.parent / "continuous" / stream["folder_name"]
+        outside = [name for name in folders if ".." in Path(name).parts or Path(name).is_absolute()]
+        if outside:
+            raise InputError(
+                f"{structure}: folder_name: found '{outside[0]}'; expected a folder beside this "
+                "file: nothing outside the recording is read"
+            )
+        for name, stream in zip(folders, streams, strict=True):
+            folder = structure.parent / "continuous" / name
             # Labs delete the wide-band stream once it is sorted; the reader passes over it too.
             if folder.is_dir():
                 _check_openephys_stream(folder, stream)
@@ -101,7 +108,9 @@ def load_numbers(file: Path, *, whole: bool = True) -> np.ndarray:
     try:
         numbers = np.load(file, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"{file}: cannot be read ({error}); {TRUNCATED}") from error
+        objects = "Python objects" in str(error) or "pickle" in str(error)
+        likely = "pickles are never loaded: expected an array of numbers" if objects else TRUNCATED
+        raise InputError(f"{file}: cannot be read ({error}); {likely}") from error
     if numbers.ndim != 1 or numbers.dtype.kind not in ("iu" if whole else "iuf"):
         raise InputError(
             f"{file}: found {numbers.dtype} numbers of shape {numbers.shape}; expected "

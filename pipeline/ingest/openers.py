@@ -177,11 +177,20 @@ def _dtype_name(name: str) -> str:
     return name
 
 
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"found '{twice[0]}' twice; expected each channel once")
+    return names
+
+
 class BinarySidecar(StrictModel):
     """JSON beside a raw binary file: what nothing in the file itself says."""
 
     rate_hz: float = Field(gt=0, description="Samples per second")
-    channels: tuple[str, ...] = Field(min_length=1, description="Names, in the file's order")
+    channels: Annotated[tuple[str, ...], AfterValidator(_each_once)] = Field(
+        min_length=1, description="Names, in the file's order"
+    )
     dtype: Annotated[str, AfterValidator(_dtype_name)] = Field(description="int16, uint16, >i2")
     gain_uv: float = Field(description="Microvolts per count")
     offset_uv: float = Field(description="Microvolts at count 0 (for int16 mostly 0)")

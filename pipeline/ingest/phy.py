@@ -107,7 +107,9 @@ def _array(path: Path) -> np.ndarray:
     try:
         array = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read ({error}): truncated, or no .npy file") from error
+        objects = "Object arrays" in str(error) or "pickle" in str(error)
+        likely = "pickles are never loaded" if objects else "truncated, or no .npy file"
+        raise InputError(f"{path}: cannot be read ({error}): {likely}") from error
     if array.dtype.kind not in "iu" or array.size != max(array.shape, default=0):
         raise InputError(
             f"{path}: found {array.dtype} of shape {array.shape}; expected one whole number per "
