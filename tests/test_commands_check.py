@@ -268,6 +268,9 @@ WARNINGS = {
     "the sorting of another recording": (lambda f: spikes_of(f, 500),
                                          ("the last spike at 500.0 s",
                                           "within the 120.0 s that were recorded")),
+    "a video of another frame rate": (
+        lambda f: (f / f"{SESSION}_speed.csv").write_text("time_s,speed_cm_s\n0,1\n144,2\n"),
+        ("r0_w0_speed.csv from 0.0 to 144.0 s; about the 120.0 s", "frame_rate_hz")),
     "a log on another clock": (
         lambda f: log_of(f, LOG.splitlines(True)[0] + "1,5005,Right,R,1\n"),
         ("trials from 5005.0 to 5005.0 s", "starts_at_s")),

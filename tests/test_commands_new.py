@@ -20,11 +20,14 @@ from pipeline.experiment.load import load_config
 from pipeline.experiment.tables import SCHEMAS
 from pipeline.simulate.writers import (
     write_blackrock,
+    write_brainvision,
     write_edf,
     write_neuralynx,
+    write_neuroscope,
     write_nwb,
     write_openephys,
     write_spikeglx,
+    write_tdt,
 )
 
 RATE = 1000
@@ -252,6 +255,22 @@ def test_several_recordings_in_one_folder_are_named_apart(tmp_path):
     assert [path for path in paths if path.startswith("two")] == [
         "two/x_g0_t0.imec0.lf.bin",
         "two/y_g0_t0.imec0.lf.bin",
+    ]
+
+
+def test_formats_of_several_files_are_named_once(tmp_path):
+    signals = np.random.default_rng(0).normal(0, 50, (6400, 2)).astype(np.float32)
+    for folder in ("ns", "bv"):
+        (tmp_path / folder).mkdir()
+    write_tdt(tmp_path / "tdt" / "block", signals, rate_hz=RATE)
+    write_neuroscope(tmp_path / "ns" / "rec", lfp_uv=signals, groups=[[0, 1]])
+    write_brainvision(tmp_path / "bv" / "day.vhdr", signals, rate_hz=RATE, channels=NAMES)
+    found = [(i.path.relative_to(tmp_path).as_posix(), i.format, i.problem)
+             for i in find_recordings(tmp_path)]  # fmt: skip
+    assert found == [
+        ("bv/day.vhdr", "brainvision", ""),
+        ("ns/rec.xml", "neuroscope", ""),
+        ("tdt/block", "tdt", ""),
     ]
 
 

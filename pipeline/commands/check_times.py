@@ -41,6 +41,7 @@ def time_problems(experiment: Experiment, session: Session, files: SessionFiles)
     """
     covered = coverage(files.extents)
     problems = _units_beyond(experiment, session, files.extents)
+    problems += _tracks_beyond(experiment, session, files.extents)
     problems += _trials_nowhere(experiment, session, files)
     if not len(covered):
         return problems
@@ -204,6 +205,28 @@ def _trials_nowhere(experiment: Experiment, session: Session, files: SessionFile
             place = f"row {session.line}, session {session.name}"
             problems.append(Problem(file, place, found, expected, "warning"))
     return problems
+
+
+def _tracks_beyond(
+    experiment: Experiment, session: Session, extents: Sequence[Extent]
+) -> list[Problem]:
+    """Warn of video that outlasts the recording: a wrong frame rate, or another session's."""
+    ends = [extent.stop_s for extent in extents if extent.kind == "recording"]
+    if not ends:
+        return []
+    end = max(ends)
+    return [
+        Problem(
+            experiment.config.tables.sessions,
+            f"row {session.line}, column movement",
+            f"{extent.name} from {extent.start_s:.1f} to {extent.stop_s:.1f} s",
+            f"about the {end:.1f} s of the recording (movement.frame_rate_hz, time_unit or "
+            "time_offset_s wrong, or the video of another session?)",
+            "warning",
+        )
+        for extent in extents
+        if extent.kind == "movement" and extent.stop_s > max(1.02 * end, end + _SLACK_S)
+    ]
 
 
 def _units_beyond(

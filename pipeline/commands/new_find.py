@@ -11,6 +11,8 @@ from pathlib import Path
 from pipeline.errors import InputError
 from pipeline.ingest.files import LAYOUTS, detect_format, sidecar, spikeglx_pairs
 
+#: the file that stands for a recording of several
+_HEADERS = {"neuroscope": ".xml", "axona": ".set", "brainvision": ".vhdr"}
 #: run_g0_t0.imec0.lf.bin: what belongs to one run and gate of SpikeGLX
 _RUN = re.compile(r"(?P<run>.+_g\d+)_t(\d+|cat)\.")
 
@@ -64,6 +66,8 @@ def find_recordings(folder: Path) -> list[Found]:
             found.append(Found(_openephys_folder(path), "openephys"))
         elif any(name.endswith(".ncs") for name in names):
             found.append(Found(path, "neuralynx"))
+        elif any(name.casefold().endswith(".tsq") for name in names):
+            found.append(Found(path, "tdt"))
         elif names & {"info.rhd", "info.rhs"}:
             found.append(Found(path, "intan"))
         elif not _inside_openephys(path):
@@ -124,6 +128,8 @@ def _files(files: list[Path]) -> Iterator[Found]:
                 yield Found(file, "", str(error))
             continue
         if kind == "spikeglx" or (kind == "blackrock" and file.stem in stems):
+            continue
+        if file.suffix.casefold() != _HEADERS.get(kind, file.suffix.casefold()):
             continue
         stems.add(file.stem if kind == "blackrock" else "")
         yield Found(file, kind)
