@@ -169,9 +169,13 @@ def test_with_a_missing_cell_all_animals_stay_and_the_mixed_model_tests():
     assert "Kenward-Roger" in row.model
     assert "A000" in row.note
     model = fit(
-        table.assign(condition=pd.Categorical(table["condition"], ["vehicle", "psilocybin"])),
+        table.assign(
+            condition=pd.Categorical(table["condition"], ["vehicle", "psilocybin"]),
+            period=table["period"].astype("str"),
+        ),
         response="value",
-        fixed="condition * context",
+        # without the cell the order is no longer balanced
+        fixed="condition * context + period",
         random=["animal", "animal:condition", "animal:context"],
         bounded=False,
     ).coefficients()
@@ -374,7 +378,7 @@ def test_one_dose_has_no_trend():
 def test_the_false_discovery_rate_is_r_s_and_spares_primary_outcomes():
     gold = json.loads((GOLD / "p_adjust.json").read_text())
     shared = dict.fromkeys(
-        ("domain", "phase", "split", "split_level", "modifier", "family", "step"), ""
+        ("domain", "phase", "split", "split_level", "modifier", "family", "condition", "step"), ""
     )
     rows = [shared | {"contrast": "omnibus", "priority": "secondary"} for _ in gold["p"]]
     rows.append(shared | {"contrast": "omnibus", "priority": "primary"})
@@ -488,3 +492,145 @@ def test_the_omnibus_is_adjusted_for_period_where_the_order_is_not_balanced():
     expected = sm.stats.anova_lm(ols, typ=3).loc["C(condition, Sum)"]
     assert "period" in row.model
     assert (row.statistic, row.p) == pytest.approx((expected["F"], expected["PR(>F)"]), rel=1e-4)
+
+
+# --- what a reviewer would try ---------------------------------------------------------------
+
+
+def test_missing_cells_and_order_together_do_not_make_a_drug_effect():
+    """Four complete animals in a balanced order; eight, vehicle first, lack a cell each."""
+    rows = grid(12)
+    late = rows["animal"].str[-2:].astype(int) >= 4
+    first = rows["condition"] == "vehicle"
+    rows.loc[late, "period"] = np.where(first[late], 1, 2)
+    gone = late & (rows["condition"] == "psilocybin")
+    gone &= rows["context"] == rows["animal"].str[-2:].astype(int).map(lambda n: CONTEXTS[n % 3])
+    kept = rows[~gone].reset_index(drop=True)
+    table = outcomes(kept, 2.0 * kept["period"] + noise(kept) * 0.05)
+    found = compare(table, plan(), metrics())
+    row = contrast(found.contrasts, "main")
+    simple = found.contrasts[found.contrasts["contrast"] == "simple"]["estimate"]
+    assert row.ci_low < 0 < row.ci_high
+    assert row.estimate == pytest.approx(simple.mean(), abs=0.1)
+
+
+def test_a_covariate_does_not_switch_the_period_off():
+    rows = grid(8)
+    flipped = rows["animal"].isin(["A000", "A002", "A004"])
+    rows.loc[flipped, "period"] = 3 - rows.loc[flipped, "period"]
+    before = noise(rows, 9)
+    table = outcomes(
+        rows,
+        before + 2.0 * rows["period"] + noise(rows) * 0.05,
+        baseline_value=before,
+        baseline_rule="covariate",
+    )
+    row = contrast(compare(table, plan(), metrics()).contrasts, "main")
+    assert "period" in row.model and "baseline" in row.model
+    assert row.ci_low < 0 < row.ci_high
+
+
+def test_differences_between_animals_in_the_baseline_do_not_leak_into_effects_within():
+    """Between animals baseline and value go together, within them they do not."""
+    rejected = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        rows = grid(8)
+        level = pd.Series(rng.normal(size=8), index=sorted(set(rows["animal"])))
+        own = rows["animal"].map(level).to_numpy()
+        before = own + np.where(rows["condition"] == "vehicle", 0.0, 1.0)
+        before = before + rng.normal(size=len(rows)) * 0.2
+        table = outcomes(
+            rows,
+            own + rng.normal(size=len(rows)) * 0.2,
+            baseline_value=before,
+            baseline_rule="covariate",
+        )
+        rejected += omnibus(compare(table, plan(), metrics()).contrasts, "condition").p < 0.05
+    assert rejected <= 6  # one in a thousand at 5 %
+
+
+def test_vehicle_first_with_one_replicate_is_no_drug_effect():
+    """One animal has a second vehicle session at the end; habituation after the first visit."""
+    rows = grid(8, doses="vehicle first")
+    again = rows[(rows["animal"] == "A000") & (rows["condition"] == "vehicle")].assign(
+        session="A000_again", anchor="A000.again", period=3
+    )
+    rows = pd.concat([rows, again], ignore_index=True)
+    value = np.where(rows["period"] > 1, 2.0, 0.0) + noise(rows) * 0.1
+    verdict = compare(outcomes(rows, value), plan(), metrics()).verdicts.iloc[0]
+    assert verdict.verdict in ("inconclusive", "no drug effect")
+
+
+def test_a_cage_whose_mates_lack_sessions_keeps_its_composition():
+    rows = grid(16)
+    rows["cage"] = rows["animal"].str[-2:].astype(int).floordiv(2).astype(str)
+    tall = rows["animal"].str[-1].astype(int) % 2 == 0
+    gone = tall & (rows["condition"] == "psilocybin") & rows["cage"].isin(list("012345"))
+    kept = rows[~gone].reset_index(drop=True)
+    tall = kept["animal"].str[-1].astype(int) % 2 == 0
+    table = outcomes(kept, 5.0 * tall + noise(kept) * 0.1)
+    row = contrast(compare(table, plan(unit="cage"), metrics()).contrasts, "main")
+    assert abs(row.estimate) < 0.3
+
+
+def test_doses_that_always_rise_have_no_trend_of_their_own():
+    rows = grid(8, ("vehicle", "low", "middle", "high"), PLACES, doses="fixed")
+    table = outcomes(rows, -1.0 * rows["period"] + noise(rows) * 0.1)
+    row = contrast(compare(table, dosed(), metrics()).contrasts, "trend")
+    assert np.isnan(row.p)
+    assert "order of the sessions" in row.note
+
+
+def test_a_trend_keeps_animals_that_lack_a_dose_and_the_covariate():
+    rows = grid(8, ("vehicle", "low", "middle", "high"), PLACES)
+    kept = rows[~((rows["animal"] == "A000") & (rows["condition"] == "low"))]
+    doubling = kept["condition"].map({"vehicle": 5.0, "low": -1.0, "middle": 0.0, "high": 1.0})
+    row = contrast(
+        compare(outcomes(kept, doubling + noise(kept) * 1e-3), dosed(), metrics()).contrasts,
+        "trend",
+    )
+    assert row.estimate == pytest.approx(1.0, abs=0.01)
+    assert "Kenward-Roger" in row.model
+    table = with_baseline(grid(6, ("vehicle", "low", "middle", "high"), PLACES, drug="between"))
+    row = contrast(compare(table, dosed(), metrics()).contrasts, "trend")
+    assert "baseline" in row.model
+
+
+def test_sensitivities_keep_the_covariate_of_the_planned_contrast():
+    rows = grid(9)
+    before = noise(rows, 4) * 3
+    value = before + np.where(rows["condition"] == "vehicle", 0.0, 2.0) + noise(rows) * 0.1
+    table = outcomes(rows, value, baseline_value=before, baseline_rule="covariate")
+    table = speeds(table, noise(rows, 7))
+    found = compare(table, plan(), metrics(metric(), metric("speed"))).contrasts
+    row = contrast(found[found["outcome"] == "power@mPFC"], "main_adjusted_for_movement")
+    assert row.estimate == pytest.approx(2.0, abs=0.3)
+    assert row.ci_low > 0
+
+
+@pytest.mark.parametrize("column", ["dosing_context", "stage"])
+def test_drug_and_circumstances_that_go_together_are_confounded(column):
+    rows = grid(8)
+    rows[column] = np.where(rows["condition"] == "vehicle", "home", "enriched")
+    found = compare(outcomes(rows, noise(rows)), plan(), metrics()).verdicts
+    assert f"drug and {column} cannot be separated" in found["why"].iloc[0]
+
+
+def test_an_unknown_order_is_remarked_upon():
+    rows = grid(8).assign(period=pd.NA)
+    found = compare(outcomes(rows, noise(rows)), plan(), metrics()).verdicts
+    assert "order of the sessions unknown" in found["note"].iloc[0]
+
+
+def test_what_is_too_sparse_is_not_tested():
+    """Whatever is missing, no test has fewer than one degree of freedom or a negative F."""
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        rows = grid(8)
+        kept = rows[rng.random(len(rows)) > 0.4]
+        found = compare(outcomes(kept, noise(kept, seed)), plan(), metrics()).contrasts
+        tested = found[np.isfinite(found["p"])]
+        assert (tested["df"] >= 1).all()
+        assert (tested.loc[tested["contrast"] == "omnibus", "statistic"] >= 0).all()
+        assert (found.loc[~np.isfinite(found["p"]), "note"] != "").all()

@@ -37,8 +37,8 @@ def estimate_adjusted(
     ----------
     groups : sequence of Group
         As for :func:`pipeline.compare.per_animal.estimate`.
-    covariates : sequence of ndarray (n,)
-        The covariate's score of every unit of every group.
+    covariates : sequence of ndarray (n,) or (n, k)
+        The score of every unit of every group in one covariate, or in several.
     alpha : float
         Of the intervals.
     named : str
@@ -53,7 +53,8 @@ def estimate_adjusted(
     from statsmodels.regression.linear_model import OLS
 
     model = ADJUSTED_MODEL.format(named)
-    usable = [np.isfinite(covariate) for covariate in covariates]
+    covariates = [c if c.ndim == 2 else c[:, None] for c in covariates]
+    usable = [np.isfinite(covariate).all(axis=1) for covariate in covariates]
     n = np.array([int(mask.sum()) for mask in usable])
     if not len(n) or (n == 0).any():
         return Estimate(model=model, problem=f"no {named} to adjust for")
@@ -68,7 +69,7 @@ def estimate_adjusted(
     if len(scores) <= x.shape[1]:
         return Estimate(model=model, problem=TOO_FEW)
     fit = OLS(scores, x).fit()
-    weights = np.append([group.weight for group in groups], 0.0)
+    weights = np.append([group.weight for group in groups], np.zeros(covariate.shape[1]))
     value = float(weights @ fit.params)
     se = float(np.sqrt(weights @ fit.cov_params() @ weights))
     leverage = fit.get_influence().hat_matrix_diag
@@ -80,7 +81,8 @@ def estimate_adjusted(
         "leave_one_out_low": float(np.nanmin(without)),
         "leave_one_out_high": float(np.nanmax(without)),
     }
-    if se <= 1e-12 * float(np.abs(scores).max()):
+    size = max(float(np.abs(scores).max()), *(group.size for group in groups))
+    if se <= 1e-12 * size:
         return Estimate(**known, model=model, problem=NO_VARIATION)
     variance = np.full(len(n), fit.mse_resid)
     return Estimate(

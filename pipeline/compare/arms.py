@@ -36,6 +36,8 @@ class Arms:
         Levels of the modifier that the comparison spans.
     values, other, since_dose, period, baseline, movement, time, late : ndarray (2, unit, level)
         As in the slice; NaN where a unit has no such cell.
+    occasion : ndarray (2, unit, level, period)
+        As in the slice.
     present : ndarray of bool (2, unit, level)
         Whether it has any row there; the design is read from these.
     codes : ndarray (2, level)
@@ -56,6 +58,7 @@ class Arms:
     other: np.ndarray
     since_dose: np.ndarray
     period: np.ndarray
+    occasion: np.ndarray
     baseline: np.ndarray
     movement: np.ndarray
     time: np.ndarray
@@ -146,6 +149,11 @@ def build_arms(
         other=take(part.other),
         since_dose=take(part.since_dose),
         period=take(part.period),
+        occasion=np.stack(
+            [take(part.occasion[..., p]) for p in range(part.occasion.shape[-1])], axis=-1
+        )
+        if part.occasion.shape[-1]
+        else np.zeros((2, len(part.units), len(levels), 0)),
         baseline=take(part.baseline),
         movement=take(part.movement),
         time=take(part.time),

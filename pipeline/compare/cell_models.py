@@ -20,6 +20,9 @@ from pipeline.errors import InputError
 
 METHOD = "kenward-roger"
 
+TOO_SPARSE = "too many cells are missing for the mixed model: not tested"
+NOT_SEPARATED = "cannot be separated from the order of the sessions"
+
 
 @dataclass(frozen=True)
 class CellModel:
@@ -76,9 +79,8 @@ def fit_cells(
     *,
     names: tuple[str, str] = ("condition", "context"),
     unit: str = "animal",
-    period: np.ndarray | None = None,
+    occasion: np.ndarray | None = None,
     covariate: np.ndarray | None = None,
-    covariate_name: str = "baseline",
 ) -> CellModel:
     """Fit the model that the design asks for.
 
@@ -90,12 +92,12 @@ def fit_cells(
         What the first and the last axis are called.
     unit : str
         What a unit is called.
-    period : ndarray (condition, unit, level), optional
-        Place of the cell's session in the unit's order, a factor of the model.
+    occasion : ndarray (condition, unit, level, period), optional
+        Share of the cell's sessions in each period (the session's place in the unit's order).
     covariate : ndarray (condition, unit, level), optional
-        One number per cell; rows without it are left out.
-    covariate_name : str
-        What it is called in the model's text.
+        The baseline, one number per cell. It enters as the unit's mean and as the deviation from
+        it, each with a slope of its own: one slope for both would carry differences between
+        animals into effects within them (Kenward & Roger 2010, Biostatistics 11:1).
 
     Returns
     -------
@@ -103,9 +105,10 @@ def fit_cells(
         ``problem`` is set instead of ``fit`` where there are too few rows or no variation.
     """
     here = np.isfinite(values)
-    for extra in (period, covariate):
-        if extra is not None:
-            here &= np.isfinite(extra)
+    if covariate is not None:
+        here &= np.isfinite(covariate)
+    if occasion is not None:
+        here &= np.isfinite(occasion).all(axis=-1)
     condition, who, level = np.nonzero(here)
     y = values[here]
     counts = here.sum(axis=1)
@@ -115,19 +118,22 @@ def fit_cells(
     factors = dict(zip(names, (condition, level), strict=True))
     factors = {name: axis for name, axis in factors.items() if len(np.unique(axis)) > 1}
     terms = [" x ".join(factors) or "mean"]
-    if period is not None:
-        met = np.unique(period[here])
-        parts.append(period[here][:, None] == met[1:])
+    if occasion is not None:
+        parts.append(occasion[here][:, 1:])
         terms.append("period")
     if covariate is not None:
-        parts.append(covariate[here][:, None])
-        terms.append(covariate_name)
+        known = covariate[here]
+        mean = (np.bincount(who, weights=known) / np.maximum(np.bincount(who), 1))[who]
+        spread = np.ptp(known) or 1.0
+        deviation = np.where(np.abs(known - mean) > 1e-12 * spread, known - mean, 0.0)
+        parts += [mean[:, None], deviation[:, None]]
+        terms.append("baseline (between and within)")
     full = np.hstack(parts).astype(float) if len(y) else np.zeros((0, 0))
     random = detect(who, factors, name=unit).random
     size = float(np.abs(y).max(initial=0))
     kept = _independent(full)
     back = np.linalg.pinv(full) @ full[:, kept] if len(y) else np.zeros((0, 0))
-    known = {
+    common = {
         "full": full,
         "back": back,
         "column": column,
@@ -138,20 +144,20 @@ def fit_cells(
     text = _in_words(terms, random)
     if len(y) <= len(kept):
         problem = "no more values than the model has parameters"
-        return CellModel(None, **known, text=text, problem=problem)
+        return CellModel(None, **common, text=text, problem=problem)
     if np.ptp(y - full @ np.linalg.lstsq(full, y, rcond=None)[0]) <= 1e-12 * size:
-        return CellModel(None, **known, text=text, problem=NO_VARIATION)
+        return CellModel(None, **common, text=text, problem=NO_VARIATION)
     # with many cells missing, a crossing may no longer be told from the others: the text says
     # which terms the model has
     while True:
         try:
             fit = fit_matrices(y, full[:, kept], random, bounded=False)
         except InputError as error:
-            if not random:
-                return CellModel(None, **known, text=text, problem=str(error))
+            if not random or not str(error).startswith("random term"):
+                return CellModel(None, **common, text=text, problem=str(error))
             random = dict(list(random.items())[:-1])
         else:
-            return CellModel(fit, **known, text=_in_words(terms, random))
+            return CellModel(fit, **common, text=_in_words(terms, random))
 
 
 def _in_words(terms: Sequence[str], random: Mapping[str, np.ndarray]) -> str:
@@ -210,9 +216,13 @@ def contrast_of(model: CellModel, coefficients: np.ndarray, *, alpha: float) -> 
     }
     if needed.min() < MINIMUM_TO_TEST:
         return Estimate(**known, problem=TOO_FEW)
+    if not model.fit.converged:
+        return Estimate(**known, problem=TOO_SPARSE)
     test = model.fit.contrast(vector[0], method=METHOD)
-    if not test.se > 1e-12 * model.size:
+    if np.isfinite(test.se) and not test.se > 1e-12 * model.size:
         return Estimate(**known, problem=NO_VARIATION)
+    if not np.isfinite(test.se) or not test.df >= 1:
+        return Estimate(**known, problem=TOO_SPARSE)
     n_units = len(np.unique(model.unit))
     return Estimate(
         **known,
@@ -233,6 +243,9 @@ def omnibus_of(model: CellModel, matrix: np.ndarray) -> Omnibus:
     if model.counts[(matrix != 0).any(axis=0)].min() < MINIMUM_TO_TEST:
         return Omnibus(*nothing, bool(model.fit.singular), _text(model), TOO_FEW)
     test = model.fit.contrast(rows, method=METHOD)
+    sound = model.fit.converged and test.df >= 1 and np.isfinite(test.p)
+    if not sound or not (test.statistic >= 0 or len(rows) == 1):
+        return Omnibus(*nothing, bool(model.fit.singular), _text(model), TOO_SPARSE)
     statistic = test.statistic**2 if len(rows) == 1 else test.statistic  # t is the root of F
     return Omnibus(
         float(statistic),
@@ -276,7 +289,7 @@ def bayes_factor_additive(values: np.ndarray, *, names: tuple[str, str], unit: s
     """
     here = np.isfinite(values)
     condition, who, level = np.nonzero(here)
-    if not len(who) or (here.sum(axis=1) == 0).any():
+    if not len(who) or (here.sum(axis=1) < MINIMUM_TO_TEST).any():
         return float("nan")
     y = values[here]
     factors = dict(zip(names, (condition, level), strict=True))
@@ -309,12 +322,4 @@ def _not_estimable(model: CellModel, coefficients: np.ndarray) -> str:
     empty = (coefficients.reshape(-1, *model.column.shape) != 0).any(axis=0) & (model.column < 0)
     if empty.any():
         return "a cell of the contrast has no data"
-    return "the contrast cannot be separated from the order of the sessions"
-
-
-def uses_period(values: np.ndarray, period: np.ndarray) -> Sequence[float]:
-    """Return the periods met, empty where one is unknown or an average of replicates."""
-    met = period[np.isfinite(values)]
-    if not len(met) or not np.isfinite(met).all() or (met != np.round(met)).any():
-        return ()
-    return tuple(np.unique(met))
+    return NOT_SEPARATED

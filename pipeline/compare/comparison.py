@@ -264,12 +264,12 @@ def _ask(arms: Arms, models: Models, plan: AnalysisPlan, *, baseline: bool, besi
     for spec in specs_of(arms, baseline=baseline):
         found = make_contrast(arms, spec, models, alpha=plan.alpha, baseline=baseline)
         contrasts.append(found)
-        if found.problem or baseline or not beside:
+        if found.problem or baseline:
             continue
         if spec.kind == DIFFERENCE:
             timed = at_equal_time(arms, spec, alpha=plan.alpha)
             contrasts += [timed] if timed else []
-        contrasts += sensitivity_rows(arms, spec, plan)
+        contrasts += sensitivity_rows(arms, spec, found, plan) if beside else []
     return _Asked(arms, tuple(contrasts))
 
 

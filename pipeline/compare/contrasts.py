@@ -26,7 +26,13 @@ import numpy as np
 
 from pipeline.compare.arms import DRUG, REFERENCE, Arms
 from pipeline.compare.engines import Answer, Models, answer
-from pipeline.compare.per_animal import Estimate, Group, estimate, estimate_at_equal_time
+from pipeline.compare.per_animal import (
+    PLAIN_MODELS,
+    Estimate,
+    Group,
+    estimate,
+    estimate_at_equal_time,
+)
 
 SIMPLE = "simple"
 MAIN = "main"
@@ -74,7 +80,7 @@ class Contrast:
     ``row`` has all columns of contrasts.tsv except those that need the other contrasts (adjusted p
     and companions); ``groups`` is empty where nothing was tested, ``problem`` says why;
     ``other_p`` is the p value on the other scale; ``survival`` the times of a simple contrast of an
-    outcome that can be censored.
+    outcome that can be censored; ``confound`` says what it cannot be separated from.
     """
 
     row: Mapping[str, object]
@@ -82,6 +88,7 @@ class Contrast:
     problem: str
     other_p: float
     survival: Survival | None = None
+    confound: str = ""
 
 
 def specs_of(arms: Arms, *, baseline: bool) -> Iterator[Spec]:
@@ -179,7 +186,8 @@ def _group(weight: float, within: np.ndarray, label: str, values: np.ndarray) ->
     cells = np.where(needed[:, None, :], within[:, None, :] * values, 0.0)
     scores = cells.sum(axis=(0, 2))
     have = ~np.isnan(scores)
-    return Group(float(weight), np.flatnonzero(have), scores[have], label)
+    size = float(np.abs(cells[:, have]).max(initial=0.0))
+    return Group(float(weight), np.flatnonzero(have), scores[have], label, size)
 
 
 def make_contrast(
@@ -188,14 +196,16 @@ def make_contrast(
     """Estimate one contrast and write its row."""
     found = _answer(arms, spec, models, arms.values, alpha)
     other = Estimate()
-    if spec.kind == DIFFERENCE and arms.slice.declared["other_scale"]:
+    plain = found.estimate.model in PLAIN_MODELS
+    if spec.kind == DIFFERENCE and arms.slice.declared["other_scale"] and plain:
         other = _on_other_scale(arms, spec, alpha)
     family = CARRY_OVER if baseline else spec.kind
     row = contrast_row(arms, spec, found, family)
     row["other_estimate"] = other.estimate
     tested = found.groups if np.isfinite(found.estimate.p) else ()
     survival = _survival(arms, spec, found.used) if tested else None
-    return Contrast(row, tested, found.estimate.problem, other.p, survival)
+    problem = found.estimate.problem
+    return Contrast(row, tested, problem, other.p, survival, found.confound)
 
 
 def _survival(arms: Arms, spec: Spec, used: np.ndarray) -> Survival | None:
@@ -206,10 +216,13 @@ def _survival(arms: Arms, spec: Spec, used: np.ndarray) -> Survival | None:
         return None
     level = arms.levels.index(spec.level)
     arm, unit = np.nonzero(used[:, :, level])
+    late = arms.late[arm, unit, level]
+    if ((late > 0) & (late < 1)).any():
+        return None  # replicates of which one was censored: their mean is neither
     both = arms.drug_within
     return Survival(
         arms.time[arm, unit, level],
-        arms.late[arm, unit, level] > 0.5,
+        late == 1,
         arm,
         unit if both else None,
     )
@@ -263,11 +276,10 @@ def covariate_scores(
 
 def _period_contrast(arms: Arms, coefficients: np.ndarray) -> np.ndarray:
     """Apply a contrast to indicators of the period: zero (period,) where the order is balanced."""
-    met = np.unique(arms.period[np.isfinite(arms.values) & np.isfinite(arms.period)])
     found = []
-    for period in met:
-        indicator = np.where(np.isfinite(arms.values), arms.period == period, np.nan)
-        groups = groups_of(arms, coefficients, indicator)
+    for period in range(arms.occasion.shape[-1]):
+        share = np.where(np.isfinite(arms.values), arms.occasion[..., period], np.nan)
+        groups = groups_of(arms, coefficients, share)
         means = [g.weight * g.scores.mean() if len(g.scores) else 0.0 for g in groups]
         found.append(sum(means))
     return np.array(found)
@@ -280,6 +292,8 @@ def at_equal_time(arms: Arms, spec: Spec, *, alpha: float) -> Contrast | None:
     the drug session (parallel groups: in each animal's own session).
     """
     if arms.slice.modifier != "context" or not arms.modifier_within:
+        return None
+    if np.isfinite(arms.baseline).any():  # the raw values are not what is compared
         return None
     groups = groups_of(arms, spec.coefficients, arms.values)
     there, here = arms.levels.index(spec.level), arms.levels.index(spec.reference_level)

@@ -16,15 +16,17 @@ equally often in each period
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from pipeline.compare.adjusted import adjusted_scores, estimate_adjusted
 from pipeline.compare.arms import Arms
-from pipeline.compare.cell_models import CellModel, contrast_of, fit_cells, uses_period
+from pipeline.compare.cell_models import NOT_SEPARATED, CellModel, contrast_of, fit_cells
 from pipeline.compare.per_animal import Estimate, Group, estimate
 from pipeline.compare.slices import Slice
+
+BASELINE = "the baseline"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Answer:
         Units that carry the contrast.
     remark : str
         What the reader must know about the choice; "" for the plain case.
+    confound : str
+        What the contrast cannot be separated from; "" if nothing.
     """
 
     estimate: Estimate
@@ -53,6 +57,7 @@ class Answer:
     smallest: int
     n_units: int
     remark: str = ""
+    confound: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,48 +87,55 @@ class Models:
         at = self.part.value[:, :, self.part.steps.index(self.step)]
         return list(np.flatnonzero(np.isfinite(at).any(axis=(0, 2))))
 
-    def everything(self) -> CellModel:
-        """Model of all conditions and levels, for the omnibus tests."""
-        values, period = self.cells(self.part.value), self.cells(self.part.period)
-        covariate = self.cells(self.part.baseline)
-        adjust = np.isfinite(covariate).any()
-        timed = not adjust and _unequal_periods(values, period)
+    def occasions(self) -> np.ndarray:
+        """Shares of the periods (condition, unit, level, period) of all conditions."""
+        if self.step not in self.part.steps:
+            return np.zeros((0, len(self.part.units), len(self.part.levels), 0))
+        at = self.part.steps.index(self.step)
+        return np.moveaxis(self.part.occasion[:, self.met, at], 1, 0)
+
+    def everything(self, *, timed: bool | None = None) -> CellModel:
+        """Model of all conditions and levels.
+
+        ``timed`` puts the period in; left out: where the conditions were not given equally often
+        in each period.
+        """
+        values, covariate = self.cells(self.part.value), self.cells(self.part.baseline)
+        occasion = self.occasions()
+        if timed is None:
+            timed = unequal_periods(values, occasion)
         return self._once(
-            "all",
+            f"all {timed}",
             lambda: fit_cells(
                 values,
                 names=self.names,
                 unit=self.part.unit_kind,
-                period=period if timed else None,
-                covariate=covariate if adjust else None,
+                occasion=occasion if timed else None,
+                covariate=covariate if np.isfinite(covariate).any() else None,
             ),
         )
 
-    def by_period(self, over: np.ndarray) -> CellModel:
-        """Model of all conditions with the period, on values averaged over levels ``over``.
+    def averaged(self, over: np.ndarray) -> CellModel:
+        """Model of all conditions with the period, on values averaged over levels.
 
         ``over`` (level,) holds the weights of a contrast within each session: one level, or all
         alike. Units that lack a level have no average.
         """
-        values = self.cells(self.part.value)
-        period = self.cells(self.part.period)
         needed = over != 0
-        averaged = (values[:, :, needed] * over[needed]).sum(axis=2, keepdims=True)
-        when = period[:, :, needed].mean(axis=2, keepdims=True)
-        return self._once(
-            f"period {over.tolist()}",
-            lambda: fit_cells(averaged, names=self.names, unit=self.part.unit_kind, period=when),
-        )
 
-    def by_period_and_level(self) -> CellModel:
-        """Model of all conditions and levels with the period."""
+        def mean(array: np.ndarray) -> np.ndarray:
+            weights = over[needed].reshape((-1,) + (1,) * (array.ndim - 3))
+            return (array[:, :, needed] * weights).sum(axis=2, keepdims=True)
+
+        covariate = mean(self.cells(self.part.baseline))
         return self._once(
-            "period, levels",
+            f"averaged {over.tolist()}",
             lambda: fit_cells(
-                self.cells(self.part.value),
+                mean(self.cells(self.part.value)),
                 names=self.names,
                 unit=self.part.unit_kind,
-                period=self.cells(self.part.period),
+                occasion=mean(self.occasions()) / over.sum(),
+                covariate=covariate if np.isfinite(covariate).any() else None,
             ),
         )
 
@@ -180,40 +192,64 @@ def answer(
     """
     needed = (coefficients != 0)[:, None, :] & np.isfinite(arms.values)
     if incomplete.any():
-        mixed = _mixed(arms, coefficients, models, period, alpha)
-        empty = _empty_cells(arms, coefficients, needed)
-        if empty:
-            mixed = Estimate(problem=f"no data: {'; '.join(empty)}")
-        counts = needed.sum(axis=1)[coefficients != 0]
-        units = needed.any(axis=(0, 2))
-        remark = "units that lack a cell are kept by the mixed model"
-        return Answer(mixed, groups, needed, int(counts.min()), int(units.sum()), remark)
+        return _of_all_units(arms, coefficients, needed, models, alpha)
     inside = np.zeros(arms.values.shape[1], dtype=bool)
     for group in groups:
         inside[group.units] = True
-    used = needed & inside[None, :, None]
-    n_units = sum(len(group.scores) for group in groups)
-    smallest = min((len(group.scores) for group in groups), default=0)
+    found = Answer(
+        estimate(groups, alpha=alpha),
+        groups,
+        needed & inside[None, :, None],
+        min((len(group.scores) for group in groups), default=0),
+        sum(len(group.scores) for group in groups),
+    )
     if covariates:
-        result = estimate_adjusted(groups, covariates, alpha=alpha, named="the baseline")
-        groups = tuple(adjusted_scores(groups, covariates))
-        return Answer(result, groups, used, smallest, n_units, "adjusted for the baseline")
-    plain = estimate(groups, alpha=alpha)
-    if not _unbalanced(period) or plain.problem:
-        return Answer(plain, groups, used, smallest, n_units)
+        result = estimate_adjusted(groups, covariates, alpha=alpha, named=BASELINE)
+        scores = tuple(adjusted_scores(groups, covariates))
+        found = replace(found, estimate=result, groups=scores, remark="adjusted for the baseline")
+    if not (np.abs(period) > 1e-9).any() or found.estimate.problem:
+        return found
     adjusted = _with_period(arms, coefficients, models, alpha)
-    if adjusted.problem:
-        remark = f"order of the sessions not balanced, and not adjusted for: {adjusted.problem}"
-        return Answer(plain, groups, used, smallest, n_units, remark)
-    remark = "order of the sessions not balanced: adjusted for period"
-    return Answer(adjusted, groups, used, smallest, n_units, remark)
+    if not adjusted.problem:
+        remark = "order of the sessions not balanced: adjusted for period"
+        return replace(found, estimate=adjusted, groups=(), remark=remark)
+    remark = f"order of the sessions not balanced, and not adjusted for: {adjusted.problem}"
+    confound = NOT_SEPARATED if adjusted.problem == NOT_SEPARATED else ""
+    return replace(found, remark=remark, confound=confound)
 
 
-def _unequal_periods(values: np.ndarray, period: np.ndarray) -> bool:
-    """Whether conditions (condition, unit, level) differ in how often they came in each period."""
-    met = uses_period(values, period)
-    counts = np.array([(period == when).sum(axis=(1, 2)) for when in met])
-    return len(met) > 1 and bool((counts != counts[:, :1]).any())
+def _of_all_units(
+    arms: Arms,
+    coefficients: np.ndarray,
+    needed: np.ndarray,
+    models: Models,
+    alpha: float,
+) -> Answer:
+    """Keep units that lack a cell: the pair's cells, or all conditions' with the period.
+
+    The balance of the order is judged on all cells that the model uses.
+    """
+    counts = needed.sum(axis=1)[coefficients != 0]
+    found = Answer(
+        Estimate(),
+        (),
+        needed,
+        int(counts.min()),
+        int(needed.any(axis=(0, 2)).sum()),
+        "units that lack a cell are kept by the mixed model",
+    )
+    empty = _empty_cells(arms, coefficients, needed)
+    if empty:
+        return replace(found, estimate=Estimate(problem=f"no data: {'; '.join(empty)}"))
+    pair = contrast_of(models.pair(arms), coefficients, alpha=alpha)
+    if not unequal_periods(arms.values, arms.occasion):
+        return replace(found, estimate=pair)
+    timed = contrast_of(
+        models.everything(timed=True), _wide(arms, coefficients, models), alpha=alpha
+    )
+    if timed.problem == NOT_SEPARATED:
+        return replace(found, estimate=pair, confound=NOT_SEPARATED)
+    return replace(found, estimate=timed)
 
 
 def _empty_cells(arms: Arms, coefficients: np.ndarray, needed: np.ndarray) -> list[str]:
@@ -222,26 +258,29 @@ def _empty_cells(arms: Arms, coefficients: np.ndarray, needed: np.ndarray) -> li
     return [f"{arms.names[level][arm]}, {arms.levels[level]}" for arm, level in np.argwhere(empty)]
 
 
-def _unbalanced(period: np.ndarray) -> bool:
-    return bool((np.abs(period) > 1e-9).any())
+def unequal_periods(values: np.ndarray, occasion: np.ndarray) -> bool:
+    """Return whether conditions differ in how often they came in each period.
 
-
-def _mixed(
-    arms: Arms, coefficients: np.ndarray, models: Models, period: np.ndarray, alpha: float
-) -> Estimate:
-    """Keep every unit: the pair's cells, or with an unbalanced order all conditions' cells."""
-    if _unbalanced(period) and not np.isfinite(arms.baseline).any():
-        wide = _wide(arms, coefficients, models)
-        found = contrast_of(models.by_period_and_level(), wide, alpha=alpha)
-        if not found.problem:
-            return found
-    return contrast_of(models.pair(arms), coefficients, alpha=alpha)
+    Parameters
+    ----------
+    values : ndarray (condition, unit, level)
+        NaN where there is no value.
+    occasion : ndarray (condition, unit, level, period)
+        Shares of the periods; where any is unknown the answer is False.
+    """
+    have = np.isfinite(values)
+    if occasion.shape[-1] < 2 or not np.isfinite(occasion[have]).all():
+        return False
+    counts = np.where(have[..., None], occasion, 0.0).sum(axis=1)  # condition, level, period
+    met = counts[counts.sum(axis=-1) > 0]
+    return bool(len(met) and (np.abs(met - met[0]) > 1e-9).any())
 
 
 def _with_period(arms: Arms, coefficients: np.ndarray, models: Models, alpha: float) -> Estimate:
     """Adjust a contrast of complete units for the period."""
-    if not uses_period(models.cells(models.part.value), models.cells(models.part.period)):
-        return Estimate(problem="the period of a session is unknown, or replicates were averaged")
+    have = np.isfinite(models.cells(models.part.value))
+    if not np.isfinite(models.occasions()[have]).all():
+        return Estimate(problem="the period of a session is unknown")
     rows = coefficients[0]
     if np.allclose(coefficients[1], -rows) and (rows >= 0).all() and len(set(arms.names)) == 1:
         over = np.zeros(len(arms.slice.levels))
@@ -249,8 +288,9 @@ def _with_period(arms: Arms, coefficients: np.ndarray, models: Models, alpha: fl
         wide = np.zeros((len(models.met), 1))
         for arm, sign in ((0, 1.0), (1, -1.0)):
             wide[models.met.index(arms.codes[arm, 0])] = sign
-        return contrast_of(models.by_period(over), wide, alpha=alpha)
-    return contrast_of(models.by_period_and_level(), _wide(arms, coefficients, models), alpha=alpha)
+        return contrast_of(models.averaged(over), wide, alpha=alpha)
+    wide = _wide(arms, coefficients, models)
+    return contrast_of(models.everything(timed=True), wide, alpha=alpha)
 
 
 def _wide(arms: Arms, coefficients: np.ndarray, models: Models) -> np.ndarray:

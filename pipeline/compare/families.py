@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 FAMILY = ("outcome", "phase", "split", "split_level", "modifier", "family")
-SEARCH = ("domain", "phase", "split", "split_level", "modifier", "family", "step")
+SEARCH = ("domain", "phase", "split", "split_level", "modifier", "family", "condition", "step")
 OMNIBUS = "omnibus"
 
 

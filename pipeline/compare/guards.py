@@ -30,7 +30,16 @@ def reasons(arms: Arms, contrasts: Sequence[Contrast]) -> list[str]:
     """
     if arms.problem:
         return [f"unestimable: {arms.problem}"]
-    found = [*_order_of_doses(arms), *_groups_of_animals(arms), *_order_of_contexts(arms)]
+    found = [
+        *_order_of_doses(arms),
+        *_groups_of_animals(arms),
+        *_circumstances(arms),
+        *_modifier_and_cohort(arms),
+        *_order_of_contexts(arms),
+    ]
+    confounds = dict.fromkeys(contrast.confound for contrast in contrasts if contrast.confound)
+    if not any("period" in reason for reason in found):
+        found += [f"confounded: the drug effect {confound}" for confound in confounds]
     smallest = min((int(contrast.row["n_smallest_group"]) for contrast in contrasts), default=0)
     if smallest < MINIMUM_FOR_VERDICT:
         kind = arms.slice.unit_kind
@@ -51,10 +60,14 @@ def _arm_rows(arms: Arms, arm: int) -> np.ndarray:
 
 def _order_of_doses(arms: Arms) -> Iterator[str]:
     """Drug and period cannot be separated when every animal had them in the same order."""
-    if not arms.drug_within:
-        return
     rows = arms.slice.rows
     drug, reference = _arm_rows(arms, DRUG), _arm_rows(arms, REFERENCE)
+    if not arms.drug_within:
+        with_drug, without = set(rows.period[drug]), set(rows.period[reference])
+        known = all(np.isfinite(list(periods)).all() for periods in (with_drug, without))
+        if with_drug and without and known and not with_drug & without:
+            yield "confounded: drug and period cannot be separated (given at different visits)"
+        return
     known = np.isfinite(rows.period)
     animals, orders = set(), set()
     for animal, level in {*zip(rows.animal[drug], rows.level[drug], strict=True)}:
@@ -80,6 +93,33 @@ def _groups_of_animals(arms: Arms) -> Iterator[str]:
         with_drug, without = set(column[drug]) - {""}, set(column[reference]) - {""}
         if with_drug and without and not with_drug & without:
             yield f"confounded: drug and {name} cannot be separated (each {name} had only one)"
+
+
+def _circumstances(arms: Arms) -> Iterator[str]:
+    """Drug and dosing context (or stage) cannot be separated when each arm had its own."""
+    rows = arms.slice.rows
+    drug, reference = _arm_rows(arms, DRUG), _arm_rows(arms, REFERENCE)
+    for name, column in (("dosing_context", rows.dosing_context), ("stage", rows.stage)):
+        with_drug, without = set(column[drug]) - {""}, set(column[reference]) - {""}
+        if with_drug and without and not with_drug & without:
+            yield (
+                f"confounded: drug and {name} cannot be separated "
+                f"({', '.join(sorted(with_drug))} against {', '.join(sorted(without))})"
+            )
+
+
+def _modifier_and_cohort(arms: Arms) -> Iterator[str]:
+    """A modifier between animals is the cohort when no cohort has two of its levels."""
+    part = arms.slice
+    if arms.modifier_within or len(arms.levels) < 2 or part.modifier == "cohort":
+        return
+    rows, everyone = part.rows, arms.row_mask(np.isfinite(arms.values))
+    cohorts = [
+        set(rows.cohort[everyone & (rows.level == part.levels.index(level))]) - {""}
+        for level in arms.levels
+    ]
+    if all(cohorts) and sum(map(len, cohorts)) == len(set().union(*cohorts)):
+        yield f"confounded: {part.modifier} and cohort cannot be separated"
 
 
 def _order_of_contexts(arms: Arms) -> Iterator[str]:
@@ -123,6 +163,9 @@ def remarks(arms: Arms, plan: AnalysisPlan) -> Iterator[str]:
             f"as little as {days:.3g} days between sessions (washout: {plan.washout_days:g}): "
             "effects of the session before may remain"
         )
+    periods = arms.slice.rows.period[arms.row_mask(np.isfinite(arms.values))]
+    if arms.drug_within and not np.isfinite(periods).all():
+        yield "order of the sessions unknown (no start times): effects of order are not looked at"
     yield from _lacking(arms)
     yield from _absent_levels(arms, plan)
     mask = arms.row_mask(np.isfinite(arms.values))

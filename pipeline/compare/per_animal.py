@@ -45,12 +45,15 @@ class Group:
         One within-unit contrast each.
     label : str
         What the group is, in words.
+    size : float
+        Largest absolute value behind the scores, to tell a variance from rounding.
     """
 
     weight: float
     units: np.ndarray
     scores: np.ndarray
     label: str = ""
+    size: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +110,7 @@ def estimate(groups: Sequence[Group], *, alpha: float) -> Estimate:
     variance = np.array([group.scores.var(ddof=1) for group in groups])
     parts = weight**2 * variance / n
     se = float(np.sqrt(parts.sum()))
-    size = max(float(np.abs(group.scores).max()) for group in groups)
+    size = max(max(float(np.abs(group.scores).max()), group.size) for group in groups)
     if se <= 1e-12 * size or se == 0:
         return Estimate(**known, model=model, problem=NO_VARIATION)
     df = float(parts.sum() ** 2 / (parts**2 / (n - 1)).sum())
@@ -117,6 +120,14 @@ def estimate(groups: Sequence[Group], *, alpha: float) -> Estimate:
         **effect_size(value, n, variance),
         model=model,
     )
+
+
+#: names of the tests of this module without covariates
+PLAIN_MODELS = (
+    "per-animal t",
+    "Welch t",
+    *(f"{n}-mean Welch t" for n in ("three", "four", "six", "eight")),
+)
 
 
 def model_name(n_groups: int) -> str:

@@ -8,7 +8,7 @@ sessions of a crossover, from each animal's first session only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -37,17 +37,29 @@ FIRST_SESSION = "first_session_only"
 SENSITIVITIES = (FOR_MOVEMENT, FOR_SEX, FIRST_SESSION)
 
 
-def sensitivity_rows(arms: Arms, spec: Spec, plan: AnalysisPlan) -> Iterator[Contrast]:
-    """Yield the sensitivity analyses of one planned contrast that was estimated."""
+def sensitivity_rows(
+    arms: Arms, spec: Spec, planned: Contrast, plan: AnalysisPlan
+) -> Iterator[Contrast]:
+    """Yield the sensitivity analyses of one planned contrast that was estimated.
+
+    A baseline that is a covariate of the planned contrast, and the period where that is adjusted
+    for, are covariates of theirs, too.
+    """
     wanted = (MAIN, DIFFERENCE) if len(arms.levels) > 1 else (SIMPLE,)
     if spec.kind not in wanted or arms.problem:
         return
+    if incomplete_units(arms, spec.coefficients).any():
+        return  # scores per animal would leave out animals that the planned contrast keeps
     groups = groups_of(arms, spec.coefficients, arms.values)
-    units = np.concatenate([group.units for group in groups])
-    if len(np.unique(units)) == len(units):
-        yield from _for_movement(arms, spec, groups, plan)
-        yield from _for_sex(arms, spec, groups, plan)
-    yield from _first_session(arms, spec, plan)
+    columns = list(covariate_scores(arms, spec.coefficients, arms.baseline))
+    if "period" in str(planned.row["model"]):
+        for period in range(1, arms.occasion.shape[-1]):
+            share = covariate_scores(arms, spec.coefficients, arms.occasion[..., period])
+            columns = _joined(columns, share) if np.concatenate(share).any() else columns
+    yield from _for_movement(arms, spec, groups, columns, plan)
+    yield from _for_sex(arms, spec, groups, columns, plan)
+    if not np.isfinite(arms.baseline).any():
+        yield from _first_session(arms, spec, plan)
 
 
 def _row(
@@ -59,14 +71,26 @@ def _row(
     return Contrast(row | {"other_estimate": float("nan")}, (), result.problem, float("nan"))
 
 
+def _joined(columns: Sequence[np.ndarray], more: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Columns of scores of each group, side by side."""
+    if not columns:
+        return list(more)
+    return [np.column_stack(pair) for pair in zip(columns, more, strict=True)]
+
+
 def _for_movement(
-    arms: Arms, spec: Spec, groups: tuple[Group, ...], plan: AnalysisPlan
+    arms: Arms,
+    spec: Spec,
+    groups: tuple[Group, ...],
+    columns: Sequence[np.ndarray],
+    plan: AnalysisPlan,
 ) -> Iterator[Contrast]:
     if arms.slice.key["split"]:  # inside a stratum of movement, or too few seconds to adjust
         return
     scores = covariate_scores(arms, spec.coefficients, arms.movement)
     if not scores:
         return
+    scores = _joined(columns, scores)
     result = estimate_adjusted(groups, scores, alpha=plan.alpha, named="speed")
     if np.isfinite(result.estimate):
         remark = "sensitivity: what the speed in the same epochs does not explain"
@@ -93,7 +117,11 @@ def _levels_apart(arms: Arms, spec: Spec) -> list[str]:
 
 
 def _for_sex(
-    arms: Arms, spec: Spec, groups: tuple[Group, ...], plan: AnalysisPlan
+    arms: Arms,
+    spec: Spec,
+    groups: tuple[Group, ...],
+    columns: Sequence[np.ndarray],
+    plan: AnalysisPlan,
 ) -> Iterator[Contrast]:
     if arms.drug_within or arms.slice.modifier == "sex" or arms.slice.unit_kind != "animal":
         return
@@ -103,7 +131,7 @@ def _for_sex(
     if len(known) != 2:
         return
     codes = np.where(sex == known[1], 0.5, np.where(sex == known[0], -0.5, np.nan))
-    scores = [codes[group.units] for group in groups]
+    scores = _joined(columns, [codes[group.units] for group in groups])
     result = estimate_adjusted(groups, scores, alpha=plan.alpha, named="sex")
     if np.isfinite(result.estimate):
         remark = f"sensitivity: at equal shares of {known[0]} and {known[1]}"
@@ -113,8 +141,7 @@ def _for_sex(
 def _first_session(arms: Arms, spec: Spec, plan: AnalysisPlan) -> Iterator[Contrast]:
     if not arms.drug_within or short_washout(arms, plan) is None:
         return
-    first = np.nanmin(np.where(np.isfinite(arms.values), arms.period, np.inf), axis=(0, 2))
-    early = arms.period == first[None, :, None]
+    early = arms.period == 1  # the animal's first test session of all, whatever it was given
     kept = replace(
         arms,
         values=np.where(early, arms.values, np.nan),

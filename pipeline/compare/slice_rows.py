@@ -8,11 +8,17 @@ from typing import Any
 import numpy as np
 
 from pipeline.compare.arms import Arms
-from pipeline.compare.cell_models import Omnibus, interaction_matrix, main_matrix, omnibus_of
+from pipeline.compare.cell_models import (
+    Omnibus,
+    contrast_of,
+    interaction_matrix,
+    main_matrix,
+    omnibus_of,
+)
 from pipeline.compare.contrasts import Contrast
-from pipeline.compare.engines import Models
+from pipeline.compare.engines import Models, unequal_periods
 from pipeline.compare.families import OMNIBUS
-from pipeline.compare.per_animal import TOO_FEW, Estimate, estimate
+from pipeline.compare.per_animal import Estimate, estimate
 from pipeline.compare.slices import Slice
 from pipeline.compare.trends import TREND, Trend, cumulative_trends, trends_of
 from pipeline.experiment.plan import AnalysisPlan
@@ -116,15 +122,30 @@ def _common(models: Models, mask: np.ndarray) -> dict[str, object]:
 
 
 def trend_rows(models: Models, plan: AnalysisPlan) -> Iterator[Contrast]:
-    """Test the dose trends of a slice at one step."""
+    """Test the dose trends of a slice at one step.
+
+    Scores per animal; with missing cells, doses that came unequally often in each period, or a
+    baseline as covariate, the mixed model of all conditions.
+    """
     for trend in trends_of(models.part, plan, models.step):
-        units = np.concatenate([group.units for group in trend.groups])
-        if len(np.unique(units)) < len(units):
-            problem = "some animals got some of the doses only: no trend per animal"
-            result = Estimate(problem=problem)
-        else:
-            result = estimate(trend.groups, alpha=plan.alpha)
-        yield _trend(models, trend, result)
+        yield _trend(models, trend, _trend_estimate(models, trend, plan))
+
+
+def _trend_estimate(models: Models, trend: Trend, plan: AnalysisPlan) -> Estimate:
+    part, at = models.part, models.part.steps.index(models.step)
+    codes = [part.conditions.index(name) for name in trend.conditions]
+    levels = np.flatnonzero(trend.weights.any(axis=0))
+    doses = np.moveaxis(part.value[:, codes, at][:, :, levels], 1, 0)
+    occasion = np.moveaxis(part.occasion[:, codes, at][:, :, levels], 1, 0)
+    carriers = np.concatenate([group.units for group in trend.groups])
+    everyone = np.flatnonzero(np.isfinite(doses[trend.weights.any(axis=1)]).any(axis=(0, 2)))
+    plain = len(np.unique(carriers)) == len(carriers) and set(carriers) == set(everyone)
+    covariate = np.isfinite(part.baseline[:, codes, at]).any()
+    if plain and not covariate and not unequal_periods(doses, occasion):
+        return estimate(trend.groups, alpha=plan.alpha)
+    wide = np.zeros((len(models.met), len(part.levels)))
+    wide[[models.met.index(code) for code in codes]] = trend.weights
+    return contrast_of(models.everything(), wide, alpha=plan.alpha)
 
 
 def cumulative_rows(part: Slice, plan: AnalysisPlan) -> Iterator[Contrast]:
@@ -147,6 +168,11 @@ def _trend(models: Models, trend: Trend, result: Estimate, *, cumulative: bool =
     how = "slope per doubling of the dose"
     if cumulative:
         how += ", of the differences from the reference at the same step"
+    if cumulative:
+        name = part.conditions.index(trend.reference)
+        mask |= (part.rows.condition == name) & trend.used.any(axis=0)[
+            part.rows.unit, part.rows.level
+        ]
     sizes = [len(group.scores) for group in trend.groups]
     row = vars(result) | {
         "contrast": TREND,
@@ -162,5 +188,6 @@ def _trend(models: Models, trend: Trend, result: Estimate, *, cumulative: bool =
         "other_estimate": _NAN,
     }
     row.pop("problem")
-    tested = trend.groups if np.isfinite(result.p) and result.problem != TOO_FEW else ()
+    plain = np.isfinite(result.p) and "Kenward" not in result.model
+    tested = trend.groups if plain and "least squares" not in result.model else ()
     return Contrast(row | _common(models, mask), tested, result.problem, _NAN)

@@ -101,6 +101,8 @@ class Slice:
     period, baseline, movement : ndarray (unit, condition, step, level)
         Place of the session in the animal's order (the mean, if replicates were averaged), baseline
         where it is a covariate, mean speed (cm/s); NaN where missing.
+    occasion : ndarray (unit, condition, step, level, period)
+        Share of the cell's sessions in each period; NaN where the period is unknown.
     time, late : ndarray (unit, condition, step, level)
         Time as it was recorded, and the share of its values that are censored.
     present : ndarray of bool (unit, condition, step, level)
@@ -126,6 +128,7 @@ class Slice:
     other: np.ndarray
     since_dose: np.ndarray
     period: np.ndarray
+    occasion: np.ndarray
     baseline: np.ndarray
     movement: np.ndarray
     time: np.ndarray
@@ -236,7 +239,10 @@ def arrange(
     conditions = (*declared_conditions, *undeclared)
     steps = tuple(sorted(int(step) for step in set(column["step"])))
     averaged = question.modifier != "context"
-    contexts = tuple(sorted(set(column["context"]))) if averaged else ()
+    contexts = _common_contexts(column) if averaged else ()
+    if averaged:
+        kept = np.isin(column["context"], contexts)
+        column = {name: values[kept] for name, values in column.items()}
     animals, units = (tuple(sorted(set(column[name]))) for name in ("animal", "unit"))
     at = {
         "unit": _codes(column["unit"], units),
@@ -250,12 +256,15 @@ def arrange(
     shape = (len(animals), len(conditions), len(steps), len(levels), len(contexts) or 1)
     unit_of_animal = np.zeros(len(animals), dtype=int)
     unit_of_animal[at["animal"]] = at["unit"]
-    arrays = {
-        field: _by_unit(
-            _cell_means(column[name], cell, shape).mean(axis=-1), unit_of_animal, len(units)
-        )
-        for field, name in _ARRAYS.items()
-    }
+    mates = _mates(_cell_means(column["analysed"], cell, shape).mean(axis=-1), unit_of_animal)
+
+    def gathered(values: np.ndarray) -> np.ndarray:
+        by_animal = _cell_means(values, cell, shape).mean(axis=-1)
+        return _by_unit(np.where(mates, by_animal, np.nan), unit_of_animal, len(units))
+
+    periods = np.unique(column["period"][np.isfinite(column["period"])])
+    share = [np.where(np.isnan(column["period"]), np.nan, column["period"] == p) for p in periods]
+    empty = np.zeros((len(units), *shape[1:-1], 0))
     present = np.zeros((len(units), *shape[1:-1]), dtype=bool)
     present[at["unit"], at["condition"], at["step"], at["level"]] = True
     return Slice(
@@ -268,7 +277,8 @@ def arrange(
         steps=steps,
         levels=levels,
         contexts=contexts,
-        **arrays,
+        **{field: gathered(column[name]) for field, name in _ARRAYS.items()},
+        occasion=np.stack([gathered(part) for part in share], axis=-1) if share else empty,
         present=present,
         rows=_rows(column, at),
         n_without_level=int((~labelled).sum()),
@@ -291,6 +301,35 @@ def _cell_means(values: np.ndarray, cell: tuple, shape: tuple[int, ...]) -> np.n
     with np.errstate(invalid="ignore"):
         mean = np.bincount(flat, weights=values, minlength=size) / count
     return mean.reshape(shape)
+
+
+def _common_contexts(column: Columns) -> tuple[str, ...]:
+    """Contexts that are averaged over: those that at least half of the animals have.
+
+    A stray session in another context would otherwise leave nobody with all of them.
+    """
+    n_animals = len(set(column["animal"]))
+    met = sorted(set(column["context"]))
+    have = [len(set(column["animal"][column["context"] == context])) for context in met]
+    return tuple(name for name, n in zip(met, have, strict=True) if 2 * n >= n_animals)
+
+
+def _mates(by_animal: np.ndarray, unit_of_animal: np.ndarray) -> np.ndarray:
+    """Which cells (animal, ...) enter the mean of their unit, so that its composition is constant.
+
+    Animals with every cell that the unit has; if there is none, cells that all its animals have.
+    A cage whose mates lack different cells would otherwise compare one mate with another.
+    """
+    have = ~np.isnan(by_animal)
+    used = np.zeros_like(have)
+    for unit in np.unique(unit_of_animal):
+        members = np.flatnonzero(unit_of_animal == unit)
+        every = have[members].any(axis=0)
+        whole = members[(have[members] | ~every).reshape(len(members), -1).all(axis=1)]
+        used[whole] = have[whole]
+        if not len(whole):
+            used[members] = have[members].all(axis=0)
+    return used
 
 
 def _by_unit(by_animal: np.ndarray, unit_of_animal: np.ndarray, n_units: int) -> np.ndarray:

@@ -38,6 +38,8 @@ class Trend:
         Scores per unit.
     used : ndarray of bool (dose, unit, level)
         Cells behind them.
+    weights : ndarray (dose, level)
+        Of the cells.
     """
 
     label: str
@@ -47,6 +49,7 @@ class Trend:
     conditions: tuple[str, ...]
     groups: tuple[Group, ...]
     used: np.ndarray
+    weights: np.ndarray
 
 
 def dose_series(plan: AnalysisPlan) -> list[tuple[PlanCondition, ...]]:
@@ -89,7 +92,10 @@ def trends_of(part: Slice, plan: AnalysisPlan, step: int) -> Iterator[Trend]:
         names = tuple(c.name for c in met)
         for level, reference_level, over in _levels(part):
             groups, used = _scores(values, weights, over, names)
-            yield Trend(label, str(met[0].reference), level, reference_level, names, groups, used)
+            cells = np.outer(weights, over)
+            yield Trend(
+                label, str(met[0].reference), level, reference_level, names, groups, used, cells
+            )
 
 
 def cumulative_trends(part: Slice, plan: AnalysisPlan) -> Iterator[Trend]:
@@ -125,6 +131,7 @@ def cumulative_trends(part: Slice, plan: AnalysisPlan) -> Iterator[Trend]:
                 tuple(c.name for c, _ in met),
                 groups,
                 used,
+                np.outer(weights, over),
             )
 
 
