@@ -235,6 +235,14 @@ EXPERIMENT_CASES: dict[str, tuple[Break, tuple[str, ...]]] = {
         config(outcomes={"primary": ["band_powr/theta@all"]}),
         ("config.yaml: outcomes.primary", "band_powr"),
     ),
+    "formula in a context": (
+        config(design={"contexts": ["home_cage", "=HYPERLINK(1)"]}),
+        ("config.yaml: design.contexts", "=HYPERLINK(1)", "formula"),
+    ),
+    "formula in a condition": (
+        config(design={"conditions": {"@SUM(A1)": {"drug": "x"}}}),
+        ("config.yaml: design.conditions", "@SUM(A1)", "formula"),
+    ),
     # --- tables as files
     "table not there": (
         config(tables={"sessions": "nowhere.tsv"}),
@@ -296,6 +304,22 @@ EXPERIMENT_CASES: dict[str, tuple[Break, tuple[str, ...]]] = {
     "formula in an animal": (
         cell("sessions", 2, animal="=HYPERLINK(1)"),
         ("sessions.tsv: row 2, column animal", "letters, digits"),
+    ),
+    "formula in a cage": (
+        cell("sessions", 2, cage="=1+1"),
+        ("sessions.tsv: row 2, column cage", "'=1+1'", "formula"),
+    ),
+    "command in a column of the lab": (
+        cell("sessions", 3, timing="+cmd|' /C calc'!A0"),
+        ("sessions.tsv: row 3, column timing", "calc", "formula"),
+    ),
+    "column that is a formula": (
+        cell("sessions", 2, **{"=1+1": "x"}),
+        ("sessions.tsv: row 1", "'=1+1'", "formula"),
+    ),
+    "formula in a region": (
+        extra_table("channels", {"channel": "CH1", "region": "@SUM(A1)"}),
+        ("channels.tsv: row 2, column region", "@SUM(A1)", "formula"),
     ),
     "wildcard of the workflow in a session": (
         cell("sessions", 2, session="{session}"),

@@ -11,6 +11,7 @@ from bad_input_files import RECORDING_CASES, SESSION_CASES
 from bad_input_sessions import experiment
 
 from pipeline.errors import ExperimentError
+from pipeline.experiment.plain_files import is_formula
 from pipeline.steps.extract import extract
 from pipeline.steps.guard import guarded, read_status
 from pipeline.steps.measure import measure
@@ -93,6 +94,12 @@ def test_what_follows_a_broken_session_is_skipped_and_the_sound_one_measured(tmp
         assert (size > 0) == (session.name == "sound")
     assert states["broken"]["state"] == "skipped" and "raw.dat" in states["broken"]["reason"]
     assert states["sound"]["state"] == "ok"
+
+
+@pytest.mark.parametrize("label", ["+/+", "-/-", "-5", "(+)-MK-801", "a=b", "<b>", "5-HT2A"])
+def test_labels_of_labs_are_no_formulas(label):
+    """Genotypes, doses, enantiomers; HTML is escaped where it is shown (test_report_*)."""
+    assert not is_formula(label)
 
 
 def test_there_are_at_least_eighty_ways():

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from pipeline.experiment.behaviour_mapping import OMISSION, BehaviourMapping
 from pipeline.experiment.movement_options import MovementOptions
+from pipeline.experiment.plain_files import NO_FORMULA, is_formula
 from pipeline.experiment.plan import BaselineRule, PlanBound, PlanOutcome
 from pipeline.experiment.strict import StrictModel, did_you_mean
 from pipeline.experiment.task import Task
@@ -157,6 +158,14 @@ class Design(StrictModel):
         if NO_CONDITION in conditions:
             raise ValueError("'none' is what an animal has on board before any dose: rename it")
         return conditions
+
+    @field_validator("conditions", "contexts", "phases")
+    @classmethod
+    def _no_formulas(cls, names: Any) -> Any:
+        wrong = [name for name in names if is_formula(name)]
+        if wrong:
+            raise ValueError(f"found {wrong[0]!r}; {NO_FORMULA}")
+        return names
 
     @field_validator("handling_s")
     @classmethod

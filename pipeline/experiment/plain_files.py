@@ -7,12 +7,25 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 from pipeline.errors import ExperimentError, Problem
 
 #: more than this is no table that a lab edits, and no config
 _LARGEST_BYTES = 100_000_000
+#: what a spreadsheet would run; +/- and -5 are labels of labs (genotypes, doses) and are not
+_FORMULA = re.compile(r"[=@]|[+-].*[(|!]", re.DOTALL)
+#: what is said of it
+NO_FORMULA = (
+    "a label that no spreadsheet takes for a formula is expected (it would run where the results "
+    "are opened): without = or @ at its start, and without ( | ! after a + or - at its start"
+)
+
+
+def is_formula(label: str) -> bool:
+    """Whether a spreadsheet that opens the results would run a label as a formula."""
+    return bool(_FORMULA.match(label))
 
 
 def read_whole(path: Path, file: str) -> bytes:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ExperimentError, Problem
-from pipeline.experiment.plain_files import read_cells
+from pipeline.experiment.plain_files import NO_FORMULA, is_formula, read_cells
 from pipeline.experiment.strict import did_you_mean
 
 _BLANK = {"", "n/a"}
@@ -31,6 +31,13 @@ class CellError(ValueError):
 
 def text(cell: str) -> str:
     """Return the cell as it is."""
+    return cell
+
+
+def label(cell: str) -> str:
+    """Return text that comes into the results; raises CellError for formulas."""
+    if is_formula(cell):
+        raise CellError(NO_FORMULA)
     return cell
 
 
@@ -149,42 +156,42 @@ SCHEMAS: dict[str, dict[str, Column]] = {
     "sessions": {
         "session": Column(name, required=True),
         "animal": Column(name, required=True),
-        "sex": Column(text, default=""),
-        "cohort": Column(text, default=""),
-        "cage": Column(text, default=""),
+        "sex": Column(label, default=""),
+        "cohort": Column(label, default=""),
+        "cage": Column(label, default=""),
         "start": Column(moment),
-        "stage": Column(text, default=""),
+        "stage": Column(label, default=""),
         "recording": Column(text, default=""),
         "recording_format": Column(one_of(*RECORDING_FORMATS), default="auto"),
         "sorting": Column(text, default=""),
         "behaviour": Column(text, default=""),
         "behaviour_format": Column(text, default=""),
         "movement": Column(text, default=""),
-        "exclude": Column(text, default=""),
+        "exclude": Column(label, default=""),
     },
     "administrations": {
         "animal": Column(name, required=True),
         "session": Column(text, default=""),
         "time_s": Column(number),
         "datetime": Column(moment),
-        "drug": Column(text, required=True),
+        "drug": Column(label, required=True),
         "dose_mg_per_kg": Column(dose),
-        "route": Column(text, default=""),
+        "route": Column(label, default=""),
         "role": Column(one_of("test", "pretreatment", "sham"), default="test"),
-        "dosing_context": Column(text, default=""),
+        "dosing_context": Column(label, default=""),
     },
     "contexts": {
         "session": Column(name, required=True),
-        "context": Column(text, required=True),
+        "context": Column(label, required=True),
         "start_s": Column(number),
         "stop_s": Column(number),
     },
     "channels": {
         "session": Column(text, default=""),
         "animal": Column(text, default=""),
-        "channel": Column(text, required=True),
-        "region": Column(text, required=True),
-        "shank": Column(text, default=""),
+        "channel": Column(label, required=True),
+        "region": Column(label, required=True),
+        "shank": Column(label, default=""),
         "bad": Column(flag, default=False),
     },
     "recordings": {
@@ -192,7 +199,7 @@ SCHEMAS: dict[str, dict[str, Column]] = {
         "file": Column(text, required=True),
         "format": Column(one_of(*RECORDING_FORMATS), default="auto"),
         "starts_at_s": Column(number),
-        "probe": Column(text, default=""),
+        "probe": Column(label, default=""),
         "stream": Column(text, default=""),
         "sorting": Column(text, default=""),
     },
@@ -201,16 +208,16 @@ SCHEMAS: dict[str, dict[str, Column]] = {
         "file": Column(text, required=True),
         "format": Column(text, default=""),
         "starts_at_s": Column(number),
-        "task": Column(text, default=""),
+        "task": Column(label, default=""),
     },
     "measurements": {
         "animal": Column(name, required=True),
         "session": Column(name, required=True),
-        "outcome": Column(text, required=True),
+        "outcome": Column(label, required=True),
         "value": Column(number, required=True),
         "censored": Column(flag, default=False),
-        "context": Column(text, default=""),
-        "phase": Column(text, required=True),
+        "context": Column(label, default=""),
+        "phase": Column(label, required=True),
     },
 }
 #: columns of the results that no column of the lab may be called
@@ -332,6 +339,8 @@ def _header(
             hint = did_you_mean(column, set(header) - set(schema))
             problems.append(Problem(file, "row 1", "", f"column {column} is missing{hint}"))
     for cell in header:
+        if is_formula(cell):
+            problems.append(Problem(file, "row 1", repr(cell), NO_FORMULA))
         if kind in _WITH_FACTORS and cell in RESERVED:
             expected = "another name, or no such column: the pipeline derives a column of that name"
             problems.append(Problem(file, "row 1", repr(cell), expected))
@@ -366,6 +375,11 @@ def _row(
             usable = usable and not spec.required
             problems.append(Problem(file, place, repr(cell), str(error)))
     extra = {column: cell for column, cell in cells.items() if column not in schema}
+    problems += [
+        Problem(file, f"row {line}, column {column}", repr(cell), NO_FORMULA)
+        for column, cell in extra.items()
+        if is_formula(cell)
+    ]
     return (Row(file, line, values, extra) if usable else None), problems
 
 
