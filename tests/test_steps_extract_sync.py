@@ -589,6 +589,43 @@ def test_options_of_sync_rerun_only_sessions_that_use_them(tmp_path):
         assert (found[0] is None) is (name == "b")
 
 
+# --- scored behaviour beside trials --------------------------------------------------------------
+
+
+def test_a_log_of_scored_behaviour_stands_beside_a_log_of_trials(tmp_path):
+    """Someone scored the video of the first minutes, while the box wrote its own log."""
+    times = cue_times()
+    write_synced(tmp_path, times, spans=((0.0, 300.0),))
+    write_log(tmp_path / "log.tsv", times)
+    bouts = [("Rear", 10, 30), ("Rear", 40, 45)]
+    rows = [{"Behavior": name, "Start (s)": a, "Stop (s)": b} for name, a, b in bouts]
+    write_table(tmp_path / "video.tsv", rows)
+    scored = {"behaviours": {"Rear": "rearing", "Groom": "grooming"}, "observed_s": [0, 100]}
+    config = behaviour(sync={"line": 1}, sync_event="pulse")
+    config["behaviour"]["formats"]["video"] = {"reader": "scored", "scored": scored}
+    logs = [
+        {"session": "s", "file": "log.tsv", "format": "box"},
+        {"session": "s", "file": "video.tsv", "format": "video", "starts_at_s": 5},
+    ]
+    run = Run(experiment(tmp_path, config=config, recordings=TWO_PARTS[:1], behaviours=logs))
+    assert worst_ms(run.trials, times) < 2.0
+    assert [line["method"] for line in run.sync["logs"]] == ["pulses", "declared"]
+    shares = run.observations().loc["time_in_state"].loc["baseline"]
+    # baseline 0 to 110 s; watched from 5 to 105 s of the session
+    assert shares.xs("rearing", level="band")["value"].tolist() == [0.25]
+    assert shares.xs("grooming", level="band")["value"].tolist() == [0.0]
+
+
+def test_a_session_of_scored_behaviour_alone_needs_no_task(tmp_path):
+    scored = {"behaviours": {"Rear": "rearing"}, "observed_s": [0, 100]}
+    config = {"behaviour": {"formats": {"video": {"reader": "scored", "scored": scored}}}}
+    session = {"behaviour": "video.tsv", "behaviour_format": "video"}
+    write_table(tmp_path / "video.tsv", [{"Behavior": "Rear", "Start (s)": 1, "Stop (s)": 26}])
+    run = Run(experiment(tmp_path, config=config, session=session))
+    assert run.files["trials"].stat().st_size == 0
+    assert run.outcome.facts["n_bouts"] == 1
+
+
 # --- where it is shown ---------------------------------------------------------------------------
 
 

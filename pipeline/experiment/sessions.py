@@ -12,7 +12,7 @@ from pipeline.experiment.strict import did_you_mean
 from pipeline.experiment.tables import Row, duplicates
 
 #: behaviour formats that need no mapping of the lab's
-BUILT_IN_BEHAVIOUR = ("nwb_trials",)
+BUILT_IN_BEHAVIOUR = ("nwb_trials", "bids", "fed3")
 
 
 def build_sessions(
@@ -71,7 +71,10 @@ def _check_row(row: Row, rows: Mapping[str, Sequence[Row]], config: Config) -> l
             hint = did_you_mean(source.values[column], formats)
             expected = f"one of {', '.join(formats)} (behaviour.formats in the config){hint}"
             problems.append(source.problem(column, expected))
-    if (stated or listed) and config.flexibility.task is None:
+    met = [source.values[column] for source, column in stated + [(r, "format") for r in listed]]
+    mappings = [config.behaviour.formats.get(format) for format in met]
+    trials = [m for m in mappings if m is None or m.reader != "scored"]
+    if trials and config.flexibility.task is None:
         problems.append(
             row.problem("behaviour", "flexibility.task in the config, to score the log with")
         )

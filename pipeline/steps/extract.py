@@ -22,7 +22,7 @@ def extract(*, settings: Mapping[str, Any], outputs: Mapping[str, Path]) -> Outc
     settings : mapping
         :func:`pipeline.steps.settings.extract_settings`.
     outputs : mapping of str to Path
-        lfp, units, trials, movement (left empty where the session has none), sync.
+        lfp, units, trials, movement, scored (left empty where the session has none), sync.
 
     Returns
     -------
@@ -35,6 +35,7 @@ def extract(*, settings: Mapping[str, Any], outputs: Mapping[str, Path]) -> Outc
         If a file is missing or cannot be what it should be.
     """
     from pipeline.steps.extract_recordings import extract_recordings, recording_lines
+    from pipeline.steps.extract_scored import extract_scored, split_scored
     from pipeline.steps.extract_units import extract_units
 
     _refuse_missing(settings)
@@ -42,7 +43,13 @@ def extract(*, settings: Mapping[str, Any], outputs: Mapping[str, Path]) -> Outc
     facts: dict[str, Any] = {}
     probes = extract_recordings(settings, outputs["lfp"], warnings, facts)
     extract_units(settings, outputs["units"], probes, warnings, facts)
-    logs = _trials(settings, outputs["trials"], probes, warnings, facts)
+    with_trials, scored = split_scored(settings)
+    logs = _trials(with_trials, outputs["trials"], probes, warnings, facts)
+    extract_scored(scored, settings, outputs["scored"], facts)
+    logs["logs"] += [
+        {"file": Path(log["path"]).name, "method": "declared", "offset_s": log["starts_at_s"]}
+        for log in scored
+    ]
     _movement(settings, outputs["movement"], probes, facts)
     recordings = recording_lines(probes, rate_hz=facts.get("lfp_rate_hz", settings["rate_hz"]))
     write_json(outputs["sync"], {"clock": CLOCK, **logs, **recordings})

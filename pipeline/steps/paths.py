@@ -13,6 +13,7 @@ _EXTRACTED = {
     "units": "units.nc",
     "trials": "trials.parquet",
     "movement": "movement.parquet",
+    "scored": "scored.parquet",
     "sync": "sync.json",
     "status": "extract.status.json",
 }

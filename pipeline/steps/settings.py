@@ -30,6 +30,7 @@ _ROOMS = {
         "experiment/movement_options.py",
         "steps/extract.py",
         "steps/extract_recordings.py",
+        "steps/extract_scored.py",
         "steps/extract_sync.py",
         "steps/extract_trials.py",
         "steps/extract_units.py",
