@@ -178,6 +178,23 @@ def test_intan_data_file_cut_or_lost(tmp_path, layout, name):
             open_recording(tmp_path)
 
 
+def test_intan_reads_only_the_blocks_that_are_asked_for(tmp_path, monkeypatch):
+    intan(tmp_path)
+    recording = open_recording(tmp_path)
+    read = []
+    whole = np.fromfile
+
+    def spy(*arguments, **options):
+        read.append(options["count"])
+        return whole(*arguments, **options)
+
+    monkeypatch.setattr(np, "fromfile", spy)
+    recording.get_traces(start_frame=130, end_frame=140)
+    assert read == [1]
+    recording.get_traces(start_frame=120, end_frame=130)
+    assert read == [1, 2]
+
+
 def test_intan_line_is_the_number_in_its_name_and_not_its_place(tmp_path):
     intan(tmp_path, lines=[2, 15], pulses=[(2, 10, 20), (15, 30, 40), (0, 50, 60)])
     assert_same(read_events(tmp_path), [(2, 0.005, 0.01), (15, 0.015, 0.02)])

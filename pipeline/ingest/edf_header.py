@@ -97,10 +97,12 @@ class EdfHeader:
         import numpy as np
 
         step = max(1, CHUNK_BYTES // self.record_bytes)
-        shape = (self.records, self.record_bytes)
-        table = np.memmap(self.file, dtype="u1", mode="r", offset=self.size, shape=shape)
-        for first in range(0, self.records, step):
-            yield np.array(table[first : first + step, self.place(signal)])
+        with self.file.open("rb") as stream:
+            stream.seek(self.size)
+            for first in range(0, self.records, step):
+                count = min(step, self.records - first) * self.record_bytes
+                table = np.fromfile(stream, dtype="u1", count=count)
+                yield table.reshape(-1, self.record_bytes)[:, self.place(signal)]
 
 
 def read_edf_header(file: Path) -> EdfHeader:
@@ -231,5 +233,5 @@ def status_words(header: EdfHeader, signal: Signal) -> Iterator[np.ndarray]:
     import numpy as np
 
     for piece in header.read(signal):
-        parts = piece.reshape(-1, 3).astype(np.uint32)
+        parts = np.ascontiguousarray(piece).reshape(-1, 3).astype(np.uint32)
         yield parts[:, 0] | parts[:, 1] << np.uint32(8) | parts[:, 2] << np.uint32(16)

@@ -11,6 +11,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -269,14 +270,13 @@ def join_pieces(files: list[Path]) -> Pieces:
                 f"{file}: found {blocks} data blocks and {rest} bytes; expected whole blocks of "
                 f"{dtype.itemsize} bytes, at least one; {TRUNCATED}"
             )
-        stamps = np.memmap(file, dtype=dtype, mode="r", offset=header.size)["time"]
         refuse_gaps(
-            lambda index, stamps=stamps: int(stamps[index][0]),
-            len(stamps),
+            partial(_first_stamp, header),
+            blocks,
             step=header.samples_per_block,
             place=f"{file}: data block",
         )
-        pieces.append((int(stamps[0][0]), header, blocks))
+        pieces.append((_first_stamp(header, 0), header, blocks))
     pieces.sort(key=lambda piece: (piece[0], piece[1].file.name))
     expected = first = pieces[0][0]
     for stamp, header, blocks in pieces:
@@ -295,6 +295,15 @@ def join_pieces(files: list[Path]) -> Pieces:
         expected += blocks * header.samples_per_block
     headers, counts = (tuple(piece[index] for piece in pieces) for index in (1, 2))
     return Pieces(headers, counts, first)
+
+
+def _first_stamp(header: Header, block: int) -> int:
+    """Return the first time stamp of a data block, which begins with it."""
+    import numpy as np
+
+    place = header.size + block * np.dtype(header.block).itemsize
+    _, kind, _ = header.block[0]
+    return int(np.fromfile(header.file, dtype=kind, count=1, offset=place)[0])
 
 
 def open_pieces(pieces: Pieces, stream: str) -> BaseRecording:

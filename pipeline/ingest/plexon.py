@@ -7,12 +7,13 @@ of continuous channels. Layout: Plexon, "PLX file format" (headers of ``Plexon.h
 
 from __future__ import annotations
 
-import mmap
 import re
 import struct
+from array import array
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from pipeline.errors import InputError
 from pipeline.ingest.damage import TRUNCATED
@@ -45,16 +46,16 @@ class Slow:
         Samples per second.
     gain_uv : float
         Microvolts per count.
-    ticks, places, counts : list of int
+    ticks, places, counts : array.array of int
         Time stamp, position in the file and samples of each block.
     """
 
     name: str
     rate_hz: float
     gain_uv: float
-    ticks: list[int] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)
-    counts: list[int] = field(default_factory=list)
+    ticks: array[int] = field(default_factory=partial(array, "q"))
+    places: array[int] = field(default_factory=partial(array, "q"))
+    counts: array[int] = field(default_factory=partial(array, "q"))
 
 
 @dataclass
@@ -91,7 +92,7 @@ def index_plx(file: Path) -> PlxFile:
         A file that is no PLX file, ends within a block, or holds blocks of unknown channels.
     """
     size = file.stat().st_size
-    with file.open("rb") as stream:
+    with file.open("rb", buffering=1 << 20) as stream:
         head = stream.read(HEADER_BYTES)
         if len(head) < HEADER_BYTES or struct.unpack_from("<I", head)[0] != MAGIC:
             raise InputError(f"{file}: found no PLX identifier in its first bytes; {TRUNCATED}")
@@ -106,11 +107,8 @@ def index_plx(file: Path) -> PlxFile:
         for _ in range(slow):
             number, channel = _slow(stream.read(SLOW_BYTES), head, version, file)
             channels[number] = channel
-        first = stream.tell()
         index = PlxFile(file, float(tick_hz), channels, {}, names)
-        if size > first:
-            with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                _walk_blocks(index, data, first, size)
+        _walk_blocks(index, stream, size)
     index.slow = {number: channel for number, channel in channels.items() if channel.counts}
     return index
 
@@ -136,12 +134,15 @@ def _slow(data: bytes, head: bytes, version: int, file: Path) -> tuple[int, Slow
     return number, Slow(_text(data[:32]), float(rate), uv)
 
 
-def _walk_blocks(index: PlxFile, data: mmap.mmap, place: int, size: int) -> None:
-    while place < size:
-        if place + _BLOCK.size > size:
+def _walk_blocks(index: PlxFile, stream: BinaryIO, size: int) -> None:
+    """Note every block from here on; samples are stepped over."""
+    place = stream.tell()
+    while head := stream.read(_BLOCK.size):
+        if len(head) < _BLOCK.size:
             raise InputError(f"{index.file}: ends within a block at byte {place}; {TRUNCATED}")
-        kind, upper, low, channel, unit, waveforms, words = _BLOCK.unpack_from(data, place)
+        kind, upper, low, channel, unit, waveforms, words = _BLOCK.unpack(head)
         start, place = place, place + _BLOCK.size + 2 * waveforms * words
+        stream.seek(2 * waveforms * words, 1)
         if kind not in (_SPIKE, _EVENT, _SLOW) or place > size:
             raise InputError(
                 f"{index.file}: found a block of type {kind} and {waveforms * words} words at byte "
@@ -225,20 +226,30 @@ def _lazy(index: PlxFile, channels: list[Slow]) -> BaseRecording:
 
     starts = [np.concatenate([[0], np.cumsum(channel.counts)]) for channel in channels]
 
+    def blocks_of(column: int, start: int, end: int) -> range:
+        low = int(np.searchsorted(starts[column], start, side="right")) - 1
+        return range(low, int(np.searchsorted(starts[column], end, side="left")))
+
     def read(start: int, end: int) -> np.ndarray:
-        columns = np.zeros((max(end - start, 0), len(channels)), dtype="<i2")
-        if not len(columns):
-            return columns
-        data = np.memmap(index.file, dtype="u1", mode="r")
-        for column, (channel, begins) in enumerate(zip(channels, starts, strict=True)):
-            low = int(np.searchsorted(begins, start, side="right")) - 1
-            high = int(np.searchsorted(begins, end, side="left"))
-            for block in range(low, high):
-                place, first = channel.places[block], int(begins[block])
-                values = data[place : place + 2 * channel.counts[block]].view("<i2")
-                one, two = max(start - first, 0), min(end - first, len(values))
-                columns[first + one - start : first + two - start, column] = values[one:two]
-        return columns
+        values = np.zeros((max(end - start, 0), len(channels)), dtype="<i2")
+        if not len(values):
+            return values
+        wanted = [blocks_of(column, start, end) for column in range(len(channels))]
+        # Blocks of all channels lie between each other: one piece of the file holds them.
+        places = [
+            (channel.places[block], channel.places[block] + 2 * channel.counts[block])
+            for channel, blocks in zip(channels, wanted, strict=True)
+            for block in blocks
+        ]
+        low, high = min(place for place, _ in places), max(place for _, place in places)
+        data = np.fromfile(index.file, dtype="u1", count=high - low, offset=low)
+        for column, (channel, blocks) in enumerate(zip(channels, wanted, strict=True)):
+            for block in blocks:
+                place, first = channel.places[block] - low, int(starts[column][block])
+                samples = data[place : place + 2 * channel.counts[block]].view("<i2")
+                one, two = max(start - first, 0), min(end - first, len(samples))
+                values[first + one - start : first + two - start, column] = samples[one:two]
+        return values
 
     first = channels[0]
     return LazyRecording(
