@@ -245,6 +245,21 @@ def test_blackrock_paused(tmp_path):
         open_recording(tmp_path)
 
 
+@pytest.mark.parametrize("version", [(2, 3), (3, 0)])
+@pytest.mark.parametrize("bytes_off", [2, 600, 7682])
+def test_blackrock_truncated(tmp_path, version, bytes_off):
+    file = blackrock(tmp_path, version=version)
+    cut(file, bytes_off=bytes_off)
+    with pytest.raises(InputError, match=r"rat.ns2: data packet at byte 512: found .*truncated"):
+        open_recording(tmp_path)
+
+
+def test_blackrock_file_that_is_none(tmp_path):
+    (tmp_path / "rat.ns5").write_bytes(b"nothing of the sort" * 20)
+    with pytest.raises(InputError, match=r"rat.ns5: found no NSx identifier"):
+        open_recording(tmp_path)
+
+
 def test_blackrock_two_recordings_in_a_folder(tmp_path):
     blackrock(tmp_path)
     shutil.copy(tmp_path / "rat.ns2", tmp_path / "other.ns2")

@@ -406,16 +406,6 @@ def test_raw_binary_with_a_wrong_side_car(tmp_path, change, said):
         open_recording(path)
 
 
-@pytest.mark.parametrize(("suffix", "format"), [(".ns5", "blackrock")])
-def test_broken_file_of_a_format_that_is_only_read(tmp_path, suffix, format):
-    file = tmp_path / f"a{suffix}"
-    file.write_bytes(b"nothing of the sort" * 10)
-    with pytest.raises(
-        InputError, match=f"(?i)cannot be read as {format}.*the reader said|no stream"
-    ):
-        open_recording(file)
-
-
 def test_lack_of_memory_is_not_blamed_on_the_file(monkeypatch):
     from pipeline.ingest import recording as room
 

@@ -14,7 +14,17 @@ from test_ingest_formats import assert_samples, cut, neo_uv, signals
 from pipeline.errors import InputError
 from pipeline.ingest import detect_format, open_recording, read_events, recording_start_s
 from pipeline.ingest.files import recording_files
-from pipeline.simulate.writers import write_axona, write_neuroscope, write_plexon, write_tdt
+from pipeline.simulate.writers import (
+    write_axona,
+    write_bdf,
+    write_blackrock,
+    write_brainvision,
+    write_intan,
+    write_neuralynx,
+    write_neuroscope,
+    write_plexon,
+    write_tdt,
+)
 
 NAN = np.nan
 
@@ -299,3 +309,39 @@ def test_binary_with_a_wrong_probe(probed, change, said):
         car.write_text(car.read_text().replace("probe.json", "../../etc/probe.json"))
     with pytest.raises(InputError, match=said):
         open_recording(probed)
+
+
+# --- the writers themselves
+
+X = signals(1280)
+WRITERS = {
+    "intan": lambda folder, x: write_intan(folder / "a.rhd", x, rate_hz=2000, channels=FP),
+    "blackrock": lambda folder, x: write_blackrock(
+        folder / "a", x, rate_hz=1000, channels=FP, pulses=[(1, 5, 9)]
+    ),
+    "neuralynx": lambda folder, x: write_neuralynx(
+        folder, x, rate_hz=2000, channels=FP, pulses=[(1, 5, 9)]
+    ),
+    "bdf": lambda folder, x: write_bdf(folder / "a.bdf", x, rate_hz=640, channels=FP),
+    "brainvision": lambda folder, x: write_brainvision(
+        folder / "a.vhdr", x, rate_hz=640, channels=FP
+    ),
+    "plexon": lambda folder, x: write_plexon(folder / "a.plx", x, rate_hz=1000, channels=FP),
+    "neuroscope": lambda folder, x: write_neuroscope(folder / "a", lfp_uv=x, groups=GROUPS),
+    "axona": lambda folder, x: write_axona(folder / "a", x, gains=[1000] * 3),
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_writers_same_arguments_same_bytes_and_no_clipping(tmp_path, writer):
+    for copy in ("one", "two"):
+        WRITERS[writer](tmp_path / copy, X)
+    files = sorted(file.name for file in (tmp_path / "one").iterdir())
+    assert files
+    for name in files:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    for wrong in (1e9, np.nan):
+        loud = X.copy()
+        loud[77, 2] = wrong
+        with pytest.raises(InputError, match=r"found"):
+            WRITERS[writer](tmp_path / "three", loud)

@@ -7,6 +7,7 @@ the metadata say, so half a recording would be analysed as if it were whole.
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -216,3 +217,51 @@ def spikeglx_meta(file: Path) -> dict[str, str]:
         if key not in entries:
             raise InputError(f"{file}: found no {key}; {TRUNCATED}")
     return entries
+
+
+def check_blackrock(file: Path) -> None:
+    """Refuse NSx files that end within a data packet.
+
+    neo notices that only when the missing samples are read.
+
+    Parameters
+    ----------
+    file : pathlib.Path
+        ``.ns1`` to ``.ns6``, specification 2.1 to 3.0.
+
+    Raises
+    ------
+    InputError
+        A header that is no NSx header or ends early; data that end before the packet does.
+    """
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        head = stream.read(314)
+        kind = head[:8]
+        if kind == b"NEURALSG" and len(head) >= 32:
+            (channels,) = struct.unpack_from("<I", head, 28)
+            if (size - 32 - 4 * channels) % max(2 * channels, 1):
+                raise InputError(f"{file}: found no whole number of samples; {TRUNCATED}")
+            return
+        if kind not in (b"NEURALCD", b"BRSMPGRP") or len(head) < 314:
+            raise InputError(f"{file}: found no NSx identifier and header; {TRUNCATED}")
+        (place,) = struct.unpack_from("<I", head, 10)
+        (resolution,) = struct.unpack_from("<I", head, 290)
+        (channels,) = struct.unpack_from("<I", head, 310)
+        packet = struct.Struct("<BQI" if kind == b"BRSMPGRP" else "<BII")
+        if kind == b"BRSMPGRP" and resolution == 1_000_000_000:
+            # Precise time protocol: one sample per packet.
+            if (size - place) % (packet.size + 2 * channels):
+                raise InputError(f"{file}: found no whole number of packets; {TRUNCATED}")
+            return
+        while place < size:
+            stream.seek(place)
+            data = stream.read(packet.size)
+            samples = packet.unpack(data)[2] if len(data) == packet.size else 0
+            end = place + packet.size + 2 * channels * samples
+            if len(data) < packet.size or end > size:
+                raise InputError(
+                    f"{file}: data packet at byte {place}: found {size - place} bytes; expected "
+                    f"{end - place} for {samples} samples of {channels} channels; {TRUNCATED}"
+                )
+            place = end

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
+from pipeline.ingest.damage import check_blackrock
 from pipeline.ingest.files import LAYOUTS
 from pipeline.ingest.streams import pick_stream
 
@@ -94,6 +95,7 @@ def open_blackrock(path: Path, stream: str | None) -> BaseRecording:
     if path.is_file() and stream is None:
         stream = f"nsx{path.suffix[-1]}"
     name = pick_stream(sorted(signals), wanted=stream, file=path)
+    check_blackrock(signals[name])
     recording = BlackrockRecordingExtractor(signals[name], stream_name=name)
     recording.annotate(stream=name)
     return recording
