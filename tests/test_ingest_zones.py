@@ -236,7 +236,7 @@ def test_zones_come_through_both_steps(experiment_of_tracks, tmp_path):
         folder = tmp_path / "out" / session.name
         folder.mkdir(parents=True)
         names = {"lfp": "lfp.nc", "units": "units.nc", "trials": "t.parquet",
-                 "movement": "m.parquet", "sync": "sync.json"}  # fmt: skip
+                 "movement": "m.parquet", "scored": "b.parquet", "sync": "sync.json"}  # fmt: skip
         paths = {key: folder / name for key, name in names.items()}
         extract(settings=extract_settings(experiment, session, {}), outputs=paths)
         outputs = {"observations": folder / "o.parquet", "spectra": folder / "s.nc",
