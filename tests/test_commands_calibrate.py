@@ -13,14 +13,16 @@ from statsmodels.stats.proportion import proportion_confint
 from pipeline.__main__ import main
 from pipeline.commands import calibrate_run
 from pipeline.commands.calibrate_run import BATCH, Batch, batches, count, measure_batch
-from pipeline.commands.calibrate_table import KINDS, flag_of, markdown, merged, rates
+from pipeline.commands.calibrate_table import KINDS, flag_of, markdown, merged, rates, with_pooled
 from pipeline.compare.calibrated import (
     COLUMNS,
     MEASURES,
     design_name,
+    independent,
     interval,
     read_table,
     warning_for,
+    wilson,
 )
 from pipeline.simulate.cohort_designs import DESIGNS, WITHIN, Truth
 
@@ -283,27 +285,56 @@ def row(**changes):
 
 
 def test_a_design_is_warned_of_by_its_own_numbers():
+    coverage = {"measure": "coverage_main", "kind": "coverage"}
     table = pd.DataFrame(
         [
             row(n=5, rate=0.081, low=0.072, high=0.090, flag="high"),
-            row(n=5, measure="coverage_main", rate=0.921, low=0.91, high=0.932, flag="low?")
-            | {"kind": "coverage"},
+            row(n=5, rate=0.921, low=0.91, high=0.932, flag="low?", **coverage),
             row(n=5, measure="power_main", rate=0.2, flag=""),
-            row(n=8),
+            row(n=8, rate=0.072, low=0.066, high=0.078, flag="high?"),
             row(n=8, measure="pill_for_process", flag="high"),
             row(n=12, rate=0.024, low=0.021, high=0.028, flag="low"),
         ]
     )
-    assert warning_for("within", 8, table=table) == ""
+    assert warning_for("within", 8, table=table) == ""  # 7.2 % may well be 6.9 %
     assert "2.4 % (2.1 to 2.8 %), too seldom (a loss" in warning_for("within", 99, table=table)
     said = (
         "In simulated cohorts of this kind (crossover; n = 5), a difference of differences rejects "
-        "a true null in 8.1 % (7.2 to 9.0 %); the 95 % interval of the main drug effect covers "
-        "92.1 % (91.0 to 93.2 %)."
+        "a true null in 8.1 % (7.2 to 9.0 %)."
     )
     assert warning_for("within", 7, table=table) == said
     assert warning_for("within", 3, table=table) == said
+    of_all = pd.DataFrame([row(n=0, rate=0.921, low=0.916, high=0.931, flag="low?", **coverage)])
+    table = pd.concat([table, of_all])
+    assert warning_for("within", 8, table=table).endswith(
+        "(crossover; n = 8), the 95 % interval of the main drug effect covers 92.1 % (91.6 to "
+        "93.1 %) over all n."
+    )
     assert "not simulated" in warning_for("cage", 8, table=table)
+
+
+def test_rates_of_all_sizes_are_pooled():
+    low, high = wilson(0.04, 500)
+    small = row(n=5, rate=0.04, low=low, high=high, n_cohorts=500, n_tests=500)
+    low, high = wilson(0.06, 500)
+    large = row(n=6, rate=0.06, low=low, high=high, n_cohorts=500, n_tests=500)
+    alone = row(design="sample", n=8)
+    table = with_pooled(pd.DataFrame([small, large, alone]))
+    assert list(table["n"]) == [5, 6, 0, 8]
+    pooled = table.iloc[2]
+    assert (pooled["rate"], pooled["n_cohorts"], pooled["n_tests"]) == (0.05, 1000, 1000)
+    # stratified, hence a trifle narrower than one sample of 1000
+    assert (pooled["low"], pooled["high"]) == pytest.approx(wilson(0.05, 1000), abs=2e-4)
+    pd.testing.assert_frame_equal(with_pooled(table), table)
+    none = [row(n=n, rate=0.0, low=0.0, high=wilson(0, 500)[1], n_tests=500) for n in (5, 6)]
+    pooled = with_pooled(pd.DataFrame(none)).iloc[-1]
+    assert (pooled["rate"], pooled["high"]) == pytest.approx((0, wilson(0, 1000)[1]), abs=1e-5)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.05, 0.5, 0.97, 1.0])
+@pytest.mark.parametrize("size", [30.0, 2000.0])
+def test_an_interval_tells_how_many_tests_it_rests_on(rate, size):
+    assert independent(rate, *wilson(rate, size)) == pytest.approx(size)
 
 
 @pytest.mark.parametrize("drug", [True, False])
@@ -367,7 +398,7 @@ def test_the_command_writes_the_same_bytes_with_any_number_of_processes(tmp_path
     assert (tmp_path / "1" / "calibration.md").read_text() in capsys.readouterr().out
     table = pd.read_csv(files[0], sep="\t", keep_default_na=False)
     assert list(table.columns) == list(COLUMNS)
-    assert set(table["n"]) == {5, 6, 8, 12}
+    assert set(table["n"]) == {5, 6, 8, 12, 0}
     assert (
         main(
             [

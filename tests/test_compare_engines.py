@@ -634,3 +634,31 @@ def test_what_is_too_sparse_is_not_tested():
         assert (tested["df"] >= 1).all()
         assert (tested.loc[tested["contrast"] == "omnibus", "statistic"] >= 0).all()
         assert (found.loc[~np.isfinite(found["p"]), "note"] != "").all()
+
+
+def test_a_search_that_ends_at_the_edge_stops_no_cohort():
+    """Two sessions of five animals, one cell of nine gone: the information turns negative."""
+    cells = """
+        0 v h 1 -0.30283598777638565,0 v o 1 0.9038735076746301,0 v s 1 1.032986610873386
+        0 d h 2 1.1621258489916595,0 d o 2 1.192270264530857,0 d s 2 0.5973757563781357
+        1 v h 2 0.6467645073487194,1 v o 2 1.0144183286735402,1 v s 2 0.4422851746242121
+        2 d h 1 0.31884023757271374,2 d o 1 0.705389388358933,2 v h 2 -1.0360647651690622
+        2 v o 2 0.5796565633539451,2 v s 2 0.3770628135007251,3 v h 1 -0.1470792610352678
+        3 v o 1 -0.3890326745650058,3 v s 1 0.5386563345157879,3 d h 2 0.5701452236713898
+        3 d o 2 0.4967841312079355,4 v h 1 -0.1473982015972993,4 v s 1 -0.03434694826697578
+        4 d h 2 1.0699065386330608,4 d s 2 0.14679772763159507
+    """
+    names = {"v": "vehicle", "d": "psilocybin"} | dict(zip("hos", CONTEXTS, strict=True))
+    rows = pd.DataFrame([c.split() for c in cells.replace("\n", ",").split(",") if c.strip()])
+    rows.columns = ["animal", "condition", "context", "period", "value"]
+    rows = rows.assign(
+        animal="A" + rows["animal"],
+        condition=rows["condition"].map(names),
+        context=rows["context"].map(names),
+        period=rows["period"].astype(int),
+        value=rows["value"].astype(float),
+        since_dose_s=600.0,
+    )
+    rows["session"] = rows["anchor"] = rows["animal"] + rows["condition"]
+    found = compare(outcomes(rows), plan(), metrics()).contrasts
+    assert len(found) and (found.loc[found["p"].isna(), "note"] != "").all()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.commands.calibrate_run import Batch, batches, measure_batch
-from pipeline.commands.calibrate_table import markdown, merged, rates
+from pipeline.commands.calibrate_table import markdown, merged, rates, with_pooled
 from pipeline.compare.calibrated import read_table
 from pipeline.errors import InputError
 from pipeline.experiment.strict import did_you_mean
@@ -73,6 +73,7 @@ def calibrate(
     target = out / "calibration.tsv"
     if target.is_file():
         table = merged(read_table(target), table)
+    table = with_pooled(table)
     text = markdown(table)
     with replacing(target) as path:
         table.to_csv(path, sep="\t", index=False)

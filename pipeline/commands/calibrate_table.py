@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from pipeline.compare.calibrated import COLUMNS, interval
+from pipeline.compare.calibrated import COLUMNS, independent, interval, wilson
 from pipeline.compare.tables import typed
 from pipeline.simulate.cohort_designs import DESIGNS
 
@@ -142,6 +142,50 @@ def rates(counts: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def with_pooled(table: pd.DataFrame) -> pd.DataFrame:
+    """Add to every design of several sizes its rates over all of them, as rows of n = 0.
+
+    Rates are weighted by their tests; sizes are independent, so that the variances add up.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As :func:`rates`; rows of n = 0 are made anew.
+    """
+    table = table[table["n"] > 0]
+    parts = []
+    for _, design in table.groupby("design", sort=False):
+        parts.append(design)
+        if design["n"].nunique() > 1:
+            groups = design.groupby(["truth", "measure"], sort=False)
+            parts.append(pd.DataFrame([_pooled(part) for _, part in groups]))
+    return typed(pd.concat(parts, ignore_index=True), COLUMNS).round(
+        {"rate": 5, "low": 5, "high": 5}
+    )
+
+
+def _pooled(part: pd.DataFrame) -> dict[str, object]:
+    weight = part["n_tests"] / part["n_tests"].sum()
+    sizes = [independent(*row) for row in part[["rate", "low", "high"]].itertuples(index=False)]
+    rate = float((weight * part["rate"]).sum())
+    variance = float((weight**2 * part["rate"] * (1 - part["rate"]) / sizes).sum())
+    # without any variance (all rates 0 or 1) every cohort counts
+    size = rate * (1 - rate) / variance if variance > 0 else float(sum(sizes))
+    low, high = wilson(rate, size)
+    kind = str(part["kind"].iloc[0])
+    first = part.iloc[0]
+    return {
+        **first.to_dict(),
+        "n": 0,
+        "rate": rate,
+        "low": low,
+        "high": high,
+        "n_cohorts": int(part["n_cohorts"].sum()),
+        "n_tests": int(part["n_tests"].sum()),
+        "flag": flag_of(kind, rate, low, high),
+    }
+
+
 def markdown(table: pd.DataFrame) -> str:
     """Return the table for readers: percent with Monte-Carlo interval, what is outside in bold."""
     ordinary = ~table["design"].isin(("sample", "within_fixed_contexts"))
@@ -175,7 +219,7 @@ def _section(title: str, table: pd.DataFrame, columns: Mapping[str, Iterable[str
             " / ".join(_cell(cells, measure) for measure in measures)
             for measures in columns.values()
         ]
-        lines.append(f"| {design} | {n} | " + " | ".join(shown) + " |")
+        lines.append(f"| {design} | {n or 'all'} | " + " | ".join(shown) + " |")
     return "\n".join([*lines, ""])
 
 

@@ -210,7 +210,10 @@ def _search(problem: Problem, *, nonnegative: bool) -> tuple[Point, bool]:
     point = evaluate(problem, problem.structure.start)
     decrease = np.inf
     for _ in range(_MAX_STEPS):
-        step, predicted = _step(point, nonnegative=nonnegative, newton=decrease < 1.0)
+        try:
+            step, predicted = _step(point, nonnegative=nonnegative, newton=decrease < 1.0)
+        except np.linalg.LinAlgError:  # rounding, at the edge of positive definiteness
+            return point, False
         if predicted < _DONE:
             last = evaluate(problem, point.gamma + step)
             point = point if last is None or not _allowed(last.gamma, nonnegative) else last
@@ -225,6 +228,8 @@ def _search(problem: Problem, *, nonnegative: bool) -> tuple[Point, bool]:
 
 def _step(point: Point, *, nonnegative: bool, newton: bool) -> tuple[np.ndarray, float]:
     """Return the step to the minimum of the quadratic model, and the decrease it promises."""
+    if not (point.expected.diagonal() > 0).all():
+        raise np.linalg.LinAlgError("the information is not positive")
     size = np.sqrt(point.expected.diagonal())  # in these units the parameters are alike
     gradient = point.gradient / size
     curvature = (point.observed if newton else point.expected) / np.outer(size, size)

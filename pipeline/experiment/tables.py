@@ -148,6 +148,11 @@ RECORDING_FORMATS = (
     "plexon",
     "nwb",
     "edf",
+    "bdf",
+    "brainvision",
+    "tdt",
+    "neuroscope",
+    "axona",
     "binary",
 )
 
