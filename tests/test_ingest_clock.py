@@ -254,6 +254,17 @@ def test_a_second_half_of_another_session_is_refused():
     refused(joined, one + 9, r"a match for 100 pulses, but none for the 100 of box.txt")
 
 
+def test_a_few_stray_pulses_at_an_end_cost_their_times_only():
+    sent = irregular()
+    log, recorded = np.r_[sent, sent[-1] + [3, 5, 8]], np.r_[sent, sent[-1] + [4, 6.5]] + 9
+    found = align(log, recorded)
+    assert found.n_matched == 200
+    mapped = found.to_recording(log)
+    assert mapped[:200] == pytest.approx(sent + 9) and np.isnan(mapped[200:]).all()
+    # Nothing stray on the recording: the map goes on.
+    assert align(log, sent + 9).to_recording(log) == pytest.approx(log + 9)
+
+
 @pytest.mark.parametrize("options", [{"tolerance_ms": 0}, {"max_drift_ppm": -1}])
 def test_options_without_sense(options):
     refused(irregular(), irregular(), f"{next(iter(options))}: found", **options)

@@ -18,6 +18,8 @@ from pipeline.ingest.clock_search import Failure, Found, Rules, evidence, search
 SPLIT_DOUBT = float(np.log(1e4))
 #: unmatched pulses on both sides are no accident when chance leaves so many with this probability
 NO_ACCIDENT = 1e-3
+#: fewer unmatched pulses than this are no reason to refuse a session: their times are NaN
+FEWEST_UNEXPLAINED = 5
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,8 @@ def suspicious(gap: Gap, pieces: list[Found]) -> bool:
     on_x, on_y = gap.x[1] - gap.x[0], gap.y[1] - gap.y[0]
     share = min(piece.share for piece in pieces)
     # x is the sparser train as a whole, not everywhere: the smaller count is what could match.
-    return (1 - share) ** min(on_x, on_y) < NO_ACCIDENT
+    fewer = min(on_x, on_y)
+    return fewer >= FEWEST_UNEXPLAINED and (1 - share) ** fewer < NO_ACCIDENT
 
 
 def split(x: Train, y: Train, a: Found, b: Found, rules: Rules) -> tuple[float, float]:
