@@ -158,8 +158,8 @@ def test_band_power_is_that_which_was_planted(observations, session):
 def test_formats_agree_among_themselves(observations, condition):
     """Nothing but rounding to 0.2 to 0.8 microvolts and the pause tells the files apart.
 
-    Rounding to 0.76 (SpikeGLX) adds 0.22 microvolts to 20 of noise: 0.01 dB of scatter in the
-    narrowest band, 0.05 dB is five times that. A gain wrong by 1 % would be 0.09 dB.
+    Rounding to 0.76 (SpikeGLX) adds 0.22 microvolts to 20 of noise: a standard deviation of
+    0.016 dB in delta, the band that scatters most. A gain wrong by 1 % would be 0.09 dB.
     """
     group = [s for s in SOUND if s.condition == condition]
     power = {
