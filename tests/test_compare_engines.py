@@ -32,6 +32,7 @@ from pipeline.compare import compare, mixed_search
 from pipeline.compare.cell_models import contrast_of, fit_cells
 from pipeline.compare.families import discoveries
 from pipeline.compare.mixed import fit
+from pipeline.compare.slice_rows import unequal_spread
 from pipeline.compare.structure import contrast_rows, detect, estimable
 from pipeline.experiment.plan import PlanBound
 
@@ -672,3 +673,17 @@ def test_a_search_that_ends_at_the_edge_stops_no_cohort(monkeypatch):
     assert failures  # else this cohort no longer shows what it was kept for
     assert model.fit.fell_back
     assert np.isfinite(contrast_of(model, np.array([[1.0, 0, 0], [-1, 0, 0]]), alpha=0.05).p)
+
+
+def test_levels_that_vary_unequally_put_a_note_on_the_omnibus():
+    rows = grid(12)
+    loud = np.where(rows["context"] == "open_field", 6.0, 1.0)
+    row = omnibus(compare(outcomes(rows, noise(rows) * loud), plan(), metrics()).contrasts)
+    assert "vary unequally" in row.note
+    # spreads of 1, 1 and 2 by construction: each level against the mean of the others
+    left = np.zeros((2, 6, 3))
+    left[0], left[1] = 1.0, -1.0
+    sign = np.array([1, -1, 1, -1, 1, -1.0])[None, :, None]
+    ratio = unequal_spread(left * sign * np.array([0.0, 0.0, 3.0]))
+    assert ratio == pytest.approx(2.0)
+    assert np.isnan(unequal_spread(np.zeros((2, 3, 3))))

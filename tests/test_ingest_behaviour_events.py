@@ -439,3 +439,11 @@ def test_all_problems_of_a_table_at_once(tmp_path):
     with pytest.raises(ExperimentError) as error:
         read(path, "box", mapping())
     assert len(error.value.problems) == 3
+
+
+def test_a_sync_event_that_a_trial_table_lacks_is_named(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("cue,side\n1.0,left\n2.0,right\n")
+    meaning = {"columns": {"t_cue": "cue", "choice_side": "side"}, "sync_event": "puls"}
+    with pytest.raises(InputError, match=r"found none of 'puls' among cue, side"):
+        read_pulses(path, format="columns", mapping=meaning)

@@ -139,21 +139,8 @@ class Row:
 
 
 RECORDING_FORMATS = (
-    "auto",
-    "openephys",
-    "spikeglx",
-    "intan",
-    "blackrock",
-    "neuralynx",
-    "plexon",
-    "nwb",
-    "edf",
-    "bdf",
-    "brainvision",
-    "tdt",
-    "neuroscope",
-    "axona",
-    "binary",
+    *("auto", "openephys", "spikeglx", "intan", "blackrock", "neuralynx", "plexon", "nwb", "edf"),
+    *("bdf", "brainvision", "tdt", "neuroscope", "axona", "binary"),
 )
 
 #: the tables that a lab edits: name -> column -> how it is read

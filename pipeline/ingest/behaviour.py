@@ -152,9 +152,10 @@ def _pulses(path: Path, log: EventLog | LogTable, mapping: BehaviourMapping) -> 
         known = sorted({e.name for e in log.events if e.kind == "event"} | set(log.declared))
         rows = [e.row for e in log.events if e.kind == "event" and e.name == name]
     else:
-        known, rows = list(log.columns), list(log.rows)
-        times = []
+        known = list(log.columns)
+        times, rows = [], []
         if name in log.columns:
+            rows = list(log.rows)
             reader = CellReader(log, mapping.model_copy(update={"columns": {"t_cue": name}}))
             unit = mapping.seconds_per_unit
             times = [float("nan") if t is None else t * unit for t in reader.column("t_cue")]
