@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.clock_study import KINDS, UNKNOWABLE, study, table, wilson_upper
 from pipeline.errors import InputError
-from pipeline.ingest.clock import align
+from pipeline.ingest.clock import align, displaced
 from pipeline.ingest.clock_match import Line, fit, nearest, pairs, standard_error
 from pipeline.ingest.clock_seeds import lags
 
@@ -320,3 +320,29 @@ def test_the_random_study_finds_the_right_map_or_refuses():
 
 def test_wilson_by_its_closed_form_at_zero():
     assert wilson_upper(0, 10000) == pytest.approx(1.959964**2 / (10000 + 1.959964**2))
+
+
+@pytest.mark.parametrize("jump_ms", [2.5, 3.0, 4.0])
+def test_a_jump_barely_beyond_the_tolerance_is_not_extrapolated_over(jump_ms):
+    """Whatever is accepted errs by no more than the tolerance and the jitter."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        log = np.cumsum(rng.uniform(2, 9, 200))
+        after = log >= log[int(rng.integers(5, 40))]
+        true = log + after * jump_ms / 1000
+        try:
+            found = align(log, true + rng.normal(0, 1e-4, 200))
+        except InputError:
+            continue
+        error = np.abs(found.to_recording(log) - true)
+        assert np.nanmax(error) < 2.2e-3
+
+
+def test_a_row_of_pulses_beside_their_partners_is_found():
+    mapped = np.arange(20.0)
+    there = mapped + np.where(mapped < 6, 0.003, 0.0)
+    assert displaced(mapped, there, tolerance_s=0.002).tolist() == [0, 1, 2, 3, 4, 5]
+    # on alternating sides, or in twos, it is jitter
+    uneven = mapped + np.where(mapped < 6, 0.003 * (-1.0) ** mapped, 0.0)
+    assert not len(displaced(mapped, uneven, tolerance_s=0.002))
+    assert not len(displaced(mapped, mapped + 0.003 * (mapped % 3 > 0), tolerance_s=0.002))

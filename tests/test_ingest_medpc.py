@@ -515,3 +515,19 @@ def test_real_outcome_vector():
     assert table["correct"].sum() == values.count("1.000")
     assert (~table["correct"].dropna()).sum() == values.count("4.000")
     assert table["omission"].sum() == values[:100].count("0.000")
+
+
+def test_a_choice_whose_code_the_mapping_forgot_is_refused_not_an_omission(tmp_path):
+    letters, meaning = layouts()["paired"]
+    without = {code: name for code, name in CODES.items() if name != "right"}
+    meaning = {**meaning, "codes": without}
+    with pytest.raises(InputError, match=r"expected 'right'.*which the rules name"):
+        read(write(tmp_path, session_text(letters)), "box", meaning)
+
+
+def test_codes_that_the_mapping_does_not_name_are_counted(tmp_path):
+    letters, meaning = layouts()["paired"]
+    letters = letters | {"E": [9 if code == 2 else code for code in letters["E"]]}
+    table = read(write(tmp_path, session_text(letters)), "box", meaning)
+    said = table.attrs["warnings"][0]
+    assert said == "2 events with codes that the mapping does not name: 9"

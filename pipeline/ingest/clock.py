@@ -19,6 +19,9 @@ import numpy as np
 from pipeline.errors import InputError
 
 TOLERANCE_MS = 2.0
+
+#: pulses in a row, all beside their partners on one side, that refuse a map
+FEWEST_DISPLACED = 3
 MAX_DRIFT_PPM = 500.0
 Barcodes = tuple[Sequence[tuple[float, int]], Sequence[tuple[float, int]]]
 
@@ -245,4 +248,58 @@ def align(
             raise InputError(case.part_only(gap, pieces))
     case.check_order(pieces)
     case.check_pieces(pieces)
-    return case.alignment(pieces, gaps)
+    found = case.alignment(pieces, gaps)
+    beside = displaced(found.to_recording(behaviour_s), recording_s, tolerance_s=tolerance_s)
+    if len(beside):
+        first, last = (float(behaviour_s[index]) for index in beside[[0, -1]])
+        raise InputError(
+            f"{behaviour_label} and {recording_label}: found {len(beside)} pulses in a row, from "
+            f"{first:.3f} to {last:.3f} s of the log, all between {tolerance_ms:g} and "
+            f"{3 * tolerance_ms:g} ms beside their partners; expected all within the tolerance: a "
+            "clock jumped by a few milliseconds, or does not run evenly. Take the stretch out, or "
+            "raise the tolerance if such errors do no harm"
+        )
+    return found
+
+
+def displaced(
+    mapped_s: Iterable[float], recording_s: Iterable[float], *, tolerance_s: float
+) -> np.ndarray:
+    """Return the longest row of pulses that lie alike beside their partners.
+
+    A jump that is barely larger than the tolerance leaves a stretch of pulses unmatched, each one
+    to three tolerances away on the same side: the map would be extrapolated over it, wrong by that
+    much. Pulses without a partner within three tolerances (lost ones) do not interrupt the row.
+
+    Parameters
+    ----------
+    mapped_s : array_like (n,)
+        The log's pulses on the recording's clock, in the order of the file; NaN where unknown.
+    recording_s : array_like (m,)
+        The recording's pulses.
+    tolerance_s : float
+        Largest distance of matched pulses.
+
+    Returns
+    -------
+    ndarray of int (k,)
+        Their indices; empty for fewer than FEWEST_DISPLACED.
+    """
+
+    from pipeline.ingest.clock_match import nearest
+
+    mapped = np.asarray(mapped_s, dtype=float)
+    targets = np.sort(np.asarray(list(recording_s), dtype=float))
+    known = np.flatnonzero(np.isfinite(mapped))
+    if not len(known) or not len(targets):
+        return np.zeros(0, dtype=int)
+    away = targets[nearest(targets, mapped[known])] - mapped[known]
+    close = np.abs(away) <= 3 * tolerance_s
+    known, away = known[close], away[close]
+    side = np.where(np.abs(away) > tolerance_s, np.sign(away), 0)
+    edges = np.flatnonzero(np.diff(side)) + 1
+    longest = np.zeros(0, dtype=int)
+    for row in np.split(np.arange(len(side)), edges):
+        if len(row) and side[row[0]] != 0 and len(row) > len(longest):
+            longest = row
+    return known[longest] if len(longest) >= FEWEST_DISPLACED else np.zeros(0, dtype=int)

@@ -132,6 +132,27 @@ def _zeros(probes: Any) -> dict[str, float]:
     }
 
 
+def _track_start(file: str, probes: Any) -> float:
+    """Return where a movement file's zero lies on the session clock.
+
+    A track in the recording's own file has that file's clock; the rig's video files beside a
+    recording (.nvt, .pos) count from that recording's first sample. Others count from the session.
+    """
+    zeros = _zeros(probes)
+    if file in zeros:
+        return -zeros[file]
+    track = Path(file).resolve()
+    if track.suffix.casefold() not in (".nvt", ".pos"):
+        return 0.0
+    for probe in probes:
+        for part in probe.parts:
+            recording = Path(part.path).resolve()
+            folder = recording if recording.is_dir() else recording.parent
+            if track.parent == folder:
+                return float(part.starts_at_s)
+    return 0.0
+
+
 def _movement(settings: Mapping[str, Any], path: Path, probes: Any, facts: dict[str, Any]) -> None:
     from pipeline.ingest import read_movement
 
@@ -139,7 +160,7 @@ def _movement(settings: Mapping[str, Any], path: Path, probes: Any, facts: dict[
         write_atomically(path, b"")
         return
     file = settings["movement"]
-    starts_at_s = -_zeros(probes).get(file, 0.0)
+    starts_at_s = _track_start(file, probes)
     movement = read_movement(file, starts_at_s=starts_at_s, **settings["movement_columns"])
     write_parquet(movement, path)
     facts["movement_samples"] = len(movement)

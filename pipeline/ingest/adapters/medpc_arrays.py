@@ -173,7 +173,28 @@ def read_medpc_events(path: str | Path, mapping: BehaviourMapping) -> EventLog:
     ]
     # Stable: what was written at one tick keeps the order of the arrays.
     events.sort(key=lambda event: event.time_s)
-    return EventLog(path.name, tuple(events), warnings=tuple(session.warnings))
+    declared = _declared(mapping)
+    unnamed = sorted({event.name for event in events} - set(declared)) if declared else []
+    warnings = list(session.warnings)
+    if unnamed:
+        n = sum(event.name in unnamed for event in events)
+        warnings.append(
+            f"{n} events with codes that the mapping does not name: {', '.join(unnamed[:12])}"
+        )
+    return EventLog(path.name, tuple(events), declared=declared, warnings=tuple(warnings))
+
+
+def _declared(mapping: BehaviourMapping) -> tuple[str, ...]:
+    """Names that events of the log can have: a name in a rule beyond them is a misspelt code.
+
+    A rule may also name a code by its number, which need not occur in every session.
+    """
+    arrays = mapping.medpc.events if mapping.medpc else ()
+    names = {*mapping.codes.values(), *(rule.event for rule in arrays if rule.event)}
+    if not names:
+        return ()
+    numbers = {name for name in mapping.trials.events if name.isdecimal()} if mapping.trials else ()
+    return tuple(sorted({*names, *numbers}))
 
 
 def _scale(mapping: BehaviourMapping) -> Decimal:
