@@ -60,6 +60,16 @@ def test_check_names_the_broken_session_only(lab, capsys):
     assert not (lab.parent / "results").exists()
 
 
+def test_check_says_that_a_part_starts_later_than_noted(tmp_path, capsys):
+    config = write_mixed(tmp_path / "lab")
+    table = config.parent / "recordings.tsv"
+    text = table.read_text()
+    assert text.count("42.0") == 1 or text.count("\t42\t") == 1
+    table.write_text(text.replace("42.0", "43.0").replace("\t42\t", "\t43\t"))
+    main(["check", str(config)])
+    assert "agree in 2 pieces, with jumps of +1000" in capsys.readouterr().out
+
+
 # --- the run -------------------------------------------------------------------------------------
 
 

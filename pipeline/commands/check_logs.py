@@ -82,9 +82,13 @@ def _read(
         offset_s = log["starts_at_s"] - zero_s.get(log["path"], 0.0)
         return read_log(log, settings, offset_s=offset_s)
     if pulses.times is not None:
-        from pipeline.steps.extract_sync import align_log
+        from pipeline.steps.extract_sync import align_log, sync_warnings
 
-        return align_log(log, settings, pulses.times, name=name)[0]
+        table, line = align_log(log, settings, pulses.times, name=name)
+        said = sync_warnings([line], {"same_clock": True})
+        own = [warning.removeprefix(f"{line['file']}: ") for warning in said]
+        table.attrs["warnings"] = [*table.attrs.get("warnings", ()), *own]
+        return table
     _count_pulses(log, settings)
     table = read_log(log, settings, offset_s=0.0)
     table[list(TIME_COLUMNS)] = np.nan  # on a clock that is not known yet
