@@ -17,7 +17,7 @@ from pipeline.ingest.behaviour import read_behaviour, read_pulses
 from pipeline.ingest.scored import read_scored
 
 FOLDER = Path(__file__).parent.parent / "config" / "behaviour"
-LAUBACH = Path("/work/shared/data/real/medpc/laubach/ExampleFile1")
+LAUBACH = Path(__file__).resolve().parents[2] / "shared/data/real/medpc/laubach/ExampleFile1"
 FIELDS = {"animal": "m1", "session": "s1"}
 
 

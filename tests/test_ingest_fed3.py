@@ -8,7 +8,7 @@ import pytest
 from pipeline.errors import InputError
 from pipeline.ingest.behaviour import read, read_behaviour, read_pulses
 
-REAL = Path("/work/shared/data/real/fed3_reversal")
+REAL = Path(__file__).resolve().parents[2] / "shared/data/real/fed3_reversal"
 HEADER = (
     "MM:DD:YYYY hh:mm:ss,Library_Version,Session_type,Device_Number,Battery_Voltage,Motor_Turns,FR,"
     "Event,Active_Poke,Left_Poke_Count,Right_Poke_Count,Pellet_Count,Block_Pellet_Count,"

@@ -11,7 +11,7 @@ from pipeline.ingest.adapters.medpc import pick_session, read_sessions
 from pipeline.ingest.adapters.medpc_arrays import read_medpc_events
 from pipeline.ingest.behaviour import read, read_behaviour, read_pulses
 
-REAL = Path("/work/shared/data/real/medpc")
+REAL = Path(__file__).resolve().parents[2] / "shared/data/real/medpc"
 
 
 def session_text(letters, *, subject="R1", date="07/12/23", columns=5, comment=""):
