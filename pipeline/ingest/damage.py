@@ -244,7 +244,10 @@ def check_blackrock(file: Path) -> None:
                 raise InputError(f"{file}: found no whole number of samples; {TRUNCATED}")
             return
         if kind not in (b"NEURALCD", b"BRSMPGRP") or len(head) < 314:
-            raise InputError(f"{file}: found no NSx identifier and header; {TRUNCATED}")
+            raise InputError(
+                f"{file}: found no NSx identifier and header; expected a Blackrock recording: "
+                f"{TRUNCATED}, or another kind of file has this name"
+            )
         (place,) = struct.unpack_from("<I", head, 10)
         (resolution,) = struct.unpack_from("<I", head, 290)
         (channels,) = struct.unpack_from("<I", head, 310)
