@@ -13,7 +13,21 @@ from typing import Literal
 
 Domain = Literal["oscillations", "spikes", "coupling", "flexibility", "other"]
 Entity = Literal["animal", "region", "region_pair", "unit"]
-Need = Literal["spectrum", "units", "trials", "movement", "track", "scored"]
+Need = Literal[
+    "spectrum",
+    "shape",
+    "hfo",
+    "quality",
+    "coupling",
+    "phase_amplitude",
+    "complexity",
+    "leakage",
+    "units",
+    "trials",
+    "movement",
+    "track",
+    "scored",
+]
 ScaleName = Literal["dB", "log2", "logit", "linear", "count", "time_to_event"]
 
 #: unit of a difference on each scale; "" means the unit of the value itself
@@ -43,7 +57,12 @@ class Metric:
         What one observation describes: the animal, a region, a pair of regions or a unit.
     needs : tuple of str
         Sources that ``compute`` takes as keyword arguments: ``spectrum``
-        (:class:`pipeline.lfp.Spectrum`), ``units`` (:class:`pipeline.spikes.EpochUnits`),
+        (:class:`pipeline.lfp.Spectrum`), ``shape`` (:class:`pipeline.lfp.SpectralShape`: aperiodic
+        fits and peaks), ``hfo`` (:class:`pipeline.lfp.EpochHfo`), ``quality``
+        (:class:`pipeline.lfp.EpochQuality`), ``coupling`` (:class:`pipeline.lfp.Coupling`),
+        ``phase_amplitude`` (:class:`pipeline.lfp.PhaseAmplitude`), ``complexity``
+        (:class:`pipeline.lfp.Complexity`), ``leakage`` (:class:`pipeline.spikes.SpikeLeakage`),
+        ``units`` (:class:`pipeline.spikes.EpochUnits`),
         ``trials`` (:class:`pipeline.flexibility.EpochTrials`), ``movement``
         (:class:`pipeline.ingest.EpochMovement`), ``track`` (:class:`pipeline.ingest.EpochTrack`:
         positions), ``scored`` (:class:`pipeline.ingest.EpochScored`: behaviour that a person
@@ -51,10 +70,11 @@ class Metric:
     grain : {"interval", "cell"}
         ``interval``: computed for each context interval, and intervals of one cell are combined
         later. ``cell``: computed once from all intervals of a phase and context (trials: a set of
-        trials may span two intervals).
+        trials may span two intervals; coupling: its bias depends on the number of windows).
     per_band : bool
         Whether there is one value per frequency band; of ``time_in_zone``, per zone; of
-        ``time_in_state``, per behaviour.
+        ``time_in_state``, per behaviour; of phase-amplitude coupling, per pair of bands
+        ("theta-low_gamma").
     value_unit : str
         Physical unit of the raw observation ("uV^2", "Hz", "trials").
     scale : str

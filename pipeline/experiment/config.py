@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.experiment.behaviour_mapping import OMISSION, BehaviourMapping
+from pipeline.experiment.lfp_options import LfpOptions, Window
 from pipeline.experiment.movement_options import MovementOptions
 from pipeline.experiment.plain_files import NO_FORMULA, is_formula
 from pipeline.experiment.plan import BaselineRule, PlanBound, PlanOutcome
@@ -16,17 +16,6 @@ from pipeline.experiment.task import Task
 
 #: conditions that the pipeline itself assigns: not to be declared
 NO_CONDITION = "none"
-
-
-def _increasing(pair: tuple[float, float]) -> tuple[float, float]:
-    if not all(math.isfinite(end) for end in pair):
-        raise ValueError("both numbers must be finite")
-    if not pair[0] < pair[1]:
-        raise ValueError(f"the first number must be smaller than the second; found {list(pair)}")
-    return pair
-
-
-Window = Annotated[tuple[float, float], AfterValidator(_increasing)]
 
 
 class ExperimentSection(StrictModel):
@@ -200,38 +189,6 @@ class RecordingOptions(StrictModel):
         None, description="Mains frequency, masked with its harmonics; left out: nothing masked"
     )
     stream: str | None = Field(None, description="Stream to read when a recording has several")
-
-
-class LfpOptions(StrictModel):
-    """Local field potential."""
-
-    rate_hz: float = Field(1000.0, gt=0, description="Rate of the extracted LFP")
-    bands: dict[str, Window] = Field(
-        default_factory=lambda: {
-            "delta": (1, 4),
-            "theta": (6, 10),
-            "beta": (15, 30),
-            "low_gamma": (30, 55),
-            "high_gamma": (65, 100),
-            "hfo": (110, 180),
-        },
-        description="Bands in Hz, [from, to)",
-    )
-    segment_s: float = Field(4.0, gt=0, description="Length of a spectrum's segments")
-    half_bandwidth_hz: float = Field(1.0, gt=0, description="Of the multitaper estimate")
-    artefact_sd: float = Field(
-        6.0, gt=0, description="Robust standard deviations (of the baseline) that flag a window"
-    )
-
-    @model_validator(mode="after")
-    def _bands_inside_the_passband(self) -> LfpOptions:
-        high = [name for name, band in self.bands.items() if band[1] > 0.4 * self.rate_hz]
-        if high:
-            raise ValueError(
-                f"bands {high} reach beyond the pass band of the LFP, {0.4 * self.rate_hz:g} Hz "
-                "(0.4 x rate_hz)"
-            )
-        return self
 
 
 class SpikeOptions(StrictModel):

@@ -8,39 +8,70 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipeline.lfp.aperiodic import SpectralShape, spectral_shape
     from pipeline.lfp.artefacts import (
         BaselineStatistics,
         artefact_intervals,
         baseline_statistics,
     )
+    from pipeline.lfp.complexity import Complexity, cell_complexity
+    from pipeline.lfp.coupling import Coupling, cell_coupling
     from pipeline.lfp.extract import extract_lfp, extract_lfp_to_netcdf
+    from pipeline.lfp.hfo import EpochHfo, epoch_hfo
+    from pipeline.lfp.phase_amplitude import PhaseAmplitude, cell_phase_amplitude
+    from pipeline.lfp.quality import EpochQuality, epoch_quality
     from pipeline.lfp.signal import lfp_array, open_lfp
-    from pipeline.lfp.spectrum import Spectrum, epoch_spectrum, session_spectrogram
+    from pipeline.lfp.spectrogram import session_spectrogram
+    from pipeline.lfp.spectrum import Spectrum, epoch_spectrum
 
 _HOME = {
     "BaselineStatistics": "artefacts",
+    "Complexity": "complexity",
+    "Coupling": "coupling",
+    "EpochHfo": "hfo",
+    "EpochQuality": "quality",
+    "PhaseAmplitude": "phase_amplitude",
+    "SpectralShape": "aperiodic",
     "Spectrum": "spectrum",
     "artefact_intervals": "artefacts",
     "baseline_statistics": "artefacts",
+    "cell_complexity": "complexity",
+    "cell_coupling": "coupling",
+    "cell_phase_amplitude": "phase_amplitude",
+    "epoch_hfo": "hfo",
+    "epoch_quality": "quality",
     "epoch_spectrum": "spectrum",
     "extract_lfp": "extract",
     "extract_lfp_to_netcdf": "extract",
     "lfp_array": "signal",
     "open_lfp": "signal",
-    "session_spectrogram": "spectrum",
+    "session_spectrogram": "spectrogram",
+    "spectral_shape": "aperiodic",
 }
 
 __all__ = [
     "BaselineStatistics",
+    "Complexity",
+    "Coupling",
+    "EpochHfo",
+    "EpochQuality",
+    "PhaseAmplitude",
+    "SpectralShape",
     "Spectrum",
     "artefact_intervals",
     "baseline_statistics",
+    "cell_complexity",
+    "cell_coupling",
+    "cell_phase_amplitude",
+    "epoch_hfo",
+    "epoch_quality",
     "epoch_spectrum",
     "extract_lfp",
     "extract_lfp_to_netcdf",
     "lfp_array",
     "open_lfp",
     "session_spectrogram",
+    "spectral_shape",
 ]
 
 

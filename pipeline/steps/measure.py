@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.intervals import Intervals, intersect, subtract, total_seconds
+from pipeline.intervals import Intervals, intersect
 from pipeline.metric import Metric
 from pipeline.registry import Registered, registered
 from pipeline.steps.epoch_tables import write_epochs, write_spectra
 from pipeline.steps.extract import write_parquet
 from pipeline.steps.guard import Outcome
-from pipeline.steps.session_data import Quality, SessionData, Span, assess, resolve_spans
+from pipeline.steps.session_data import SessionData, Span, assess, resolve_spans
+from pipeline.steps.sources import cell_sources, interval_sources
 
 #: columns of a session's observations; the cohort step joins the design columns to them
 COLUMNS = (
@@ -73,13 +74,17 @@ def measure(
     spectra: list[tuple[Span, Any]] = []
     for span in spans:
         measured = _clipped(span, data.recorded)
-        for split, level, within in _splits(measured, data):
-            sources = _interval_sources(within, data, quality)
+        for split, level, within in _splits(measured.intervals, data):
+            sources = interval_sources(within, data, quality)
             rows += _observe(measured, sources, split, level, settings, grain="interval")
             if not split and sources.get("spectrum") is not None:
                 spectra.append((span, sources["spectrum"]))
     for cell in _cells(spans):
-        rows += _observe(_joined(cell), _cell_sources(cell, data), "", "", settings, grain="cell")
+        whole = len(cell) == 1 and cell[0].whole
+        within = np.vstack([span.intervals for span in cell])
+        for split, level, part in _splits(within, data, also_empty=True):
+            sources = cell_sources(part, data, quality, whole=whole, split=split)
+            rows += _observe(_joined(cell), sources, split, level, settings, grain="cell")
     write_observations(rows, outputs["observations"])
     write_spectra(spectra, data, quality, outputs["spectra"])
     write_epochs(spans, data, quality, dict_of(spectra), outputs["epochs"])
@@ -108,48 +113,22 @@ def _joined(cell: Sequence[Span]) -> Span:
     return replace(cell[0], start_s=start, stop_s=stop if start < stop else float("nan"))
 
 
-def _splits(span: Span, data: SessionData) -> list[tuple[str, str, Intervals]]:
-    """The whole span, and its parts by movement."""
-    if not len(span.intervals):
+def _splits(
+    within: Intervals, data: SessionData, *, also_empty: bool = False
+) -> list[tuple[str, str, Intervals]]:
+    """The whole of some intervals, and their parts by movement.
+
+    A cell of a session without clock times has no seconds, and is measured all the same
+    (``also_empty``).
+    """
+    if not len(within) and not also_empty:
         return []
-    parts = [("", "", span.intervals)]
-    for level, intervals in data.strata.items():
-        within = intersect(span.intervals, intervals)
-        if len(within):
-            parts.append(("movement", level, within))
+    parts = [("", "", within)]
+    for level, intervals in data.strata.items() if len(within) else ():
+        inside = intersect(within, intervals)
+        if len(inside):
+            parts.append(("movement", level, inside))
     return parts
-
-
-def _interval_sources(within: Intervals, data: SessionData, quality: Quality) -> dict[str, Any]:
-    """Sources of the metrics that are computed per context interval; None where empty."""
-    recorded = intersect(within, data.recorded)
-    if not total_seconds(recorded):
-        return {}
-    sources: dict[str, Any] = {}
-    if data.has("lfp"):
-        from pipeline.lfp import epoch_spectrum
-
-        options = data.options["lfp"]
-        sources["spectrum"] = epoch_spectrum(
-            data.lfp,
-            subtract(recorded, quality.artefacts),
-            segment_s=options["segment_s"],
-            half_bandwidth_hz=options["half_bandwidth_hz"],
-        )
-    if data.has("units"):
-        from pipeline.spikes import epoch_units, select_units
-
-        sources["units"] = epoch_units(select_units(data.units, quality.kept_units), recorded)
-    if data.has("movement"):
-        from pipeline.ingest import epoch_movement, epoch_track
-
-        sources["movement"] = epoch_movement(data.movement, recorded)
-        sources["track"] = epoch_track(data.movement, recorded)
-    if data.has("scored"):
-        from pipeline.ingest import epoch_scored
-
-        sources["scored"] = epoch_scored(data.scored, recorded)
-    return sources
 
 
 def _cells(spans: Sequence[Span]) -> list[list[Span]]:
@@ -158,24 +137,6 @@ def _cells(spans: Sequence[Span]) -> list[list[Span]]:
     for span in spans:
         cells.setdefault((span.anchor, span.phase, span.context), []).append(span)
     return list(cells.values())
-
-
-def _cell_sources(cell: Sequence[Span], data: SessionData) -> dict[str, Any]:
-    """Sources of the metrics that are computed once per cell: trials, the way travelled."""
-    spans = np.vstack([span.intervals for span in cell])
-    sources: dict[str, Any] = {}
-    if data.has("movement") and len(spans):
-        from pipeline.ingest import epoch_movement
-
-        recorded = intersect(spans, data.recorded)
-        sources["movement"] = epoch_movement(data.movement, recorded)
-    whole = len(cell) == 1 and cell[0].whole
-    if data.has("trials") and (whole or len(spans)):
-        from pipeline.flexibility import epoch_trials
-
-        scheme = data.options["flexibility"]["error_scheme"]
-        sources["trials"] = epoch_trials(data.scores, None if whole else spans, scheme=scheme)
-    return sources
 
 
 def _observe(

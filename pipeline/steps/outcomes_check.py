@@ -99,6 +99,9 @@ def _wrong_outcome(outcome: str, experiment: Experiment, *, whole: bool) -> str:
     zoned = "movement.zones" in metric.options
     kind, key = ("zone", "movement.zones") if zoned else ("band", "lfp.bands")
     bands: dict[str, Any] = config.movement.zones if zoned else config.lfp.bands
+    if "phase_amplitude" in metric.needs:
+        kind, key = "pair of bands", "lfp.phase_amplitude.pairs"
+        bands = dict.fromkeys(map("-".join, config.lfp.phase_amplitude_pairs))
     if "scored" in metric.needs:
         kind, key = "behaviour", "behaviour.formats"
         scored = [mapping.scored for mapping in config.behaviour.formats.values()]

@@ -167,6 +167,8 @@ class Quality:
     ----------
     artefacts : ndarray, shape (n, 2)
         Seconds that no spectrum uses.
+    bursts : ndarray, shape (n, 2)
+        Those of them that are bursts like those of muscles (head twitches).
     kept_units : ndarray of bool
         Units that enter the comparison.
     warnings : tuple of str
@@ -174,6 +176,7 @@ class Quality:
     """
 
     artefacts: Intervals
+    bursts: Intervals = field(default_factory=lambda: np.empty((0, 2)))
     kept_units: Any = None
     warnings: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -228,4 +231,4 @@ def assess(data: SessionData, baseline: Sequence[Span], options: Mapping[str, An
             for unit, reason, keep in zip(data.units["unit_id"].values, reasons, kept, strict=True)
             if not keep
         }
-    return Quality(artefacts, kept, tuple(warnings), facts)
+    return Quality(artefacts, kept_units=kept, warnings=tuple(warnings), facts=facts)

@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.experiment import Experiment, anchor_rows, session_rows
 from pipeline.experiment.blinding import shown, shown_config
+from pipeline.experiment.lfp_options import LfpOptions
 from pipeline.experiment.model import Session
 from pipeline.experiment.movement_options import MEASURED, TrackOptions, session_cells
 from pipeline.experiment.sessions import is_aligned
@@ -32,6 +33,7 @@ _ROOMS = {
         "experiment/behaviour_scored.py",
         "experiment/movement_options.py",
         "steps/extract.py",
+        "steps/extract_quality.py",
         "steps/extract_recordings.py",
         "steps/extract_scored.py",
         "steps/extract_sync.py",
@@ -49,8 +51,10 @@ _ROOMS = {
         "experiment/task.py",
         "registry.py",
         "steps/measure.py",
+        "steps/sources.py",
         "steps/session_data.py",
         "steps/epoch_tables.py",
+        "steps/time_courses.py",
         "steps/extract.py",
         "steps/guard.py",
     ),
@@ -96,7 +100,7 @@ _LIBRARIES = {
         "spikeinterface",
         "xarray",
     ),
-    "measure": ("h5netcdf", "numpy", "pandas", "pyarrow", "scipy", "xarray"),
+    "measure": ("h5netcdf", "numpy", "pandas", "pyarrow", "scipy", "specparam", "xarray"),
     "cohort": ("numpy", "pandas", "pyarrow", "scipy", "statsmodels"),
     "spectra": ("h5netcdf", "mne", "numpy", "pandas", "pyarrow", "scipy", "xarray"),
     "shuffles": ("numpy", "pandas", "pyarrow", "scipy"),
@@ -165,6 +169,9 @@ def extract_settings(
         ],
         "stream": config.recording.stream or "",
         "rate_hz": config.lfp.rate_hz,
+        "reference": config.lfp.reference,
+        "bad_channels": config.lfp.bad_channels,
+        "line_noise_hz": config.recording.line_noise_hz,
         "files": list(files_of(experiment, session, absent).values()),
         "code": _code("extract"),
     }
@@ -192,7 +199,7 @@ def measure_settings(experiment: Experiment, session: Session) -> dict[str, Any]
         "baseline_phase": config.design.baseline_phase,
         "options": {
             "recording": {"line_noise_hz": config.recording.line_noise_hz},
-            "lfp": config.lfp.model_dump(mode="json", exclude={"rate_hz"}),
+            "lfp": _measured_lfp(config.lfp),
             "spikes": config.spikes.model_dump(mode="json", exclude={"minimum_units"}),
             "flexibility": config.flexibility.model_dump(mode="json"),
             "movement": config.movement.model_dump(mode="json", include=MEASURED)
@@ -200,6 +207,13 @@ def measure_settings(experiment: Experiment, session: Session) -> dict[str, Any]
         },
         "code": _code("measure"),
     }
+
+
+def _measured_lfp(lfp: LfpOptions) -> dict[str, Any]:
+    """Return the options of the LFP's measures, with the pairs of bands that the config implies."""
+    options = lfp.model_dump(mode="json", exclude={"rate_hz", "bad_channels"})
+    options["phase_amplitude"]["pairs"] = [list(pair) for pair in lfp.phase_amplitude_pairs]
+    return options
 
 
 def _record(experiment: Experiment, absent: Mapping[str, int]) -> dict[str, Any]:

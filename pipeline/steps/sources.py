@@ -1,0 +1,195 @@
+"""What the metrics of an epoch are computed from, made when the first metric asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from pipeline.intervals import Intervals, intersect, subtract, total_seconds
+from pipeline.steps.session_data import Quality, SessionData
+
+
+class Sources(Mapping[str, Any]):
+    """Sources by name; each is computed once, when it is first asked for.
+
+    Parameters
+    ----------
+    makers : mapping of str to callable
+        What makes each source that the session can have; it may return None.
+    """
+
+    def __init__(self, makers: Mapping[str, Callable[[], Any]]) -> None:
+        self._makers = dict(makers)
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a source, or None where the epoch does not allow it."""
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names of the sources that the session can have."""
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        """Return the number of sources that the session can have."""
+        return len(self._makers)
+
+
+def interval_sources(within: Intervals, data: SessionData, quality: Quality) -> Sources:
+    """Return the sources of the metrics that are computed per context interval.
+
+    Parameters
+    ----------
+    within : ndarray, shape (n, 2)
+        Seconds of the interval, or of its part in one stratum of movement.
+    data : SessionData
+        The session.
+    quality : Quality
+        What is left out of it.
+    """
+    recorded = intersect(within, data.recorded)
+    if not total_seconds(recorded):
+        return Sources({})
+    makers: dict[str, Callable[[], Any]] = {}
+    if data.has("lfp"):
+        makers |= _spectral(recorded, data, quality)
+    if data.has("units"):
+        makers["units"] = lambda: _units(recorded, data, quality)
+    if data.has("movement"):
+        makers["movement"] = lambda: _movement(recorded, data)
+        makers["track"] = lambda: _track(recorded, data)
+    if data.has("scored"):
+        makers["scored"] = lambda: _scored(recorded, data)
+    return Sources(makers)
+
+
+def cell_sources(
+    spans: Intervals, data: SessionData, quality: Quality, *, whole: bool, split: str
+) -> Sources:
+    """Return the sources of the metrics that are computed once per cell.
+
+    Parameters
+    ----------
+    spans : ndarray, shape (n, 2)
+        Seconds of all intervals of the cell, or of their parts in one stratum of movement.
+    data, quality : SessionData, Quality
+        The session, and what is left out of it.
+    whole : bool
+        Whether the cell is the session from start to end, with or without clock times.
+    split : str
+        How the cell is split; trials and the way travelled are measured in whole cells only.
+    """
+    makers: dict[str, Callable[[], Any]] = {}
+    recorded = intersect(spans, data.recorded)
+    if data.has("lfp") and total_seconds(recorded):
+        makers |= _pooled(recorded, data, quality)
+    if split:
+        return Sources(makers)
+    if data.has("movement") and len(spans):
+        makers["movement"] = lambda: _movement(recorded, data)
+    if data.has("trials") and (whole or len(spans)):
+        makers["trials"] = lambda: _trials(None if whole else spans, data)
+    return Sources(makers)
+
+
+def _spectral(
+    recorded: Intervals, data: SessionData, quality: Quality
+) -> dict[str, Callable[[], Any]]:
+    """Sources from the LFP of one interval; the later ones rest on the earlier ones."""
+    from pipeline import lfp
+
+    options, line_hz = data.options["lfp"], data.options["recording"]["line_noise_hz"]
+    clean = subtract(recorded, quality.artefacts)
+
+    def spectrum() -> Any:
+        return lfp.epoch_spectrum(
+            data.lfp,
+            clean,
+            segment_s=options["segment_s"],
+            half_bandwidth_hz=options["half_bandwidth_hz"],
+        )
+
+    def shape() -> Any:
+        if made["spectrum"] is None:
+            return None
+        return lfp.spectral_shape(made["spectrum"], options=options["aperiodic"], line_hz=line_hz)
+
+    def hfo() -> Any:
+        if made["shape"] is None:
+            return None
+        return lfp.epoch_hfo(
+            data.lfp, clean, shape=made["shape"], options=options["hfo"], line_hz=line_hz
+        )
+
+    def leakage() -> Any:
+        from pipeline.spikes import select_units, spike_leakage
+
+        return spike_leakage(
+            data.lfp,
+            select_units(data.units, quality.kept_units),
+            clean,
+            band_hz=options["hfo"]["band_hz"],
+        )
+
+    makers = {"spectrum": spectrum, "shape": shape, "hfo": hfo}
+    makers["quality"] = lambda: lfp.epoch_quality(
+        recorded, artefacts=quality.artefacts, bursts=quality.bursts
+    )
+    if data.has("units"):
+        makers["leakage"] = leakage
+    made = Sources(makers)
+    return {name: lambda name=name: made[name] for name in made}
+
+
+def _pooled(
+    recorded: Intervals, data: SessionData, quality: Quality
+) -> dict[str, Callable[[], Any]]:
+    """Sources whose bias depends on the length of what they rest on: one length for all cells."""
+    from pipeline import lfp
+
+    options, line_hz = data.options["lfp"], data.options["recording"]["line_noise_hz"]
+    clean = subtract(recorded, quality.artefacts)
+    return {
+        "coupling": lambda: lfp.cell_coupling(
+            data.lfp, clean, options=options["coupling"], line_hz=line_hz
+        ),
+        "phase_amplitude": lambda: lfp.cell_phase_amplitude(
+            data.lfp, clean, bands=options["bands"], options=options["phase_amplitude"]
+        ),
+        "complexity": lambda: lfp.cell_complexity(
+            data.lfp, clean, options=options["complexity"], line_hz=line_hz
+        ),
+    }
+
+
+def _units(recorded: Intervals, data: SessionData, quality: Quality) -> Any:
+    from pipeline.spikes import epoch_units, select_units
+
+    return epoch_units(select_units(data.units, quality.kept_units), recorded)
+
+
+def _movement(recorded: Intervals, data: SessionData) -> Any:
+    from pipeline.ingest import epoch_movement
+
+    return epoch_movement(data.movement, recorded)
+
+
+def _track(recorded: Intervals, data: SessionData) -> Any:
+    from pipeline.ingest import epoch_track
+
+    return epoch_track(data.movement, recorded)
+
+
+def _scored(recorded: Intervals, data: SessionData) -> Any:
+    from pipeline.ingest import epoch_scored
+
+    return epoch_scored(data.scored, recorded)
+
+
+def _trials(spans: Intervals | None, data: SessionData) -> Any:
+    from pipeline.flexibility import epoch_trials
+
+    scheme = data.options["flexibility"]["error_scheme"]
+    return epoch_trials(data.scores, spans, scheme=scheme)
