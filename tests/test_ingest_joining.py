@@ -17,7 +17,7 @@ from pipeline.ingest.joining import (
 from pipeline.lfp import artefact_intervals, epoch_spectrum, extract_lfp, open_lfp
 from pipeline.lfp.parts import Part, Probe, extract_parts_to_netcdf, place
 from pipeline.lfp.signal import extent, sample_ranges
-from pipeline.lfp.spectrum import session_spectrogram
+from pipeline.lfp.spectrogram import session_spectrogram
 
 HZ = np.array([7.3, 41.0, 97.0, 230.0])
 UV = np.array([200.0, 80.0, 40.0, 30.0])
