@@ -302,6 +302,8 @@ def test_measure_gives_observations_per_epoch(tmp_path):
         "observations": tmp_path / "o.parquet",
         "spectra": tmp_path / "s.nc",
         "epochs": tmp_path / "e.tsv",
+        "coupling": tmp_path / "c.nc",
+        "timecourse": tmp_path / "t.parquet",
     }
     settings = measure_settings(experiment, experiment.sessions[0])
     measure(settings=settings, outputs=outputs, inputs=inputs)

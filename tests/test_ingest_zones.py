@@ -240,6 +240,7 @@ def test_zones_come_through_both_steps(experiment_of_tracks, tmp_path):
         paths = {key: folder / name for key, name in names.items()}
         extract(settings=extract_settings(experiment, session, {}), outputs=paths)
         outputs = {"observations": folder / "o.parquet", "spectra": folder / "s.nc",
+                   "coupling": folder / "c.nc", "timecourse": folder / "c.parquet",
                    "epochs": folder / "e.tsv"}  # fmt: skip
         outcome = measure(
             settings=measure_settings(experiment, session), outputs=outputs, inputs=paths

@@ -12,11 +12,13 @@ import numpy as np
 from pipeline.intervals import Intervals, intersect
 from pipeline.metric import Metric
 from pipeline.registry import Registered, registered
+from pipeline.steps.coupling_tables import write_coupling
 from pipeline.steps.epoch_tables import write_epochs, write_spectra
 from pipeline.steps.extract import write_parquet
 from pipeline.steps.guard import Outcome
 from pipeline.steps.session_data import SessionData, Span, assess, resolve_spans
-from pipeline.steps.sources import cell_sources, interval_sources
+from pipeline.steps.sources import Sources, cell_sources, interval_sources
+from pipeline.steps.time_courses import write_time_course
 
 #: columns of a session's observations; the cohort step joins the design columns to them
 COLUMNS = (
@@ -57,7 +59,7 @@ def measure(
     settings : mapping
         :func:`pipeline.steps.settings.measure_settings`.
     outputs : mapping of str to Path
-        observations, spectra, epochs.
+        observations, spectra, coupling, timecourse, epochs.
     inputs : mapping of str to Path
         lfp, units, trials, movement, scored, sync, as ``extract`` left them.
 
@@ -79,14 +81,19 @@ def measure(
             rows += _observe(measured, sources, split, level, settings, grain="interval")
             if not split and sources.get("spectrum") is not None:
                 spectra.append((span, sources["spectrum"]))
+    pooled: list[tuple[Span, Sources]] = []
     for cell in _cells(spans):
         whole = len(cell) == 1 and cell[0].whole
         within = np.vstack([span.intervals for span in cell])
         for split, level, part in _splits(within, data, also_empty=True):
             sources = cell_sources(part, data, quality, whole=whole, split=split)
             rows += _observe(_joined(cell), sources, split, level, settings, grain="cell")
+            if not split:
+                pooled.append((_joined(cell), sources))
     write_observations(rows, outputs["observations"])
     write_spectra(spectra, data, quality, outputs["spectra"])
+    write_coupling(pooled, outputs["coupling"])
+    write_time_course(data, quality, settings, outputs["timecourse"])
     write_epochs(spans, data, quality, dict_of(spectra), outputs["epochs"])
     return Outcome(quality.warnings, quality.facts)
 

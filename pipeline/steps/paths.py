@@ -20,6 +20,8 @@ _EXTRACTED = {
 _MEASURED = {
     "observations": "observations.parquet",
     "spectra": "spectra.nc",
+    "coupling": "coupling.nc",
+    "timecourse": "timecourse.parquet",
     "epochs": "epochs.tsv",
     "status": "measure.status.json",
 }

@@ -54,6 +54,7 @@ _ROOMS = {
         "steps/sources.py",
         "steps/session_data.py",
         "steps/epoch_tables.py",
+        "steps/coupling_tables.py",
         "steps/time_courses.py",
         "steps/extract.py",
         "steps/guard.py",
