@@ -1,20 +1,27 @@
 """Signals have the spectrum, power, phase and gain that were declared (checked with scipy)."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy import integrate, signal
 
+from pipeline.simulate import effects
 from pipeline.simulate.randomness import generator
 from pipeline.simulate.signals import (
     Background,
     Region,
     Rhythm,
-    Track,
     band_noise,
-    constant,
-    drifting_phase,
     simulate_lfp,
     steady_rhythm,
+)
+from pipeline.simulate.tracks import (
+    Modulation,
+    Track,
+    constant,
+    drifting_phase,
+    following_phase,
     steps,
 )
 
@@ -166,3 +173,75 @@ def test_track_is_linear_between_points_constant_beyond_and_refuses_nonsense():
         Track(np.array([1.0, 0.0]), np.array([1.0, 2.0]))
     with pytest.raises(ValueError, match="as many values as times"):
         Track(np.array([1.0]), np.array([]))
+
+
+@pytest.mark.parametrize("jitter", [0.4, 1.4])
+def test_a_follower_strays_by_the_planted_angle_and_keeps_its_amplitude(jitter):
+    leader = drifting_phase(seconds=4000.0, frequency_hz=8.0, rng=generator("leader"))
+    follower = following_phase(leader, jitter_rad=constant(jitter), rng=generator("follower"))
+    between = follower.values - leader.values
+    # 4,000 s of a process that forgets within 1 s: about 2,000 independent angles
+    assert between.std() == pytest.approx(jitter, rel=0.08)
+    together = abs(np.exp(1j * between).mean())
+    assert together == pytest.approx(math.exp(-(jitter**2) / 2), abs=0.05)
+    rhythm = steady_rhythm(follower, n_samples=40_000, rate_hz=1000.0)
+    assert np.mean(rhythm**2) == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_follower_follows_alone_where_the_jitter_is_nought():
+    leader = drifting_phase(seconds=60.0, frequency_hz=8.0, rng=generator("leader"))
+    jitter = steps(np.array([[0.0, 29.0], [31.0, 60.0]]), [0.0, 1.0])
+    follower = following_phase(leader, jitter_rad=jitter, rng=generator("follower"))
+    early = leader.times_s < 29.0
+    np.testing.assert_array_equal(follower.values[early], leader.values[early])
+    assert (follower.values - leader.values)[~early].std() > 0.5
+
+
+@pytest.mark.parametrize("depth", [0.0, 0.3, 0.7])
+def test_modulation_follows_the_phase_and_leaves_the_power(depth):
+    phase = drifting_phase(seconds=300.0, frequency_hz=8.0, rng=generator("theta"))
+    modulation = Modulation(
+        phase=phase, depth=constant(depth), preferred_rad=1.0, carrier_hz=(73.0, 92.0)
+    )
+    times = np.arange(300_000) / 1000.0
+    envelope = modulation.envelope(times)
+    assert np.mean(envelope**2) == pytest.approx(1.0, abs=0.002)
+    angle = np.interp(times, phase.times_s, phase.values) - 1.0
+    # mean of (1 + m cos) cos is m / 2, over the square root of the mean square
+    share = depth / 2 / math.sqrt(1 + depth**2 / 2)
+    assert np.mean(envelope * np.cos(angle)) == pytest.approx(share, abs=0.003)
+    assert np.mean(envelope * np.sin(angle)) == pytest.approx(0.0, abs=0.003)
+
+
+def test_a_tilted_background_takes_the_place_of_the_first():
+    plain = Background(exponent=1.6, psd_at_10hz=25.0)
+    flat = Background(exponent=1.3, psd_at_10hz=22.0)
+    region = Region(
+        background=plain,
+        rhythms={},
+        gain_db=constant(0.0),
+        channel_gains=(1.0,),
+        tilted=flat,
+        tilt=steps(np.array([[0.0, 300.0], [301.0, 601.0]]), [0.0, 1.0]),
+    )
+    lfp = simulate_lfp(
+        regions={"CA1": region}, seconds=601.0, rate_hz=1000.0, rngs={"CA1": generator("tilt")}
+    )
+    for samples, background in ((lfp[:300_000, 0], plain), (lfp[301_000:, 0], flat)):
+        frequency, psd = signal.welch(samples, fs=1000.0, nperseg=4000)
+        for band in ((20.0, 40.0), (100.0, 180.0)):
+            inside = (frequency >= band[0]) & (frequency < band[1])
+            power = psd[inside].sum() * (frequency[1] - frequency[0])
+            assert power == pytest.approx(background.band_power(band), rel=0.03)
+
+
+def test_the_flatter_spectrum_of_the_sample_leaves_theta_and_raises_what_is_above():
+    tilted = effects.flattened("CA1", "MDMA")
+    assert effects.flattened("CA1", "ketamine") is None
+    assert effects.flattened("mPFC", "MDMA") is None
+    assert tilted.exponent == pytest.approx(1.3)
+    assert effects.flattening_db(band="theta", region="CA1", drug="MDMA") == pytest.approx(0)
+    # by hand: a power law that turns around 7.8 Hz, at the middle of the band
+    assert effects.flattening_db(band="high_gamma", region="CA1", drug="MDMA") == pytest.approx(
+        0.3 * 10 * math.log10(81 / 7.8), abs=0.1
+    )

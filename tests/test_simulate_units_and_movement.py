@@ -9,8 +9,8 @@ from scipy import optimize, special
 from pipeline.ingest import movement_strata
 from pipeline.simulate.movement import simulate_bouts, simulate_speed
 from pipeline.simulate.randomness import generator
-from pipeline.simulate.signals import constant, drifting_phase, steps
 from pipeline.simulate.spiking import Unit, rate_before_dead_time, simulate_units
+from pipeline.simulate.tracks import constant, drifting_phase, steps
 
 SECONDS = 1200.0
 

@@ -7,8 +7,9 @@ log2 of a rate), as the change from the session's own baseline in the acute phas
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -114,7 +115,27 @@ BANDS: Mapping[tuple[str, str], PlantedBand] = {
         band_hz=BANDS_HZ["theta"], over_background_db=10.0, walk_db=4.0, acute_db=-0.2
     ),
     ("low_gamma", "CA1"): PlantedBand(band_hz=BANDS_HZ["low_gamma"], over_background_db=5.0),
+    ("high_gamma", "CA1"): PlantedBand(band_hz=BANDS_HZ["high_gamma"], over_background_db=6.0),
 }
+
+#: by how much a drug flattens CA1's spectrum, in every context: everything tilts around theta,
+#: rhythms included, so that all bands above it gain and none stands higher over its background
+FLATTER: Mapping[str, float] = {"MDMA": 0.3}
+FLATTER_REGION = "CA1"
+
+#: how loosely CA1's theta follows mPFC's: sd of the phase between them in rad, amplitudes unchanged
+PHASE_JITTER_RAD = 0.4
+DRUG_JITTER_RAD: Mapping[str, ByContext] = {"psilocybin": (0.4, 0.4, 1.4)}
+
+#: how deep theta modulates CA1's high gamma (0 to 1), whose power does not depend on it
+MODULATION_DEPTH = 0.7
+DRUG_DEPTH: Mapping[str, ByContext] = {
+    "psilocybin": (0.7, 0.7, 0.3),
+    "ketamine": (0.3, 0.3, 0.3),
+}
+MODULATED = ("high_gamma", "CA1")
+CARRIER_HZ = (73.0, 92.0)
+MODULATION_RAD = 1.0
 
 #: sd between animals of each drug's change of everything that a region's channels record
 REGION_GAIN_DEVIATION_DB = 0.1
@@ -201,3 +222,43 @@ def rate_change_log2(*, region: str, animal: str, drug: str, context: str) -> fl
     planted = RATES[region]
     departure = deviations("rate", region, drug, context, sd=planted.deviation_log2)[animal]
     return planted.drug_log2.get(drug, NOTHING)[CONTEXTS.index(context)] + departure
+
+
+def flattened(region: str, drug: str) -> Background | None:
+    """Return a region's background under a drug that flattens it; None under the others.
+
+    The tilt leaves the power of the theta band as it is.
+    """
+    if region != FLATTER_REGION or drug not in FLATTER:
+        return None
+    plain = BACKGROUNDS[region]
+    tilted = replace(plain, exponent=plain.exponent - FLATTER[drug], white=0.0)
+    theta = BANDS_HZ["theta"]
+    shared = replace(plain, white=0.0)
+    level = shared.band_power(theta) / tilted.band_power(theta)
+    return replace(tilted, psd_at_10hz=plain.psd_at_10hz * level, white=plain.white)
+
+
+def flattening_db(*, band: str, region: str, drug: str) -> float:
+    """Return by how much a flatter spectrum alone raises the power of a band, in dB."""
+    tilted = flattened(region, drug)
+    if tilted is None:
+        return 0.0
+    ratio = tilted.band_power(BANDS_HZ[band]) / BACKGROUNDS[region].band_power(BANDS_HZ[band])
+    return 10.0 * math.log10(ratio)
+
+
+def phase_jitter_rad(*, drug: str, context: str, phase: str) -> float:
+    """Return the standard deviation of the phase between the regions' theta."""
+    if phase != "acute":
+        return PHASE_JITTER_RAD
+    same = (PHASE_JITTER_RAD,) * len(CONTEXTS)
+    return DRUG_JITTER_RAD.get(drug, same)[CONTEXTS.index(context)]
+
+
+def modulation_depth(*, drug: str, context: str, phase: str) -> float:
+    """Return how deep theta modulates CA1's high gamma."""
+    if phase != "acute":
+        return MODULATION_DEPTH
+    same = (MODULATION_DEPTH,) * len(CONTEXTS)
+    return DRUG_DEPTH.get(drug, same)[CONTEXTS.index(context)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,15 +13,16 @@ from pipeline.simulate.agent import Agent, Trial, simulate_trials
 from pipeline.simulate.movement import Bout, simulate_bouts, simulate_speed
 from pipeline.simulate.randomness import generator
 from pipeline.simulate.sample_design import DOSE_S, RECORDING_S, SessionPlan
-from pipeline.simulate.signals import (
-    Region,
-    Rhythm,
+from pipeline.simulate.signals import Region, Rhythm, simulate_lfp
+from pipeline.simulate.spiking import Unit, simulate_units
+from pipeline.simulate.tracks import (
+    Modulation,
     Track,
+    constant,
     drifting_phase,
-    simulate_lfp,
+    following_phase,
     steps,
 )
-from pipeline.simulate.spiking import Unit, simulate_units
 
 #: CA1 lags behind mPFC by this much of the common theta rhythm
 THETA_LAG_RAD = {"mPFC": 0.0, "CA1": 0.9}
@@ -81,15 +83,34 @@ def _generator(plan: SessionPlan, *names: str) -> np.random.Generator:
     return generator(plan.name, *names, seed=effects.SAMPLE_SEED)
 
 
-def session_theta(plan: SessionPlan) -> Track:
-    """Return the phase of the theta rhythm that both regions and all units follow."""
-    return drifting_phase(seconds=RECORDING_S, frequency_hz=THETA_HZ, rng=_generator(plan, "theta"))
+def session_theta(plan: SessionPlan) -> dict[str, Track]:
+    """Return the phase of each region's theta, without its lag: CA1's follows mPFC's.
+
+    A region's units follow its own theta.
+    """
+    leader = drifting_phase(
+        seconds=RECORDING_S, frequency_hz=THETA_HZ, rng=_generator(plan, "theta")
+    )
+    jitter = _by_visit(plan, effects.phase_jitter_rad)
+    follower = following_phase(leader, jitter_rad=jitter, rng=_generator(plan, "theta", "CA1"))
+    return {"mPFC": leader, "CA1": follower}
 
 
-def session_lfp(plan: SessionPlan, bouts: tuple[Bout, ...], theta: Track) -> np.ndarray:
+def _by_visit(plan: SessionPlan, planted: Callable[..., float]) -> Track:
+    """Return what is planted by drug, context and phase, as it changes over the session."""
+    intervals = np.array([(visit.start_s, visit.stop_s) for visit in plan.recorded])
+    values = [
+        planted(drug=plan.drug, context=visit.context, phase=visit.phase) for visit in plan.recorded
+    ]
+    return steps(intervals, values)
+
+
+def session_lfp(
+    plan: SessionPlan, bouts: tuple[Bout, ...], theta: Mapping[str, Track]
+) -> np.ndarray:
     """Return the (time, channel) float32 microvolts of a session, hum and artefacts included."""
     lfp = simulate_lfp(
-        regions={name: _region(plan, name, bouts, theta) for name in effects.BACKGROUNDS},
+        regions={name: _region(plan, name, bouts, theta[name]) for name in effects.BACKGROUNDS},
         seconds=RECORDING_S,
         rate_hz=plan.rate_hz,
         rngs={name: _generator(plan, "lfp", name) for name in effects.BACKGROUNDS},
@@ -98,10 +119,16 @@ def session_lfp(plan: SessionPlan, bouts: tuple[Bout, ...], theta: Track) -> np.
     return lfp
 
 
-def session_spikes(plan: SessionPlan, units: tuple[Unit, ...], theta: Track) -> list[np.ndarray]:
+def session_spikes(
+    plan: SessionPlan, units: tuple[Unit, ...], theta: Mapping[str, Track]
+) -> list[np.ndarray]:
     """Return the spike times of a session's units, one (spike,) array of seconds each."""
     rng = _generator(plan, "spikes")
-    return simulate_units(units, seconds=RECORDING_S, phase=theta, rng=rng)
+    trains: list[np.ndarray] = []
+    for unit in units:
+        phase = theta[unit.region]
+        trains += simulate_units([unit], seconds=RECORDING_S, phase=phase, rng=rng)
+    return trains
 
 
 def session_bouts(plan: SessionPlan) -> tuple[Bout, ...]:
@@ -206,12 +233,31 @@ def _region(plan: SessionPlan, name: str, bouts: tuple[Bout, ...], theta: Track)
             power_uv2=_rhythm_power(plan, band, name, bouts),
             phase=theta if band == "theta" else None,
             lag_rad=THETA_LAG_RAD[name],
+            modulation=_modulation(plan, theta, name)
+            if (band, region) == effects.MODULATED
+            else None,
         )
         for (band, region), planted in effects.BANDS.items()
         if region == name
     }
+    tilted = effects.flattened(name, plan.drug)
+    tilts = [float(visit.phase == "acute") for visit in plan.recorded]
     return Region(
-        background=effects.BACKGROUNDS[name], rhythms=rhythms, gain_db=steps(intervals, gains)
+        background=effects.BACKGROUNDS[name],
+        rhythms=rhythms,
+        gain_db=steps(intervals, gains),
+        tilted=tilted,
+        tilt=constant(0.0) if tilted is None else steps(intervals, tilts),
+    )
+
+
+def _modulation(plan: SessionPlan, theta: Track, region: str) -> Modulation:
+    """Return how theta modulates a faster rhythm of its region."""
+    return Modulation(
+        phase=theta,
+        depth=_by_visit(plan, effects.modulation_depth),
+        preferred_rad=THETA_LAG_RAD[region] + effects.MODULATION_RAD,
+        carrier_hz=effects.CARRIER_HZ,
     )
 
 
@@ -227,7 +273,9 @@ def _rhythm_power(plan: SessionPlan, band: str, region: str, bouts: tuple[Bout, 
     for visit in plan.recorded:
         level = planted.over_background_db
         level += planted.context_db[effects.CONTEXTS.index(visit.context)]
+        flatter = 0.0
         if visit.phase == "acute":
+            flatter = effects.flattening_db(band=band, region=region, drug=plan.drug)
             level += effects.band_change_db(
                 band=band, region=region, animal=plan.animal, drug=plan.drug, context=visit.context
             )
@@ -236,14 +284,15 @@ def _rhythm_power(plan: SessionPlan, band: str, region: str, bouts: tuple[Bout, 
         if planted.walk_db == 0:
             pieces = [Bout(visit.start_s, visit.stop_s, walking=False)]
         for piece in pieces:
-            total = background * 10.0 ** ((level + planted.walk_db * piece.walking) / 10.0)
-            if total <= background:
+            below = background * 10.0 ** (flatter / 10.0)
+            total = below * 10.0 ** ((level + planted.walk_db * piece.walking) / 10.0)
+            if total <= below:
                 raise ValueError(
                     f"{plan.name}: {band} in {region} would fall below its background "
                     f"({level:.1f} dB over it in {visit.context}, {visit.phase})"
                 )
             intervals.append((piece.start_s, piece.stop_s))
-            powers.append(total - background)
+            powers.append(total - below)
     return _with_ramps(np.array(intervals), powers)
 
 

@@ -8,59 +8,12 @@ written down in closed form. Nothing here is fitted or filtered, and scipy.signa
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
-#: rate at which phases and gains are kept; they change slowly and are interpolated
-SLOW_HZ = 100.0
-
-
-@dataclass(frozen=True)
-class Track:
-    """A quantity that changes in time: straight lines between points, constant outside them.
-
-    Attributes
-    ----------
-    times_s : numpy.ndarray
-        (point,) seconds on the session clock, increasing.
-    values : numpy.ndarray
-        (point,) in the unit of the quantity.
-    """
-
-    times_s: np.ndarray
-    values: np.ndarray
-
-    def __post_init__(self) -> None:
-        """Refuse points that are no function of time."""
-        if len(self.times_s) != len(self.values) or len(self.times_s) == 0:
-            raise ValueError("a track needs as many values as times, and at least one")
-        if np.any(np.diff(self.times_s) < 0):
-            raise ValueError("the times of a track must not decrease")
-
-    def at(self, times_s: np.ndarray) -> np.ndarray:
-        """Return the (time,) values, float32."""
-        return np.interp(times_s, self.times_s, self.values).astype(np.float32)
-
-
-def constant(value: float) -> Track:
-    """Return a track that never changes."""
-    return Track(np.array([0.0]), np.array([float(value)]))
-
-
-def steps(intervals_s: np.ndarray, values: Sequence[float]) -> Track:
-    """Return a track that is constant inside each interval and a straight line between them.
-
-    Parameters
-    ----------
-    intervals_s : numpy.ndarray
-        (n, 2) seconds, in order, not overlapping.
-    values : sequence of float
-        (n,) one per interval.
-    """
-    intervals_s = np.asarray(intervals_s, dtype=float).reshape(-1, 2)
-    return Track(intervals_s.ravel(), np.repeat(np.asarray(values, dtype=float), 2))
+from pipeline.simulate.tracks import Modulation, Track, constant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,39 +124,6 @@ def band_noise(
     return shaped_noise(psd, n_samples=n_samples, rate_hz=rate_hz, rng=rng)
 
 
-def drifting_phase(
-    *,
-    seconds: float,
-    frequency_hz: float,
-    rng: np.random.Generator,
-    frequency_sd_hz: float = 0.35,
-    correlation_s: float = 0.5,
-) -> Track:
-    """Return the unwrapped phase of a rhythm whose frequency wanders and whose amplitude does not.
-
-    The frequency is an Ornstein-Uhlenbeck process. A rhythm of steady amplitude has an exactly
-    known power (amplitude^2 / 2) in every stretch of time and an exactly known phase, which
-    narrow-band Gaussian noise has not: its power in three minutes scatters by a quarter of a dB.
-
-    Returns
-    -------
-    Track
-        Phase in radians, 100 points per second, beginning at 0 rad at 0 s.
-    """
-    n_points = math.ceil(seconds * SLOW_HZ) + 1
-    keep = math.exp(-1.0 / (SLOW_HZ * correlation_s))
-    shocks = rng.standard_normal(n_points) * frequency_sd_hz * math.sqrt(1.0 - keep**2)
-    shocks[0] = rng.standard_normal() * frequency_sd_hz
-    frequency = np.empty(n_points)
-    state = 0.0
-    for index, shock in enumerate(shocks.tolist()):
-        state = keep * state + shock
-        frequency[index] = state
-    times = np.arange(n_points) / SLOW_HZ
-    advance = 2.0 * np.pi * (frequency_hz + frequency[:-1]) / SLOW_HZ
-    return Track(times, np.concatenate([[0.0], np.cumsum(advance)]))
-
-
 def steady_rhythm(
     phase: Track, *, n_samples: int, rate_hz: float, lag_rad: float = 0.0
 ) -> np.ndarray:
@@ -230,12 +150,15 @@ class Rhythm:
         A rhythm of steady amplitude with this phase; None gives Gaussian noise in the band.
     lag_rad : float
         How far the region lags behind ``phase``.
+    modulation : Modulation or None
+        How the amplitude of noise in the band follows the phase of another rhythm.
     """
 
     band_hz: tuple[float, float]
     power_uv2: Track
     phase: Track | None = None
     lag_rad: float = 0.0
+    modulation: Modulation | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,12 +175,18 @@ class Region:
         Gain of everything in the region over time (20 log10 of the amplitude).
     channel_gains : tuple of float
         One amplitude factor per channel.
+    tilted : Background or None
+        Another background, which takes the place of the first one where ``tilt`` is 1.
+    tilt : Track
+        Share of the other background in the power, 0 to 1.
     """
 
     background: Background
     rhythms: Mapping[str, Rhythm]
     gain_db: Track
     channel_gains: tuple[float, ...] = (1.0, 0.85)
+    tilted: Background | None = None
+    tilt: Track = field(default_factory=lambda: constant(0.0))
 
 
 def simulate_lfp(
@@ -296,14 +225,12 @@ def simulate_lfp(
     for name, region in regions.items():
         rng = rngs[name]
         shared = background_noise(region.background, n_samples=n_samples, rate_hz=rate_hz, rng=rng)
+        if region.tilted is not None:
+            other = background_noise(region.tilted, n_samples=n_samples, rate_hz=rate_hz, rng=rng)
+            share = region.tilt.at(times)
+            shared = shared * np.sqrt(1 - share) + other * np.sqrt(share)
         for rhythm in region.rhythms.values():
-            unit = (
-                band_noise(band_hz=rhythm.band_hz, n_samples=n_samples, rate_hz=rate_hz, rng=rng)
-                if rhythm.phase is None
-                else steady_rhythm(
-                    rhythm.phase, n_samples=n_samples, rate_hz=rate_hz, lag_rad=rhythm.lag_rad
-                )
-            )
+            unit = _unit_rhythm(rhythm, times_s=times, rate_hz=rate_hz, rng=rng)
             unit *= np.sqrt(rhythm.power_uv2.at(times))
             shared += unit
         gain = 10.0 ** (region.gain_db.at(times) / np.float32(20.0))
@@ -317,3 +244,20 @@ def simulate_lfp(
             signals[:, column] = own
             column += 1
     return signals
+
+
+def _unit_rhythm(
+    rhythm: Rhythm, *, times_s: np.ndarray, rate_hz: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Return a rhythm of power 1: (time,) float32."""
+    n_samples = len(times_s)
+    if rhythm.phase is not None:
+        return steady_rhythm(
+            rhythm.phase, n_samples=n_samples, rate_hz=rate_hz, lag_rad=rhythm.lag_rad
+        )
+    if rhythm.modulation is None:
+        return band_noise(band_hz=rhythm.band_hz, n_samples=n_samples, rate_hz=rate_hz, rng=rng)
+    carrier = band_noise(
+        band_hz=rhythm.modulation.carrier_hz, n_samples=n_samples, rate_hz=rate_hz, rng=rng
+    )
+    return carrier * rhythm.modulation.envelope(times_s)

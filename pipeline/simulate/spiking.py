@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.simulate.signals import Track
+from pipeline.simulate.tracks import Track
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,8 @@ _HEADER = """\
 """
 #: bands whose power scatters too much in three minutes (3 Hz wide, hence 3 x 180 cycles)
 _UNCERTAIN_BANDS = ("delta",)
+#: a change of power that is called an effect for certain (the smallest that matters is 1 dB)
+_CERTAIN_DB = 1.2
 #: changed by movement and nothing else
 _MOVEMENT_ONLY = ("theta", "CA1", "MDMA")
 
@@ -62,7 +64,8 @@ def sample_truth() -> dict[str, Any]:
     walking = effects.ACUTE_WALK_FRACTION
     theta = effects.BANDS["theta", "CA1"]
     return {
-        "planted": [*_planted_bands(), *_planted_rates()],
+        "planted": [*_planted_bands(), *_planted_tilts(), *_planted_rates()],
+        "coupling": _planted_coupling(),
         "movement": {
             "walking_fraction_baseline": effects.BASELINE_WALK_FRACTION,
             "walking_fraction_acute": {drug: walking[drug] for drug in effects.DRUGS},
@@ -111,6 +114,42 @@ def _planted_bands() -> list[dict[str, Any]]:
     return rows
 
 
+def _planted_tilts() -> list[dict[str, Any]]:
+    """What a flatter spectrum does: to its exponent, and by that alone to the power of bands."""
+    rows = []
+    region = effects.FLATTER_REGION
+    for drug, flatter in effects.FLATTER.items():
+        everywhere: ByContext = (-flatter, -flatter, -flatter)
+        rows.append(_planted_row(f"aperiodic_exponent@{region}", drug, everywhere, ""))
+        for band in effects.BANDS_HZ:
+            if band in _UNCERTAIN_BANDS:
+                continue
+            change = round(effects.flattening_db(band=band, region=region, drug=drug), 3)
+            if change:
+                outcome = f"band_power/{band}@{region}"
+                rows.append(_planted_row(outcome, drug, (change, change, change), "dB"))
+    return rows
+
+
+def _planted_coupling() -> dict[str, Any]:
+    """How closely the regions' theta go together, and how deep theta modulates high gamma."""
+    band, region = effects.MODULATED
+    contexts = effects.CONTEXTS
+    return {
+        "phase_jitter_rad/theta@CA1~mPFC": {"baseline": effects.PHASE_JITTER_RAD}
+        | {
+            drug: dict(zip(contexts, jitter, strict=True))
+            for drug, jitter in effects.DRUG_JITTER_RAD.items()
+        },
+        f"modulation_depth/theta-{band}@{region}": {"baseline": effects.MODULATION_DEPTH}
+        | {
+            drug: dict(zip(contexts, depth, strict=True))
+            for drug, depth in effects.DRUG_DEPTH.items()
+        },
+        "note": "drugs that are not named leave the baseline as it is; neither changes any power",
+    }
+
+
 def _planted_rates() -> list[dict[str, Any]]:
     return [
         _planted_row(f"firing_rate@{region}", drug, changes, "log2")
@@ -144,6 +183,9 @@ def _band_verdicts(drug: str) -> Iterable[dict[str, str]]:
             verdict, pattern = expected_verdict(changes)
             if planted and any(wild == drug for wild, _ in planted.wild_db):
                 verdict, pattern = "inconclusive", ""
+            if effects.flattening_db(band=band, region=region, drug=drug) > _CERTAIN_DB:
+                # A flatter spectrum, alike in every context: by the look of it, power.
+                verdict = "pill"
             if (band, region, drug) == _MOVEMENT_ONLY:
                 # As much more walking in every context: by the look of it, a pill.
                 verdict = "pill"
