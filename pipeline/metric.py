@@ -75,6 +75,9 @@ class Metric:
         Whether there is one value per frequency band; of ``time_in_zone``, per zone; of
         ``time_in_state``, per behaviour; of phase-amplitude coupling, per pair of bands
         ("theta-low_gamma").
+    band_names : tuple of str
+        What stands in a band's place where the names are the metric's own ("correct", "error" of
+        a latency); with ``per_band``.
     value_unit : str
         Physical unit of the raw observation ("uV^2", "Hz", "trials").
     scale : str
@@ -107,6 +110,7 @@ class Metric:
     reference: str
     grain: Literal["interval", "cell"] = "interval"
     per_band: bool = False
+    band_names: tuple[str, ...] = ()
     zero_offset: Literal["none", "half_count"] = "none"
     baseline: Literal["change", "none"] = "change"
     weight: Literal["seconds", "n_effective"] = "seconds"

@@ -102,6 +102,8 @@ def _wrong_outcome(outcome: str, experiment: Experiment, *, whole: bool) -> str:
     if "phase_amplitude" in metric.needs:
         kind, key = "pair of bands", "lfp.phase_amplitude.pairs"
         bands = dict.fromkeys(map("-".join, config.lfp.phase_amplitude_pairs))
+    if metric.band_names:
+        kind, key, bands = "kind", metric.name, dict.fromkeys(metric.band_names)
     if "scored" in metric.needs:
         kind, key = "behaviour", "behaviour.formats"
         scored = [mapping.scored for mapping in config.behaviour.formats.values()]
