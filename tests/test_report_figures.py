@@ -23,6 +23,7 @@ from pipeline.report.style import (
     level_shapes,
 )
 from pipeline.report.views import (
+    MANY,
     FigureKey,
     cell_means,
     figure_keys,
@@ -339,3 +340,26 @@ def test_a_figure_without_data_is_not_drawn(tmp_path):
     one = few()
     empty = one.outcomes.assign(value=np.nan)
     assert write(type(one)(**{**vars(one), "outcomes": empty}), tmp_path) == []
+
+
+def test_of_many_exploratory_outcomes_those_with_an_effect_are_drawn():
+    tables = cohort()
+    names = Names(plan=tables.plan, metrics=tables.metrics)
+    first = figure_keys(tables.outcomes, names)[0].outcome
+    one = tables.outcomes[tables.outcomes["outcome"] == first].assign(priority="exploratory")
+    contrasts = tables.contrasts[tables.contrasts["outcome"] == first]
+    many, tests = [tables.outcomes], [tables.contrasts]
+    for number in range(MANY + 1):
+        name = f"band_power/theta@R{number:02d}"
+        many.append(one.assign(outcome=name))
+        tests.append(contrasts.assign(outcome=name, p_adjusted=0.01 if number == 7 else 0.5))
+    outcomes, index = pd.concat(many), Contrasts(pd.concat(tests))
+    drawn = {key.outcome for key in figure_keys(outcomes, names, index)}
+    declared = tables.outcomes[tables.outcomes["priority"] != "exploratory"]
+    assert set(declared["outcome"]) <= drawn
+    assert {name for name in drawn if name.startswith("band_power/theta@R")} == {
+        "band_power/theta@R07"
+    }
+    few = pd.concat(many[: MANY - tables.outcomes["outcome"].nunique()])
+    everything = {key.outcome for key in figure_keys(few, names, index)}
+    assert everything == set(few["outcome"])

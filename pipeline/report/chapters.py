@@ -193,7 +193,8 @@ def chapters(
     drawn: dict[str, list[Figure]] = {domain: [] for domain, _, _ in CHAPTERS}
     domains = dict(zip(outcomes["outcome"], outcomes["domain"], strict=True))
     curves = _survival_pictures(outcomes, names, figures)
-    keys = sorted(figure_keys(outcomes, names), key=lambda key: _index(order, key.outcome))
+    keys = figure_keys(outcomes, names, contrasts)
+    keys = sorted(keys, key=lambda key: _index(order, key.outcome))
     for key in keys:
         view = outcome_view(key, outcomes, contrasts, names)
         if view.points.empty:

@@ -71,7 +71,7 @@ def write_figures(
     index = Contrasts(contrasts)
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
-    for key in figure_keys(outcomes, names):
+    for key in figure_keys(outcomes, names, index):
         view = outcome_view(key, outcomes, index, names)
         if view.points.empty:
             continue

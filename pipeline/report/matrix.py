@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.lookup import Contrasts, Effect, Evidence, step_of, text
@@ -50,6 +50,10 @@ VERDICTS: dict[str, tuple[str, str]] = {
         "these data, or this design, cannot tell; it does not mean that there is no effect",
     ),
 }
+
+
+#: priority of outcomes that nobody declared beforehand
+EXPLORATORY = "exploratory"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +127,23 @@ class Panel:
     glances: tuple[Glance, ...]
     meanings: tuple[tuple[str, str, str], ...]
 
+    @property
+    def declared(self) -> tuple[Row, ...]:
+        """Rows of the outcomes that were declared beforehand; all rows, where none was."""
+        declared = tuple(row for row in self.rows if row.priority != EXPLORATORY)
+        return declared or self.rows
+
+    @property
+    def exploratory(self) -> tuple[Row, ...]:
+        """The other rows."""
+        declared = self.declared
+        return tuple(row for row in self.rows if row not in declared)
+
+    @property
+    def without_figure(self) -> int:
+        """Number of rows whose outcome has no figure."""
+        return sum(not row.anchor for row in self.rows)
+
 
 def panels(
     verdicts: pd.DataFrame,
@@ -130,6 +151,7 @@ def panels(
     outcomes: Sequence[str],
     names: Names,
     remarks: Mapping[tuple[str, ...], str] | None = None,
+    drawn: Collection[FigureKey] | None = None,
 ) -> list[Panel]:
     """Build the matrix of each phase and question.
 
@@ -145,6 +167,8 @@ def panels(
         Labels.
     remarks : mapping, optional
         What a split says of a verdict, by outcome, condition, phase and modifier.
+    drawn : collection of FigureKey, optional
+        Figures that the page has: rows of others have no link. All, when not given.
 
     Returns
     -------
@@ -172,8 +196,20 @@ def panels(
             if not here:
                 continue
             label = spoken(phase) + (f", by {spoken(question.modifier)}" if several else "")
-            found.append(_panel(here, phase, question.modifier, label, contrasts, outcomes, names))
+            panel = _panel(here, phase, question.modifier, label, contrasts, outcomes, names)
+            found.append(panel if drawn is None else _linked(panel, drawn))
     return found
+
+
+def _linked(panel: Panel, drawn: Collection[FigureKey]) -> Panel:
+    """Take the link off rows whose figure the page has not."""
+
+    def has_figure(row: Row) -> bool:
+        key = FigureKey(outcome=row.outcome, phase=panel.phase, modifier=panel.modifier)
+        return key in drawn
+
+    rows = tuple(row if has_figure(row) else replace(row, anchor="") for row in panel.rows)
+    return replace(panel, rows=rows)
 
 
 def _panel(

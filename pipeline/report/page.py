@@ -28,6 +28,7 @@ from pipeline.report.methods import methods_text
 from pipeline.report.names import Names, parse
 from pipeline.report.splits import carry_over, remarks, split_tables
 from pipeline.report.timeline import timeline_chart
+from pipeline.report.views import figure_keys
 from pipeline.report.whiskers import WHISKER_WIDTH
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ def write_report(
     config = methods.get("config", {})
     order = outcome_order(outcomes, list(config.get("lfp", {}).get("bands", {})))
     splits = split_tables(verdicts, index, order, names)
-    answer = panels(verdicts, index, order, names, remarks(splits))
+    drawn = figure_keys(outcomes, names, index)
+    answer = panels(verdicts, index, order, names, remarks(splits), drawn)
     done = completeness_view(completeness)
     lost = {line.session: f"{line.state}: {line.reason}" for line in (*done.failed, *done.excluded)}
     shown = {

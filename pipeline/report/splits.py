@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipeline.report.lookup import MAIN, OMNIBUS, SIMPLE, Contrasts, Effect, Evidence, text
-from pipeline.report.matrix import VERDICTS
+from pipeline.report.matrix import EXPLORATORY, VERDICTS
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import (
     SPACE,
@@ -63,6 +63,7 @@ class SplitRow:
     phase: str
     cells: tuple[SplitCell | None, ...]
     remark: str
+    declared: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,16 @@ class SplitTable:
     split: str
     levels: tuple[str, ...]
     rows: tuple[SplitRow, ...]
+
+    @property
+    def declared(self) -> tuple[SplitRow, ...]:
+        """Rows of the outcomes that were declared beforehand; all rows, where none was."""
+        return tuple(row for row in self.rows if row.declared) or self.rows
+
+    @property
+    def exploratory(self) -> tuple[SplitRow, ...]:
+        """The other rows."""
+        return tuple(row for row in self.rows if row not in self.declared)
 
 
 def split_tables(
@@ -93,6 +104,9 @@ def split_tables(
         known = [level for level in _LEVELS.get(split, ()) if level in met]
         levels = (*known, *(level for level in met if level not in known))
         cells: dict[tuple[str, ...], dict[str, SplitCell]] = {}
+        exploratory = {
+            text(row["outcome"]) for row in records if text(row.get("priority")) == EXPLORATORY
+        }
         for row in records:
             if text(row["split"]) not in ("", split):
                 continue
@@ -110,7 +124,9 @@ def split_tables(
             SplitTable(
                 split=split,
                 levels=("unsplit", *map(spoken, levels)),
-                rows=tuple(row for _, row in rows),
+                rows=tuple(
+                    replace(row, declared=outcome not in exploratory) for outcome, row in rows
+                ),
             )
         )
     return tables

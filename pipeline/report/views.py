@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.experiment.plan import AnalysisPlan
-from pipeline.report.lookup import Contrasts, Effect, Evidence, where
+from pipeline.report.lookup import OMNIBUS, PLANNED, Contrasts, Effect, Evidence, where
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite
 from pipeline.report.slug import slug
 
 if TYPE_CHECKING:
     import pandas as pd
+
+#: so many exploratory outcomes have each their figure; of more, those in which something was found
+MANY = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,18 +77,53 @@ class OutcomeView:
         ]
 
 
-def figure_keys(outcomes: pd.DataFrame, names: Names) -> list[FigureKey]:
-    """Figures of a cohort: each outcome, phase and question that holds data, without splits."""
+def figure_keys(
+    outcomes: pd.DataFrame, names: Names, contrasts: Contrasts | None = None
+) -> list[FigureKey]:
+    """Figures of a cohort: each outcome, phase and question that holds data, without splits.
+
+    Where there are more than :data:`MANY` exploratory outcomes, those of them are drawn in which
+    something was found (:func:`found`); a hundred flat figures would hide them. The others keep
+    their row in the matrix and all their numbers in the tables.
+
+    Parameters
+    ----------
+    outcomes : pandas.DataFrame
+        outcomes.parquet.
+    names : Names
+        Labels.
+    contrasts : Contrasts, optional
+        Index of contrasts.tsv; every outcome has its figure when not given.
+    """
     whole = where(outcomes, split="")
     ids = list(dict.fromkeys(whole["outcome"].astype(str)))
     held = set(zip(whole["outcome"].astype(str), whole["phase"].astype(str), strict=True))
-    return [
+    keys = [
         FigureKey(outcome=outcome, phase=phase, modifier=question.modifier)
         for outcome in ids
         for question in names.plan.questions
         for phase in question.phases
         if (outcome, phase) in held
     ]
+    if contrasts is None:
+        return keys
+    exploratory = set(whole.loc[whole["priority"] == "exploratory", "outcome"].astype(str))
+    if len(exploratory) <= MANY:
+        return keys
+    alpha = names.plan.alpha
+    return [
+        key for key in keys if key.outcome not in exploratory or found(key, contrasts, alpha=alpha)
+    ]
+
+
+def found(key: FigureKey, contrasts: Contrasts, *, alpha: float) -> bool:
+    """Whether a planned comparison, or while blind the omnibus test, is below alpha, adjusted."""
+    effects = contrasts.at(outcome=key.outcome, phase=key.phase, modifier=key.modifier)
+    return any(
+        effect.p_adjusted < alpha
+        for effect in effects
+        if effect.contrast in (*PLANNED, OMNIBUS) and finite(effect.p_adjusted)
+    )
 
 
 def figure_name(key: FigureKey, names: Names) -> str:
