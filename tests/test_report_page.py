@@ -16,10 +16,12 @@ from report_example import EXCLUDED, FAILED, FEW, REASON, few, plan
 from test_report_figures import FORMULA, HOSTILE, contrast_ratio, hostile_cohort
 
 from pipeline.errors import InputError
+from pipeline.experiment.lfp_options import LfpOptions
 from pipeline.experiment.plan import PlanQuestion
 from pipeline.report import methods_text, verdict_sentence, write_figures, write_report
 from pipeline.report.embed import inline_svg, policy, script_hash, template_text
 from pipeline.report.matrix import _glance
+from pipeline.report.methods_lfp import lfp_text
 from pipeline.report.page import write_run_page
 
 
@@ -376,3 +378,20 @@ def test_text_colours_are_legible():
                 assert ratio >= 4.5, (ink, ground, round(ratio, 2))
         for kind in ("process", "pill", "one", "none"):
             assert contrast_ratio(colours[f"{kind}-ink"], colours[kind]) >= 4.5, kind
+
+
+def test_methods_of_the_field_potential_tell_what_was_used_and_no_more():
+    lfp = LfpOptions(reference="bipolar", bad_channels="listed").model_dump(mode="json")
+    everything = {"spectrum", "shape", "hfo", "coupling", "phase_amplitude", "complexity"}
+    text = lfp_text(lfp, {"line_noise_hz": 50}, needs=everything).replace("\xa0", " ")
+    for words in (
+        "bipolar derivation", "Channels listed as bad", "50 Hz and harmonics", "theta 6–10 Hz",
+        "mode fixed in every epoch, 2–100 Hz", "80–200 Hz", "more than 3 dB",
+        "blocks of 40 windows", "blocks of 60 s", "against 200 time shifts", "1–100 Hz",
+    ):  # fmt: skip
+        assert words in text, words
+    assert "[not stated]" not in text
+    spectra = lfp_text(lfp, {}, needs={"spectrum", "units"})
+    assert "No mains interference" in spectra
+    assert "specparam" not in spectra and "Coupling" not in spectra
+    assert lfp_text(lfp, {}, needs={"units", "trials"}) == ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.metric import Metric
 from pipeline.report.blinding import blinding_methods
+from pipeline.report.methods_lfp import lfp_text
 from pipeline.report.methods_statistics import NOT_STATED, statistics_text
 from pipeline.report.names import Names, capital, spoken
 from pipeline.report.numbers import SPACE, count, finite, listing, number, with_unit
@@ -54,7 +55,7 @@ def methods_text(
     paragraphs = [
         _animals(plan, n),
         _epochs(config.get("design", {}), plan),
-        _lfp(config.get("lfp", {}), config.get("recording", {})) if "spectrum" in needs else "",
+        lfp_text(config.get("lfp", {}), config.get("recording", {}), needs=needs),
         _spikes(config.get("spikes", {})) if "units" in needs else "",
         _task(config.get("flexibility", {})) if "flexibility" in domains else "",
         _definitions(metrics.values()),
@@ -149,27 +150,6 @@ def _window(phase: Any) -> str:
     if isinstance(phase, Sequence) and len(phase) == 2 and not isinstance(phase, str):
         return f"{number(phase[0])} to {with_unit(number(phase[1]), 's')}"
     return NOT_STATED
-
-
-def _lfp(lfp: Mapping[str, Any], recording: Mapping[str, Any]) -> str:
-    line = recording.get("line_noise_hz")
-    mains = (
-        f"Mains interference ({with_unit(number(line), 'Hz')} and harmonics) was masked."
-        if line
-        else "No mains interference was masked."
-    )
-    bands = listing(
-        f"{spoken(name)} {number(edges[0])}–{with_unit(number(edges[1]), 'Hz')}"
-        for name, edges in lfp.get("bands", {}).items()
-    )
-    return (
-        "Field potentials were low-pass filtered and resampled to "
-        f"{_stated(lfp, 'rate_hz', 'Hz')}. "
-        f"Windows beyond {_stated(lfp, 'artefact_sd')} robust standard deviations of the baseline "
-        "were left out as artefacts. Spectra were estimated by the multitaper method in segments "
-        f"of {_stated(lfp, 'segment_s', 's')} with a half-bandwidth of "
-        f"{_stated(lfp, 'half_bandwidth_hz', 'Hz')}. {mains} Bands were {bands or NOT_STATED}."
-    )
 
 
 def _spikes(spikes: Mapping[str, Any]) -> str:
