@@ -23,6 +23,7 @@ from pipeline.report.session_charts import (
     timeline_chart,
     trial_chart,
 )
+from pipeline.report.session_coupling import comodulogram_charts, coupling_charts
 from pipeline.report.session_tables import (
     clock_table,
     epoch_table,
@@ -67,6 +68,10 @@ class SessionPage:
     spectra : xarray.Dataset or None
         spectra.nc: ``psd`` (epoch, channel, frequency) with phase, context, interval on epoch and
         region on channel; ``spectrogram`` (time, channel, row_frequency); uV^2/Hz.
+    coupling : xarray.Dataset or None
+        coupling.nc: ``coherence``, ``imaginary_coherence``, ``debiased_wpli`` and
+        ``pairwise_phase_consistency`` (cell, pair, frequency), pairs as "A~B"; ``comodulogram``
+        (cell, region, phase_frequency, amplitude_frequency); phase, context, anchor, step on cell.
     units : xarray.Dataset or None
         units.nc: ``spike_time``, ``spike_unit`` (spike); unit_id, region, quality (unit).
     trials : pandas.DataFrame or None
@@ -86,6 +91,7 @@ class SessionPage:
     administrations_s: tuple[float, ...] = ()
     handling_s: tuple[float, float] = (0.0, 0.0)
     spectra: xr.Dataset | None = None
+    coupling: xr.Dataset | None = None
     units: xr.Dataset | None = None
     trials: pd.DataFrame | None = None
     error_scheme: str = ""
@@ -156,6 +162,7 @@ def read_session(
         administrations_s=tuple(administrations_s),
         handling_s=handling_s,
         spectra=_dataset(folder / "spectra.nc"),
+        coupling=_dataset(folder / "coupling.nc"),
         units=_dataset(folder / "units.nc"),
         trials=_scored(pd.read_parquet(trials), task) if _there(trials) else None,
         error_scheme=error_scheme,
@@ -230,6 +237,8 @@ def write_session_pages(
             epochs=epoch_table(page),
             psd=psd_chart(page),
             spectrograms=spectrogram_charts(page),
+            couplings=coupling_charts(page),
+            comodulograms=comodulogram_charts(page),
             units=unit_table(page),
             raster=trial_chart(page),
             trials=trial_table(page),

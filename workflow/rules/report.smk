@@ -54,7 +54,7 @@ rule pages:
                 "trials.parquet",
                 "sync.json",
             )
-            + ("spectra.nc", "epochs.tsv")
+            + ("spectra.nc", "coupling.nc", "epochs.tsv")
         ],
         measures=[session_file(name, "measure.status.json") for name in SESSIONS],
     output:
