@@ -384,3 +384,22 @@ def test_truth_is_recovered_over_signal_to_noise(snr):
         off = np.array([one(cell, name, 18, 24)[1] for cell in cells]) - truth
         assert abs(off.mean()) < 0.02, name
         assert 0.6 < np.sqrt((off**2).mean() / (spread**2).mean()) < 1.5, name
+
+
+# --- real recordings ------------------------------------------------------------------------------
+
+
+@pytest.mark.real
+def test_hippocampus_and_entorhinal_cortex_share_theta_with_a_lag(real_data):
+    """Rat CA1 and EC3, 60 s: theta at 8 Hz and its harmonic at 16 Hz stand out of their flanks."""
+    folder = real_data / "bycycle_rat_ca1_ec3"
+    signals = np.column_stack([np.load(folder / f"{name}.npy") for name in ("ca1", "ec3")])
+    ours = measured(1000 * signals, ["CA1", "EC3"], windows=30, rate=1250.0)
+    for name in ("coherence", "pairwise_phase_consistency", "debiased_wpli"):
+        frequency, values = one(ours, name, 3, 100)
+        assert 7.0 <= frequency[np.argmax(values)] <= 9.0
+        at = dict(zip(frequency, values, strict=True))
+        assert at[8.0] > 0.9
+        assert at[16.5] > max(at[12.5], at[25.0])
+    _, lag = one(ours, "imaginary_coherence", 7, 9)
+    assert (0.1 < lag).all() and (lag < 0.4).all()

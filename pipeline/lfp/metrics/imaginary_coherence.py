@@ -29,9 +29,10 @@ METRIC = Metric(
         "Imaginary part of the mean multitaper cross-spectrum (first region times the conjugate "
         "of the second) over the root of the product of the mean power spectra; above zero "
         "where the first region leads by less than half a cycle; mean over pairs of channels "
-        "and frequencies of the band, those within 2 Hz of the mains left out; computed in "
-        "blocks of equally many windows (lfp.coupling.windows of lfp.coupling.window_s) and "
-        "averaged over the blocks, so that every cell has the same bias"
+        "and frequencies of the band, those within 2 Hz of the mains left out (bands that reach "
+        "beyond 200 Hz have none); computed in blocks of equally many windows "
+        "(lfp.coupling.windows of lfp.coupling.window_s) and averaged over the blocks, so that "
+        "every cell has the same bias"
     ),
     reference="Nolte et al. 2004, Clin Neurophysiol 115:2292",
 )

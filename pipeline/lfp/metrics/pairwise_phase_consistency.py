@@ -28,9 +28,10 @@ METRIC = Metric(
     definition=(
         "Mean cosine of the difference of the phases of the cross-spectrum (tapers averaged in "
         "each window) over all pairs of different windows; mean over pairs of channels and "
-        "frequencies of the band, those within 2 Hz of the mains left out; computed in blocks "
-        "of equally many windows (lfp.coupling.windows of lfp.coupling.window_s) and averaged "
-        "over the blocks, so that every cell has the same bias"
+        "frequencies of the band, those within 2 Hz of the mains left out (bands that reach "
+        "beyond 200 Hz have none); computed in blocks of equally many windows "
+        "(lfp.coupling.windows of lfp.coupling.window_s) and averaged over the blocks, so that "
+        "every cell has the same bias"
     ),
     reference="Vinck et al. 2010, NeuroImage 51:112",
 )
