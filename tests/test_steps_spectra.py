@@ -78,6 +78,8 @@ def settings_of(sessions, **changes):
         "sessions": rows,
         "line_noise_hz": 50,
         "segment_s": 4.0,
+        "time_course": {"bin_s": 10.0, "before_s": 1800.0, "after_s": 7200.0},
+        "handling_s": [-30.0, 30.0],
     } | changes
 
 
@@ -86,11 +88,15 @@ def run(folder, sessions, **changes):
         means=str(folder / "means.parquet"),
         units=str(folder / "units.parquet"),
         clusters=str(folder / "clusters.tsv"),
+        timecourses=str(folder / "timecourses.parquet"),
+        timecourses_units=str(folder / "timecourses_units.parquet"),
+        timecourse_clusters=str(folder / "timecourse_clusters.tsv"),
     )
     names = [session for session, _, _ in sessions]
     inputs = SimpleNamespace(
         spectra=[str(folder / name / "spectra.nc") for name in names],
         epochs=[str(folder / name / "epochs.tsv") for name in names],
+        timecourses=[],
     )
     spectra(inputs=inputs, outputs=out, settings=settings_of(sessions, **changes))
     clusters = pd.read_csv(out.clusters, sep="\t", keep_default_na=False, na_values=[""])

@@ -10,7 +10,7 @@ level, and one cluster permutation test per simple effect and per difference of 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,7 +67,12 @@ class _Cut:
 
 
 def compare_curves(
-    outcomes: pd.DataFrame, plan: AnalysisPlan, *, axis: NDArray[np.float64], points: str
+    outcomes: pd.DataFrame,
+    plan: AnalysisPlan,
+    *,
+    axis: NDArray[np.float64],
+    points: str,
+    test: Callable[..., ClusterTest] = cluster_test,
 ) -> Curves:
     """Describe and test the curves of one metric.
 
@@ -82,6 +87,8 @@ def compare_curves(
         All positions, evenly spaced; no value at one (the mains) is a gap that no cluster crosses.
     points : str
         What the positions are called ("frequencies").
+    test : callable
+        The cluster test, as :func:`pipeline.compare.clusters.cluster_test` is called.
 
     Returns
     -------
@@ -101,7 +108,7 @@ def compare_curves(
             cells, lines = _lines(cut, plan, axis)
             means += cells
             units += lines
-            rows += _tests(cut, plan, axis, points)
+            rows += _tests(cut, plan, axis, points, test)
     return Curves(
         long_table(means, CURVE_MEANS),
         long_table(units, CURVE_UNITS),
@@ -204,7 +211,7 @@ def _lines(
 
 
 def _tests(
-    cut: _Cut, plan: AnalysisPlan, axis: NDArray, points: str
+    cut: _Cut, plan: AnalysisPlan, axis: NDArray, points: str, test: Callable[..., ClusterTest]
 ) -> Iterator[dict[str, object]]:
     part = cut.part
     for condition, per_level in asked_conditions(plan, cut.question):
@@ -216,15 +223,21 @@ def _tests(
             arms = build_arms(part, condition, per_level, step)
             for spec in specs_of(arms, baseline=cut.baseline):
                 if spec.kind in (SIMPLE, DIFFERENCE):
-                    yield from _test(cut, arms, spec, plan, axis, points)
+                    yield from _test(cut, arms, spec, plan, axis, points, test)
 
 
 def _test(
-    cut: _Cut, arms: Arms, spec: Spec, plan: AnalysisPlan, axis: NDArray, points: str
+    cut: _Cut,
+    arms: Arms,
+    spec: Spec,
+    plan: AnalysisPlan,
+    axis: NDArray,
+    points: str,
+    test: Callable[..., ClusterTest],
 ) -> list[dict[str, object]]:
     """Rows of one contrast: its clusters, or why there are none."""
     curves, units, problem = _curves_of(cut, arms, spec)
-    found = cluster_test(curves, seed=plan.seed, alpha=plan.alpha) if not problem else None
+    found = test(curves, seed=plan.seed, alpha=plan.alpha) if not problem else None
     names = arms.names[arms.levels.index(spec.level)] if spec.kind == SIMPLE else ("", "")
     tested = axis[found.used] if found and not found.problem else np.array([np.nan])
     sizes = [len(curve) for curve in curves]

@@ -1,22 +1,162 @@
-"""Spectrogram of a whole session, coarse enough to be shown on a page."""
+"""Short spectra over a whole session: its spectrogram, and band power over time.
+
+Both come from one pass over the LFP. The windows adjoin and lie on bins that are counted from one
+moment, the administration: a bin then lies before it or after it, never across.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from pipeline.lfp.bands import bin_widths, line_bands
 from pipeline.lfp.multitaper import multitaper_psd
 from pipeline.lfp.signal import extent, good_channels, rate_of, sample_ranges, start_of
-from pipeline.lfp.spectrum import channel_coords, cut, passed_frequencies, segment_samples
+from pipeline.lfp.spectrum import channel_coords, cut, passed_frequencies
+
+#: longest window in seconds: four fill a bin of 10 s, with two tapers of 1 Hz each, and an artefact
+#: costs little more than its own time
+LONGEST_WINDOW_S = 2.5
+
+
+@dataclass(frozen=True, eq=False)
+class ShortSpectra:
+    """Spectra of a session's clean windows, averaged in two ways.
+
+    Attributes
+    ----------
+    spectrogram : DataArray (time, channel, frequency), float32, uV^2/Hz
+        One column per whole bin, NaN without a window; time is its middle.
+    power : DataArray (time, region, band), float64, uV^2
+        Band power of each clean window, mean over the region's good channels; time is the
+        window's middle. Bands that the spectrum does not hold are absent.
+    window_s : float
+        Length of a window.
+    """
+
+    spectrogram: xr.DataArray
+    power: xr.DataArray
+    window_s: float
+
+
+def short_spectra(
+    lfp: xr.DataArray,
+    *,
+    bin_s: float = 10.0,
+    longest_window_s: float = LONGEST_WINDOW_S,
+    half_bandwidth_hz: float = 1.0,
+    resolution_hz: float = 1.0,
+    max_hz: float = 200.0,
+    origin_s: float | None = None,
+    clean: ArrayLike | None = None,
+    bad: Collection[str] = (),
+    bands: Mapping[str, tuple[float, float]] | None = None,
+    line_hz: float | None = None,
+) -> ShortSpectra:
+    """Multitaper spectra of adjoining windows, four per bin of 10 s.
+
+    Parameters
+    ----------
+    lfp : DataArray (time, channel)
+        Microvolts; read bin by bin.
+    bin_s : float
+        Width of a bin. It is divided into the fewest equal windows that are not longer than
+        `longest_window_s`, so that all of its samples are used.
+    longest_window_s : float
+        See `bin_s`.
+    half_bandwidth_hz : float
+        Half bandwidth of the tapers; at least one over the window's length is taken.
+    resolution_hz : float
+        Height of a row of the spectrogram: the mean over the frequencies nearest to it.
+    max_hz : float
+        Its highest row; the end of the pass-band if that is lower.
+    origin_s : float, optional
+        Where a bin begins, seconds on the session clock; the recording's start when not given.
+    clean : array_like, shape (n, 2), optional
+        Seconds without artefacts: windows that reach beyond are left out. All that was recorded
+        counts when not given.
+    bad : collection of str
+        Channels to leave out, besides those that ``lfp`` marks.
+    bands : mapping of str to (float, float), optional
+        Bands in Hz, [from, to); those that reach beyond the pass-band are left out.
+    line_hz : float or None
+        Mains frequency: what lies within 2 Hz of it or a harmonic is left out of the bands, as in
+        :func:`pipeline.lfp.bands.band_power`.
+
+    Returns
+    -------
+    ShortSpectra
+
+    Raises
+    ------
+    InputError
+        If a channel is unknown or no good channel is left.
+    """
+    rate = rate_of(lfp)
+    per_bin = max(1, math.ceil(bin_s / longest_window_s - 1e-9))
+    length = int(bin_s * rate / per_bin + 1e-6)
+    starts = _bin_starts(lfp, bin_s, origin_s)
+    firsts = starts[:, np.newaxis] + np.arange(per_bin) * length
+    inside = _windows_inside(lfp, firsts, length, clean)
+    channels = good_channels(lfp, bad)
+    coords = channel_coords(lfp, channels)
+    frequency = passed_frequencies(lfp, length)
+    names, weights = _band_weights(frequency, bands or {}, line_hz)
+    regions, mixing = _region_mixing(coords["region"][1])
+    row = np.floor(frequency / resolution_hz + 0.5).astype(int)
+    shown = int(np.sum(frequency < max_hz + resolution_hz / 2))
+    row = row[:shown]
+    edges = np.flatnonzero(np.diff(row, prepend=-1))
+    sizes = np.diff([*edges, shown])
+    needed = max(shown, int(np.flatnonzero(weights.any(axis=1)).max(initial=0)) + 1)
+    gram = np.full((len(starts), len(channels), len(edges)), np.nan, dtype=np.float32)
+    powers = [np.empty((0, len(regions), len(names)))]
+    for column in np.flatnonzero(inside.any(axis=1)):
+        used = np.flatnonzero(inside[column])
+        first, past = firsts[column, used[0]], firsts[column, used[-1]] + length
+        segments = cut(lfp, first, past, channels, length=length, step=length)
+        psd = multitaper_psd(
+            segments[:, used - used[0]],
+            rate_hz=rate,
+            half_bandwidth_hz=max(half_bandwidth_hz, rate / length),
+            n_frequencies=needed,
+        )
+        gram[column] = np.add.reduceat(psd.mean(axis=1)[:, :shown], edges, axis=1) / sizes
+        if names:
+            powers.append(np.einsum("rc,cwb->wrb", mixing, psd @ weights[:needed]))
+    whole = (starts >= 0) & (starts + round(bin_s * rate) <= lfp.sizes["time"])
+    begin = start_of(lfp)
+    middles = (firsts[inside] + length / 2) / rate
+    power = xr.DataArray(
+        np.concatenate(powers) if names else np.empty((len(middles), len(regions), 0)),
+        dims=("time", "region", "band"),
+        coords={"time": begin + middles, "region": regions, "band": np.array(names, dtype=str)},
+        name="power",
+        attrs={"units": "uV^2"},
+    )
+    spectrogram = xr.DataArray(
+        gram[whole],
+        dims=("time", "channel", "frequency"),
+        coords={
+            "time": ("time", begin + starts[whole] / rate + bin_s / 2, {"units": "s"}),
+            "frequency": ("frequency", row[edges] * resolution_hz, {"units": "Hz"}),
+            **coords,
+        },
+        name="spectrogram",
+        attrs={"units": "uV^2/Hz"},
+    )
+    return ShortSpectra(spectrogram, power, length / rate)
 
 
 def session_spectrogram(
     lfp: xr.DataArray,
     *,
-    window_s: float = 4.0,
+    window_s: float = LONGEST_WINDOW_S,
     step_s: float = 10.0,
     half_bandwidth_hz: float = 1.0,
     resolution_hz: float = 1.0,
@@ -31,81 +171,78 @@ def session_spectrogram(
     lfp : DataArray (time, channel)
         Microvolts; read piece by piece.
     window_s : float
-        Length of the (adjoining) windows.
+        Longest window.
     step_s : float
-        Width of one column: the mean of the whole windows that fit into it, at least `window_s`.
-    half_bandwidth_hz : float
-        Half bandwidth of the tapers.
-    resolution_hz : float
-        Height of one row: the mean over the frequencies nearest to it.
-    max_hz : float
-        Highest row; the end of the pass-band if that is lower.
-    clean : array_like, shape (n, 2), optional
-        Seconds without artefacts: windows that reach beyond are left out, columns without any
-        window are NaN. All that was recorded counts when not given.
-    bad : collection of str
-        Channels to leave out, besides those that ``lfp`` marks.
+        Width of one column: the mean of the adjoining windows that it is divided into.
+    half_bandwidth_hz, resolution_hz, max_hz, clean, bad
+        As in :func:`short_spectra`.
 
     Returns
     -------
     DataArray (time, channel, frequency), float32, uV^2/Hz
-        time is the middle of each column; a last column that is not whole is left out.
+        time is the middle of each column, NaN those without a clean window; a last column that is
+        not whole is left out.
 
     Raises
     ------
     InputError
         If a channel is unknown or no good channel is left.
     """
-    rate = rate_of(lfp)
-    length, _ = segment_samples(rate, segment_s=window_s, overlap=0.0)
-    per_column = max(1, int(step_s * rate + 1e-6) // length)
-    width = max(length, round(step_s * rate))
-    starts = np.arange(lfp.sizes["time"] // width) * width
-    frequency = passed_frequencies(lfp, length)
-    frequency = frequency[frequency < max_hz + resolution_hz / 2]
-    row = np.floor(frequency / resolution_hz + 0.5).astype(int)
-    firsts = np.flatnonzero(np.diff(row, prepend=-1))
-    channels = good_channels(lfp, bad)
-    out = np.full((len(starts), len(channels), len(firsts)), np.nan, dtype=np.float32)
-    inside = _windows_inside(lfp, starts, per_column, length, clean)
-    for column, start in enumerate(starts):
-        if not inside[column].any():
-            continue
-        stop = start + per_column * length
-        segments = cut(lfp, start, stop, channels, length=length, step=length)
-        psd = multitaper_psd(
-            segments[:, inside[column]],
-            rate_hz=rate,
-            half_bandwidth_hz=half_bandwidth_hz,
-            n_frequencies=len(frequency),
-        ).mean(axis=1)
-        out[column] = np.add.reduceat(psd, firsts, axis=1) / np.diff([*firsts, len(frequency)])
-    middle = start_of(lfp) + (starts + width / 2) / rate
-    return xr.DataArray(
-        out,
-        dims=("time", "channel", "frequency"),
-        coords={
-            "time": ("time", middle, {"units": "s"}),
-            "frequency": ("frequency", row[firsts] * resolution_hz, {"units": "Hz"}),
-            **channel_coords(lfp, channels),
-        },
-        name="spectrogram",
-        attrs={"units": "uV^2/Hz"},
-    )
+    return short_spectra(
+        lfp,
+        bin_s=step_s,
+        longest_window_s=window_s,
+        half_bandwidth_hz=half_bandwidth_hz,
+        resolution_hz=resolution_hz,
+        max_hz=max_hz,
+        clean=clean,
+        bad=bad,
+    ).spectrogram
+
+
+def _bin_starts(lfp: xr.DataArray, bin_s: float, origin_s: float | None) -> NDArray[np.int64]:
+    """First sample of every bin that reaches into the recording; may lie before its start."""
+    rate, begin, n = rate_of(lfp), start_of(lfp), lfp.sizes["time"]
+    offset = 0.0 if origin_s is None else origin_s - begin
+    first = math.ceil(-offset / bin_s - 1 + 1e-9)
+    past = math.ceil((n / rate - offset) / bin_s - 1e-9)
+    return np.rint((offset + np.arange(first, past) * bin_s) * rate).astype(np.int64)
 
 
 def _windows_inside(
-    lfp: xr.DataArray,
-    starts: NDArray[np.int64],
-    per_column: int,
-    length: int,
-    clean: ArrayLike | None,
+    lfp: xr.DataArray, firsts: NDArray[np.int64], length: int, clean: ArrayLike | None
 ) -> NDArray[np.bool_]:
-    """Which windows of each column lie in clean time, shape (n_columns, per_column)."""
-    firsts = starts[:, np.newaxis] + np.arange(per_column) * length
+    """Which windows lie in clean time, shape of `firsts` (their first samples)."""
     ranges = sample_ranges(lfp, extent(lfp) if clean is None else clean)
     # A window lies in clean time when the range that holds its first sample holds its last.
     if len(ranges) == 0:
         return np.zeros(firsts.shape, dtype=bool)
     holder = np.searchsorted(ranges[:, 0], firsts, side="right") - 1
     return (holder >= 0) & (firsts + length <= ranges[np.maximum(holder, 0), 1])
+
+
+def _band_weights(
+    frequency: NDArray[np.float64],
+    bands: Mapping[str, tuple[float, float]],
+    line_hz: float | None,
+) -> tuple[list[str], NDArray[np.float64]]:
+    """Names of the bands that the spectrum holds, and what each frequency adds to each of them.
+
+    The rules are those of :func:`pipeline.lfp.bands.band_power`, as one matrix for all bands.
+    """
+    half = (frequency[1] - frequency[0]) / 2
+    names, columns = [], [np.empty((len(frequency), 0))]
+    for name, (low, high) in bands.items():
+        widths = bin_widths(frequency, low, high, masked=line_bands(line_hz, high))
+        if high > frequency[-1] + half + 1e-9 or widths.sum() <= 0:
+            continue
+        names.append(name)
+        columns.append(widths[:, np.newaxis] * ((high - low) / widths.sum()))
+    return names, np.hstack(columns)
+
+
+def _region_mixing(regions: NDArray[np.str_]) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
+    """Regions by name, and the matrix (region, channel) of their means; "" is no region."""
+    names = np.array(sorted(set(map(str, regions)) - {""}), dtype=str)
+    mixing = (names[:, np.newaxis] == regions).astype(float)
+    return names, mixing / np.maximum(mixing.sum(axis=1, keepdims=True), 1)

@@ -9,21 +9,44 @@ from typing import Any
 import numpy as np
 
 from pipeline.files import replacing
-from pipeline.intervals import intersect, subtract, total_seconds
+from pipeline.intervals import contains, intersect, subtract, total_seconds
 from pipeline.steps.guard import write_atomically
 
+#: the design's minimum_epoch_s where the settings do not hold it
+MINIMUM_EPOCH_S = 30.0
+#: an epoch with less clean time is short: it is compared, with a warning
+SHORT_EPOCH_S = 60.0
+#: columns of epochs.tsv
+EPOCH_COLUMNS = (
+    "phase",
+    "context",
+    "interval",
+    "anchor",
+    "step",
+    "start_s",
+    "stop_s",
+    "recorded_s",
+    "clean_s",
+    "kept_fraction",
+    "amplitude_s",
+    "flat_s",
+    "saturated_s",
+    "burst_s",
+    "n_bursts",
+    "n_windows",
+    "judgement",
+)
 
-def write_spectra(spectra: Sequence[tuple[Any, Any]], data: Any, quality: Any, path: Path) -> None:
+
+def write_spectra(spectra: Sequence[tuple[Any, Any]], short: Any, path: Path) -> None:
     """Write spectra.nc: one spectrum per context interval, and a coarse spectrogram.
 
     Parameters
     ----------
     spectra : sequence of (Span, Spectrum)
         Of all movement together.
-    data : SessionData
-        For the spectrogram.
-    quality : Quality
-        Artefacts are left out of the spectrogram.
+    short : ShortSpectra or None
+        For the spectrogram (:func:`pipeline.steps.time_courses.session_spectra`).
     path : Path
         Dataset with psd (epoch, channel, frequency) and spectrogram (time, channel,
         row_frequency), both uV^2/Hz; on epoch the coordinates phase, context, interval, anchor,
@@ -31,15 +54,10 @@ def write_spectra(spectra: Sequence[tuple[Any, Any]], data: Any, quality: Any, p
     """
     import xarray as xr
 
-    from pipeline.lfp import session_spectrogram
-
-    if not data.has("lfp"):
+    if short is None:
         write_atomically(path, b"")
         return
-    clean = subtract(data.recorded, quality.artefacts)
-    spectrogram = session_spectrogram(
-        data.lfp, window_s=data.options["lfp"]["segment_s"], clean=clean
-    ).rename(frequency="row_frequency")
+    spectrogram = short.spectrogram.rename(frequency="row_frequency")
     variables: dict[str, Any] = {"spectrogram": spectrogram}
     if spectra:
         spans = [span for span, _ in spectra]
@@ -62,20 +80,35 @@ def write_epochs(
     quality: Any,
     spectra: Mapping[tuple[str, str, str, int], Any],
     path: Path,
-) -> None:
+) -> tuple[str, ...]:
     """Write epochs.tsv: one row per context interval and phase.
 
     Columns: phase, context, interval, anchor, step, start_s, stop_s, recorded_s (inside the
-    recording), clean_s (without artefacts), kept_fraction, n_windows.
+    recording), clean_s (without artefacts), kept_fraction, amplitude_s, flat_s, saturated_s,
+    burst_s (artefact seconds of each kind, which may overlap; blank without LFP), n_bursts,
+    n_windows, judgement (``enough``; ``short``: below a minute; ``too little``: below the design's
+    minimum, left out of the comparison; ``not recorded``). The judgement is that of the cell: the
+    clean seconds of all its intervals.
+
+    Returns
+    -------
+    tuple of str
+        A warning for every cell that is short, or too little.
     """
     import pandas as pd
 
+    minimum_s = data.options.get("design", {}).get("minimum_epoch_s", MINIMUM_EPOCH_S)
+    clean_s: dict[tuple[str, str, str], float] = {}
+    recorded_s: dict[tuple[str, str, str], float] = {}
     rows = []
     for span in spans:
         recorded = intersect(span.intervals, data.recorded)
-        clean = subtract(recorded, quality.artefacts)
+        clean = total_seconds(subtract(recorded, quality.artefacts))
         spectrum = spectra.get((span.anchor, span.phase, span.context, span.interval))
         inside = total_seconds(recorded)
+        cell = (span.anchor, span.phase, span.context)
+        clean_s[cell] = clean_s.get(cell, 0.0) + clean
+        recorded_s[cell] = recorded_s.get(cell, 0.0) + inside
         rows.append(
             {
                 "phase": span.phase,
@@ -86,12 +119,53 @@ def write_epochs(
                 "start_s": span.start_s,
                 "stop_s": span.stop_s,
                 "recorded_s": inside,
-                "clean_s": total_seconds(clean),
-                "kept_fraction": total_seconds(clean) / inside if inside else np.nan,
+                "clean_s": clean,
+                "kept_fraction": clean / inside if inside else np.nan,
+                **_kinds(recorded, quality),
                 "n_windows": spectrum.n_windows if spectrum is not None else 0,
             }
         )
-    columns = ["phase", "context", "interval", "anchor", "step", "start_s", "stop_s"]
-    columns += ["recorded_s", "clean_s", "kept_fraction", "n_windows"]
-    table = pd.DataFrame(rows, columns=columns)
+    judged = {c: judgement(recorded_s[c], clean_s[c], minimum_s=minimum_s) for c in clean_s}
+    for row in rows:
+        row["judgement"] = judged[row["anchor"], row["phase"], row["context"]]
+    table = pd.DataFrame(rows, columns=list(EPOCH_COLUMNS))
+    table["n_bursts"] = table["n_bursts"].astype("Int64")
     write_atomically(path, table.to_csv(sep="\t", index=False, lineterminator="\n"))
+    return tuple(
+        f"{phase}, {context}: {clean_s[anchor, phase, context]:.0f} s of clean time"
+        + (
+            f", fewer than minimum_epoch_s ({minimum_s:g} s): left out of the comparison"
+            if words == "too little"
+            else f": short, below {SHORT_EPOCH_S:g} s"
+        )
+        for (anchor, phase, context), words in judged.items()
+        if words in ("too little", "short")
+    )
+
+
+def judgement(recorded_s: float, clean_s: float, *, minimum_s: float) -> str:
+    """Say whether the clean seconds of a cell are enough.
+
+    Parameters
+    ----------
+    recorded_s, clean_s : float
+        Of all intervals of the cell.
+    minimum_s : float
+        The design's minimum_epoch_s.
+    """
+    if recorded_s <= 0:
+        return "not recorded"
+    if clean_s < minimum_s:
+        return "too little"
+    return "short" if clean_s < SHORT_EPOCH_S else "enough"
+
+
+def _kinds(recorded: Any, quality: Any) -> dict[str, float | int | None]:
+    """Artefact seconds of each kind in an epoch, and bursts that begin in it."""
+    found: dict[str, float | int | None] = {
+        f"{kind}_s": total_seconds(intersect(recorded, intervals))
+        for kind, intervals in quality.kinds.items()
+    }
+    if quality.bursts is not None:
+        found["n_bursts"] = int(contains(recorded, quality.bursts[:, 0]).sum())
+    return found

@@ -18,7 +18,7 @@ from pipeline.steps.extract import write_parquet
 from pipeline.steps.guard import Outcome
 from pipeline.steps.session_data import SessionData, Span, assess, resolve_spans
 from pipeline.steps.sources import Sources, cell_sources, interval_sources
-from pipeline.steps.time_courses import write_time_course
+from pipeline.steps.time_courses import session_spectra, write_time_course
 
 #: columns of a session's observations; the cohort step joins the design columns to them
 COLUMNS = (
@@ -91,9 +91,10 @@ def measure(
             if not split:
                 pooled.append((_joined(cell), sources))
     write_observations(rows, outputs["observations"])
-    write_spectra(spectra, data, quality, outputs["spectra"])
+    short = session_spectra(data, quality, settings)
+    write_spectra(spectra, short, outputs["spectra"])
     write_coupling(pooled, outputs["coupling"])
-    write_time_course(data, quality, settings, outputs["timecourse"])
+    write_time_course(short, data, settings, outputs["timecourse"])
     write_epochs(spans, data, quality, dict_of(spectra), outputs["epochs"])
     return Outcome(quality.warnings, quality.facts)
 

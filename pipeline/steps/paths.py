@@ -48,6 +48,9 @@ SPECTRA_TABLES = {
     "means": "results/cohort/spectra.parquet",
     "units": "results/cohort/spectra_units.parquet",
     "clusters": "results/cohort/clusters.tsv",
+    "timecourses": "results/cohort/timecourses.parquet",
+    "timecourses_units": "results/cohort/timecourses_units.parquet",
+    "timecourse_clusters": "results/cohort/timecourse_clusters.tsv",
 }
 
 #: output of the rule ``shuffles``

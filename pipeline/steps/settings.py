@@ -18,6 +18,7 @@ from pipeline.experiment.sessions import is_aligned
 from pipeline.steps.inputs import files_of, named_paths, resolve, sortings
 from pipeline.steps.provenance import code_hash, versions
 from pipeline.steps.record import recorded_config, recorded_files
+from pipeline.steps.session_times import administrations_of, contexts_of
 from pipeline.steps.unblinding import statement
 
 _CORE = ("metric.py", "errors.py", "files.py", "intervals.py")
@@ -75,6 +76,7 @@ _ROOMS = {
         "lfp/bands.py",
         "experiment/plan.py",
         "steps/spectra.py",
+        "steps/cohort_time_courses.py",
         "steps/cohort.py",
         "steps/measure.py",
     ),
@@ -198,6 +200,9 @@ def measure_settings(experiment: Experiment, session: Session) -> dict[str, Any]
             for epoch in experiment.epochs[session.name]
         ],
         "baseline_phase": config.design.baseline_phase,
+        "contexts": contexts_of(session),
+        "administrations_s": administrations_of(experiment, session),
+        "handling_s": list(config.design.handling_s),
         "options": {
             "recording": {"line_noise_hz": config.recording.line_noise_hz},
             "lfp": _measured_lfp(config.lfp),
@@ -301,6 +306,8 @@ def spectra_settings(experiment: Experiment) -> dict[str, Any]:
         "sessions": session_rows(experiment),
         "line_noise_hz": experiment.config.recording.line_noise_hz,
         "segment_s": experiment.config.lfp.segment_s,
+        "time_course": experiment.config.lfp.time_course.model_dump(mode="json"),
+        "handling_s": list(experiment.config.design.handling_s),
         "code": _code("spectra"),
     }
 
@@ -369,15 +376,8 @@ def pages_settings(experiment: Experiment) -> dict[str, Any]:
                 "animal": session.animal,
                 "recordings": [f"{r.path} ({r.format})" for r in session.recordings],
                 "behaviours": [f"{b.path} ({b.format})" for b in session.behaviours],
-                "contexts": [
-                    {"context": c.context, "start_s": c.start_s, "stop_s": c.stop_s}
-                    for c in session.contexts
-                ],
-                "administrations_s": sorted(
-                    dose.time_s
-                    for dose in experiment.administrations
-                    if dose.session == session.name and dose.time_s is not None
-                ),
+                "contexts": contexts_of(session),
+                "administrations_s": administrations_of(experiment, session),
             }
             for session in experiment.included
         ],

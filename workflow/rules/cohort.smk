@@ -17,10 +17,11 @@ rule cohort:
 
 
 rule spectra:
-    """All sessions' spectra, brought to animals; clusters of frequencies where conditions differ."""
+    """All sessions' spectra and time courses, brought to animals; clusters where they differ."""
     input:
         spectra=[session_file(name, "spectra.nc") for name in SESSIONS],
         epochs=[session_file(name, "epochs.tsv") for name in SESSIONS],
+        timecourses=[session_file(name, "timecourse.parquet") for name in SESSIONS],
     output:
         **SPECTRA_TABLES,
     log:
