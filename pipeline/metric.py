@@ -84,6 +84,10 @@ class Metric:
         Scale on which outcomes are compared; applied in compare only.
     zero_offset : {"none", "half_count"}
         ``half_count`` adds 0.5 events to the count before a logarithm (0.5 / seconds for a rate).
+    counted : bool
+        Of the logit scale: whether the share is a number of successes out of ``n_effective`` (half
+        a trial is added to both sides, so that 0 and 1 have a value); False: share of an amount,
+        which reaches neither, with the plain logit.
     baseline : {"change", "none"}
         Default baseline rule of the metric; the config may override it.
     weight : {"seconds", "n_effective"}
@@ -112,6 +116,7 @@ class Metric:
     per_band: bool = False
     band_names: tuple[str, ...] = ()
     zero_offset: Literal["none", "half_count"] = "none"
+    counted: bool = True
     baseline: Literal["change", "none"] = "change"
     weight: Literal["seconds", "n_effective"] = "seconds"
     options: tuple[str, ...] = ()

@@ -38,6 +38,9 @@ WRONG = {
     "trials_to_criterion@mPFC": "has no regions",
     "trials_to_criterion/theta": "has no bands",
     "a@b@c": "an outcome id such as",
+    "coherence/theta@mPFC~CA1": "the regions by name: coherence/theta@CA1~mPFC",
+    "coherence/theta@mPFC": "two regions, such as coherence/...@CA1~mPFC",
+    "band_power/theta@CA1~mPFC": "one region: band_power is not measured between regions",
 }
 
 

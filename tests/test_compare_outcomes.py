@@ -77,6 +77,7 @@ def test_intervals_without_weight_are_recorded():
         ({"scale": "count"}, 0.0, -1.0, 0.0),
         ({"scale": "logit"}, 0.75, np.log(75.5 / 25.5), 0.75),
         ({"scale": "logit"}, 1.0, np.log(100.5 / 0.5), 1.0),
+        ({"scale": "logit", "counted": False}, 0.75, np.log(3), 0.75),
         ({"scale": "linear"}, 4.0, 4.0, 2.0),
         ({"scale": "linear"}, -4.0, -4.0, np.nan),
         ({"scale": "time_to_event"}, 32.0, 32.0, 5.0),
@@ -120,6 +121,14 @@ def test_logit_needs_the_number_of_trials():
     built = build(observation(value=0.5, n_effective=float("nan")), known=known)
     assert built.table.empty
     assert "logit" in built.dropped["reason"].item()
+
+
+def test_the_share_of_an_amount_does_not_depend_on_how_much_was_measured():
+    known = metrics(metric(baseline="none", scale="logit", counted=False))
+    few, many = (one(observation(value=0.02, n_effective=n), known=known) for n in (10, 1000))
+    assert few.value == many.value == pytest.approx(np.log(0.02 / 0.98))
+    nothing = build(observation(value=0.0), known=known)
+    assert "0 has no value on the logit scale" in nothing.dropped["reason"].item()
 
 
 def test_short_cells_are_recorded_but_trials_are_not_short():

@@ -53,6 +53,7 @@ def outcomes(coupling, metric):
         np.array([value.value for value in values]),
         scale=metric.METRIC.scale,
         zero_offset=metric.METRIC.zero_offset,
+        counted=metric.METRIC.counted,
         seconds=np.full(len(values), coupling.seconds),
         n_effective=np.array([value.n_effective for value in values]),
     )

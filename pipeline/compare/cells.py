@@ -164,7 +164,7 @@ def put_on_scale(
             raw[here],
             scale=rule.scale,
             zero_offset=rule.zero_offset,
-            counted=not rule.elsewhere,
+            counted=rule.counted,
             **basis,
         )
         other[here] = to_scale(

@@ -29,6 +29,8 @@ class Rule:
         Whether ``minimum_epoch_s`` applies: not to trials, nor to values measured elsewhere.
     elsewhere : bool
         Whether the values come from measurements.tsv: without seconds or numbers of trials.
+    counted : bool
+        Whether shares are numbers of successes out of ``n_effective``.
     """
 
     metric: str
@@ -41,6 +43,7 @@ class Rule:
     by_unit: bool
     minimum_epoch: bool
     elsewhere: bool = False
+    counted: bool = True
 
 
 def rules_of(
@@ -68,6 +71,7 @@ def rules_of(
                 by_unit=False,
                 minimum_epoch=False,
                 elsewhere=True,
+                counted=False,
             )
         elif name in metrics:
             metric = metrics[name]
@@ -81,6 +85,7 @@ def rules_of(
                 weight=metric.weight,
                 by_unit=metric.entity == "unit",
                 minimum_epoch="trials" not in metric.needs,
+                counted=metric.counted,
             )
         else:
             raise InputError(

@@ -118,7 +118,16 @@ def _wrong_outcome(outcome: str, experiment: Experiment, *, whole: bool) -> str:
     if parts["region"] and metric.entity == "animal":
         return f"{metric.name} has no regions: leave @{parts['region']} out"
     if whole and metric.entity != "animal" and not parts["region"]:
-        return f"a region, such as {outcome}@mPFC"
+        pair = "@CA1~mPFC" if metric.entity == "region_pair" else "@mPFC"
+        return f"a region, such as {outcome}{pair}"
+    if metric.entity == "region_pair" and parts["region"]:
+        first, second = parts["region"], parts["region_b"]
+        if not second or first == second:
+            return f"two regions, such as {metric.name}/...@CA1~mPFC"
+        if first > second:
+            return f"the regions by name: {outcome.split('@')[0]}@{second}~{first}"
+    elif parts["region_b"]:
+        return f"one region: {metric.name} is not measured between regions"
     regions = {c.region for s in experiment.sessions for c in s.channels} or {WHOLE_RECORDING}
     wanted = {parts["region"], parts["region_b"]} - {""}
     for region in sorted(wanted - regions):

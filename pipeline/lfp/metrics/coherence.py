@@ -18,6 +18,7 @@ METRIC = Metric(
     needs=("coupling",),
     value_unit="",
     scale="logit",
+    counted=False,
     grain="cell",
     per_band=True,
     options=("lfp.bands", "recording.line_noise_hz"),

@@ -21,6 +21,7 @@ METRIC = Metric(
     needs=("spectrum",),
     value_unit="",
     scale="logit",
+    counted=False,
     per_band=True,
     options=("lfp.bands", "recording.line_noise_hz"),
     description="Share of a band in the power from 1 to 100 Hz; blind to broadband shifts",
