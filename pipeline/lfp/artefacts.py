@@ -4,11 +4,13 @@ A drug that raises the amplitude of the LFP would hide its own artefacts, or fla
 if thresholds followed each epoch: centre and spread are therefore taken from the baseline only and
 hold for the whole recording. What is a second of artefact on one good channel is left out on all,
 so that the channels of a region always rest on the same time.
+
+All kinds are found in one pass over the recording, which costs little more than reading it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +18,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import InputError
-from pipeline.intervals import Intervals, from_mask, intersect, pad
+from pipeline.intervals import Intervals, from_mask, intersect, merge, pad
+from pipeline.lfp.bursts import Bursts, BurstThresholds, as_bursts, burst_thresholds, loud_windows
 from pipeline.lfp.signal import (
     extent,
     good_channels,
@@ -30,8 +33,12 @@ from pipeline.lfp.signal import (
 _SD_PER_MAD = 1.482602218505602
 #: equal within this part of the rail's value: what float32 keeps of a constant
 _RAIL_TOLERANCE = 1e-6
-#: values looked at together
-_CHUNK_VALUES = 2**22
+#: values read together (a row of them stays in the cache)
+_CHUNK_VALUES = 2**21
+#: kinds of artefacts that :func:`artefact_intervals` unites
+_BASIC = ("amplitude", "flat", "saturated")
+#: and all kinds, in the order in which they are stated
+KINDS = (*_BASIC, "burst")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +56,28 @@ class BaselineStatistics:
     channels: NDArray[np.int64]
     centre: NDArray[np.float64]
     sd: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Artefacts:
+    """Time that no measure may use, by kind; a second may be of several kinds.
+
+    Attributes
+    ----------
+    kinds : mapping of str to ndarray, shape (n, 2)
+        ``amplitude``, ``flat``, ``saturated``, ``burst``: disjoint seconds on the session clock,
+        padded, within the recording.
+    bursts : Bursts
+        The bursts themselves, without padding.
+    """
+
+    kinds: Mapping[str, Intervals]
+    bursts: Bursts
+
+    @property
+    def intervals(self) -> Intervals:
+        """Union of all kinds."""
+        return merge(np.concatenate(list(self.kinds.values())))
 
 
 def baseline_statistics(
@@ -109,7 +138,7 @@ def artefact_intervals(
     rail_samples: int = 3,
     bad: Collection[str] = (),
 ) -> Intervals:
-    """Time that no measure may use.
+    """Time of extreme amplitude, flat or saturated; bursts are found by :func:`find_artefacts`.
 
     A window of `window_s` is flagged when any good channel, in it,
 
@@ -146,79 +175,158 @@ def artefact_intervals(
         frozen = baseline
     else:
         frozen = baseline_statistics(lfp, baseline, bad=bad)
-    rate, n_samples = rate_of(lfp), lfp.sizes["time"]
-    n_windows = int(np.ceil(round(n_samples / (window_s * rate), 9)))
-    # Sample -> window by one formula, so that fractional rates do not drift against seconds.
-    edges = np.ceil(np.arange(n_windows + 1) * window_s * rate - 1e-6).astype(np.int64)
-    edges[-1] = n_samples
-    flagged = np.zeros(n_windows, dtype=bool)
-    flat_run = max(2, round(flat_s * rate))
-    low, high = _rails(lfp, frozen.channels)
-    reach = max(flat_run, rail_samples) - 1
-    for first, samples in _chunks(lfp, frozen.channels, reach):
-        excess = np.abs(samples - frozen.centre.astype(np.float32)[:, None])
-        wrong = (excess > (threshold_sd * frozen.sd).astype(np.float32)[:, None]).any(axis=0)
-        wrong |= _runs_within(samples, flat_run, flat_sd * frozen.sd)
-        for rail in (low, high):
-            at_rail = np.abs(samples - rail[:, None]) <= _RAIL_TOLERANCE * np.abs(rail)[:, None]
-            wrong |= _runs_true(at_rail, rail_samples).any(axis=0)
-        hit = first + np.flatnonzero(wrong)
-        flagged[np.searchsorted(edges, hit, side="right") - 1] = True
-    windows = from_mask(flagged, rate_hz=1.0 / window_s, start_s=start_of(lfp))
+    limits = _Limits(frozen, threshold_sd, window_s, flat_sd, flat_s, rail_samples)
+    flagged, _ = _scan(lfp, limits, None)
+    return _widened(lfp, np.logical_or.reduce(flagged), limits, pad_s)
+
+
+def find_artefacts(
+    lfp: xr.DataArray,
+    *,
+    baseline: ArrayLike,
+    threshold_sd: float = 6.0,
+    pad_s: float = 0.5,
+    window_s: float = 1.0,
+    flat_sd: float = 1e-3,
+    flat_s: float = 0.1,
+    rail_samples: int = 3,
+    bad: Collection[str] = (),
+) -> Artefacts:
+    """All kinds of artefacts, bursts of muscles included.
+
+    Parameters
+    ----------
+    lfp, threshold_sd, pad_s, window_s, flat_sd, flat_s, rail_samples, bad
+        As in :func:`artefact_intervals`; bursts are widened by `pad_s` as well.
+    baseline : array_like, shape (n, 2)
+        Seconds whose statistics set all thresholds.
+
+    Returns
+    -------
+    Artefacts
+
+    Raises
+    ------
+    InputError
+        As :func:`baseline_statistics`.
+    """
+    frozen = baseline_statistics(lfp, baseline, bad=bad)
+    thresholds, note = burst_thresholds(lfp, baseline, frozen.channels)
+    limits = _Limits(frozen, threshold_sd, window_s, flat_sd, flat_s, rail_samples)
+    flagged, loud = _scan(lfp, limits, thresholds)
+    bursts = as_bursts(loud, note, possible=thresholds is not None)
+    kinds = {
+        kind: _widened(lfp, mask, limits, pad_s) for kind, mask in zip(_BASIC, flagged, strict=True)
+    }
+    kinds["burst"] = intersect(pad(bursts.events, pad_s), extent(lfp))
+    return Artefacts(kinds, bursts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Limits:
+    """What samples are compared with."""
+
+    frozen: BaselineStatistics
+    threshold_sd: float
+    window_s: float
+    flat_sd: float
+    flat_s: float
+    rail_samples: int
+
+
+def _widened(
+    lfp: xr.DataArray, flagged: NDArray[np.bool_], limits: _Limits, pad_s: float
+) -> Intervals:
+    """Flagged windows as intervals, padded and within the recording."""
+    windows = from_mask(flagged, rate_hz=1.0 / limits.window_s, start_s=start_of(lfp))
     return intersect(pad(windows, pad_s), extent(lfp))
 
 
-def _chunks(
-    lfp: xr.DataArray, channels: NDArray[np.int64], reach: int
-) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """First sample and samples (n_channels, n) of pieces that share `reach` samples."""
-    n_samples = lfp.sizes["time"]
+def _scan(
+    lfp: xr.DataArray, limits: _Limits, thresholds: BurstThresholds | None
+) -> tuple[NDArray[np.bool_], Intervals]:
+    """One pass: flagged windows of each basic kind, and the middle halves of loud windows.
+
+    Returns
+    -------
+    flagged : ndarray of bool, shape (3, n_windows)
+        amplitude, flat, saturated.
+    loud : ndarray, shape (n, 2)
+        Seconds.
+    """
+    frozen = limits.frozen
+    rate, n_samples = rate_of(lfp), lfp.sizes["time"]
+    n_windows = int(np.ceil(round(n_samples / (limits.window_s * rate), 9)))
+    # Sample -> window by one formula, so that fractional rates do not drift against seconds.
+    edges = np.ceil(np.arange(n_windows + 1) * limits.window_s * rate - 1e-6).astype(np.int64)
+    edges[-1] = n_samples
+    flagged = np.zeros((3, n_windows), dtype=bool)
+    flat_run = max(2, round(limits.flat_s * rate))
+    centre = frozen.centre.astype(np.float32)
+    most = (limits.threshold_sd * frozen.sd).astype(np.float32)
+    width = (limits.flat_sd * frozen.sd).astype(np.float32)
+    rails = [_Rails(limits.rail_samples, edges) for _ in frozen.channels]
+    step = 1 if thresholds is None else thresholds.step
+    length = 1 if thresholds is None else thresholds.length
+    reach = max(flat_run, limits.rail_samples, length) - 1
+    loud = [np.empty(0, dtype=np.int64)]
+    for first, past, samples in _pieces(lfp, frozen.channels, reach, step):
+        low = int(np.searchsorted(edges, first, side="right")) - 1
+        high = int(np.searchsorted(edges, past, side="left"))
+        starts = np.maximum(edges[low:high], first) - first
+        for index, row in enumerate(samples):
+            own = row[: past - first]
+            top, bottom = np.maximum.reduceat(own, starts), np.minimum.reduceat(own, starts)
+            far = (top - centre[index] > most[index]) | (centre[index] - bottom > most[index])
+            flagged[0, low:high] |= far
+            hit = first + np.flatnonzero(_flat(row, flat_run, width[index]))
+            flagged[1, np.searchsorted(edges, hit, side="right") - 1] = True
+            rails[index].look(row, first, past, low, (top, bottom))
+        if thresholds is not None and samples.shape[1] >= length:
+            mask = loud_windows(samples[:, : past - first + length - step], thresholds)
+            loud.append(first + step * np.flatnonzero(mask))
+    for rail in rails:
+        flagged[2, rail.windows()] = True
+    begin = (np.concatenate(loud) + (length - step) / 2) / rate + start_of(lfp)
+    return flagged, np.column_stack((begin, begin + step / rate))
+
+
+def _pieces(
+    lfp: xr.DataArray, channels: NDArray[np.int64], reach: int, step: int
+) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
+    """Pieces of what was recorded: first sample, sample past the last, and samples.
+
+    The samples (n_channels, n) go on for up to `reach` samples, into the next piece of the same
+    stretch; pieces are whole multiples of `step`, counted from the stretch's first sample.
+    """
     rows = max(1, _CHUNK_VALUES // len(channels), 4 * reach)
-    for first in range(0, n_samples, rows):
-        yield first, read_samples(lfp, first, min(first + rows + reach, n_samples), channels)
+    rows = -(-rows // step) * step
+    for start, stop in sample_ranges(lfp, extent(lfp)):
+        for first in range(start, stop, rows):
+            past = min(first + rows, stop)
+            yield first, past, read_samples(lfp, first, min(past + reach, stop), channels)
 
 
-def _rails(
-    lfp: xr.DataArray, channels: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Lowest and highest value of each channel in the whole recording."""
-    low = np.full(len(channels), np.inf, dtype=np.float32)
-    high = -low
-    for _, samples in _chunks(lfp, channels, 0):
-        # Samples in a gap of the recording are NaN and have no say.
-        low = np.fmin(low, np.fmin.reduce(samples, axis=1))
-        high = np.fmax(high, np.fmax.reduce(samples, axis=1))
-    return low, high
-
-
-def _runs_within(
-    samples: NDArray[np.float32], run: int, width: NDArray[np.float64]
-) -> NDArray[np.bool_]:
-    """Samples in a stretch of `run` that any channel spends within `width`, shape (n,)."""
-    n_samples = samples.shape[1]
-    if n_samples < run:
-        return np.zeros(n_samples, dtype=bool)
-    low = high = samples
+def _flat(row: NDArray[np.float32], run: int, width: np.float32) -> NDArray[np.bool_]:
+    """Samples in a stretch of `run` that a channel spends within `width`, shape (n,)."""
+    # Every such stretch holds one whole block of this grid, so that blocks tell where to look.
+    block = (run + 1) // 2
+    whole = len(row) - len(row) % block
+    starts = np.arange(0, whole, block)
+    if len(row) < run or len(starts) == 0:
+        return np.zeros(len(row), dtype=bool)
+    spread = np.maximum.reduceat(row[:whole], starts) - np.minimum.reduceat(row[:whole], starts)
+    if not (spread <= width).any():
+        return np.zeros(len(row), dtype=bool)
+    low = high = row
     # Sliding extremes by doubling: a window of 2 m is two windows of m.
     span = 1
     while span < run:
         shift = min(span, run - span)
-        low = np.minimum(low[:, :-shift], low[:, shift:])
-        high = np.maximum(high[:, :-shift], high[:, shift:])
+        low = np.minimum(low[:-shift], low[shift:])
+        high = np.maximum(high[:-shift], high[shift:])
         span += shift
-    starts = (high - low <= width.astype(np.float32)[:, None]).any(axis=0)
-    return _cover(starts, run, n_samples)
-
-
-def _runs_true(mask: NDArray[np.bool_], run: int) -> NDArray[np.bool_]:
-    """Where at least `run` successive samples are true; same shape as `mask` (n_channels, n)."""
-    n_samples = mask.shape[1]
-    if n_samples < run or not mask.any():
-        return np.zeros(mask.shape, dtype=bool)
-    starts = np.logical_and.reduce(
-        [mask[:, offset : n_samples - run + 1 + offset] for offset in range(run)]
-    )
-    return np.stack([_cover(row, run, n_samples) for row in starts])
+    return _cover(high - low <= width, run, len(row))
 
 
 def _cover(starts: NDArray[np.bool_], run: int, n_samples: int) -> NDArray[np.bool_]:
@@ -228,3 +336,54 @@ def _cover(starts: NDArray[np.bool_], run: int, n_samples: int) -> NDArray[np.bo
     np.add.at(counts, begin, 1)
     np.add.at(counts, begin + run, -1)
     return np.cumsum(counts[:-1]) > 0
+
+
+class _Rails:
+    """Windows in which one channel stays at its highest or lowest value of the whole recording.
+
+    What these values are is known at the end only. A window matters only while it holds the most
+    extreme value so far, which is rare: for those, the value that `n_samples` successive samples
+    all reach is kept, and compared with the extreme at the end. Nothing is read twice.
+    """
+
+    def __init__(self, n_samples: int, edges: NDArray[np.int64]) -> None:
+        self._n, self._edges = n_samples, edges
+        self._extreme = {1: -np.inf, -1: -np.inf}
+        self._reached: dict[int, list[tuple[int, float]]] = {1: [], -1: []}
+
+    def look(
+        self,
+        row: NDArray[np.float32],
+        first: int,
+        past: int,
+        window: int,
+        extremes: tuple[NDArray[np.float32], NDArray[np.float32]],
+    ) -> None:
+        """Take in the samples from `first` to `past`; those that follow complete their runs.
+
+        `window` is the place of the first window, `extremes` are the windows' highest and lowest
+        values.
+        """
+        for sign, reached in ((1, extremes[0]), (-1, -extremes[1])):
+            self._extreme[sign] = max(self._extreme[sign], float(reached.max()))
+            least = self._extreme[sign] - 2 * _RAIL_TOLERANCE * abs(self._extreme[sign])
+            for here in (window + np.flatnonzero(reached >= least)).tolist():
+                start = max(int(self._edges[here]), first)
+                stop = min(int(self._edges[here + 1]), past)
+                part = sign * row[start - first : stop - first + self._n - 1]
+                if len(part) < self._n:
+                    continue
+                runs = np.lib.stride_tricks.sliding_window_view(part, self._n).min(axis=1)
+                self._reached[sign].append((here, float(runs.max())))
+                # A run that begins in this window may end in the next one.
+                over = runs[max(int(self._edges[here + 1]) - self._n + 1 - start, 0) :]
+                if len(over):
+                    self._reached[sign].append((here + 1, float(over.max())))
+
+    def windows(self) -> list[int]:
+        """Windows with a run at the rail."""
+        found = []
+        for sign, reached in self._reached.items():
+            least = self._extreme[sign] - _RAIL_TOLERANCE * abs(self._extreme[sign])
+            found += [window for window, value in reached if value >= least]
+        return found

@@ -58,7 +58,12 @@ def fact_list(page: SessionPage) -> list[tuple[str, str]]:
         ("n_channels", "Channels", _plain),
         ("regions", "Regions", _plain),
         ("bad_channels", "Bad channels", lambda names: _plain(names) or "none"),
+        ("bad_channel_reasons", "Why they are bad", lambda reasons: _plain(reasons) or "–"),
+        ("line_noise", "Mains", _plain),
+        ("reference", "Reference", lambda name: spoken(text(name))),
         ("kept_fraction", "Time kept", lambda part: f"{plain(100 * part, 1)}{SPACE}%"),
+        ("artefact_s", "Artefacts by kind (they may overlap)", _kind_seconds),
+        ("n_bursts", "Bursts like those of muscles", _plain),
         ("n_units_sorted", "Units sorted", _plain),
         ("n_units_kept", "Units kept", _plain),
         ("n_trials", "Trials", _plain),
@@ -135,10 +140,26 @@ def _plain(value: Any) -> str:
     return number(value) if finite(value) else text(value)
 
 
+def _kind_seconds(kinds: Mapping[str, float]) -> str:
+    return "; ".join(f"{spoken(kind)} {plain(s, 1)}{SPACE}s" for kind, s in kinds.items())
+
+
+#: columns of epochs.tsv that are shown where the file has them
+_EPOCH_EXTRAS = {
+    "amplitude_s": "amplitude",
+    "flat_s": "flat",
+    "saturated_s": "saturated",
+    "burst_s": "bursts",
+    "n_bursts": "number of bursts",
+    "judgement": "judgement",
+}
+
+
 def epoch_table(page: SessionPage) -> Table | None:
-    """Epochs with their clean time; None without any."""
+    """Epochs with their clean time, and what was left out of them by kind; None without any."""
     if page.epochs is None or page.epochs.empty:
         return None
+    extras = {key: label for key, label in _EPOCH_EXTRAS.items() if key in page.epochs.columns}
     rows = [
         (
             spoken(text(row["phase"])),
@@ -151,11 +172,20 @@ def epoch_table(page: SessionPage) -> Table | None:
             f"{plain(100 * row['kept_fraction'], 1)}{SPACE}%"
             if finite(row.get("kept_fraction"))
             else "–",
+            *(_extra(key, row[key]) for key in extras),
         )
         for row in page.epochs.to_dict("records")
     ]
     columns = ("phase", "context", "interval", "from", "to", "recorded", "clean", "kept")
-    return Table(columns=columns, rows=tuple(rows))
+    return Table(columns=(*columns, *extras.values()), rows=tuple(rows))
+
+
+def _extra(key: str, value: Any) -> str:
+    if key == "judgement":
+        return text(value) or "–"
+    if key == "n_bursts":
+        return str(int(value)) if finite(value) else "–"
+    return f"{plain(value, 1)}{SPACE}s" if finite(value) else "–"
 
 
 def _time(seconds: Any) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.files import replacing
 from pipeline.intervals import subtract, total_seconds
 from pipeline.steps.guard import write_atomically
 from pipeline.steps.outcomes_check import WHOLE_RECORDING
@@ -47,6 +48,7 @@ def extract_recordings(
         write_atomically(path, b"")
         return ()
     from pipeline.ingest.joining import join_recordings, pick_channels
+    from pipeline.steps.extract_quality import check_lfp
 
     listed = settings["channels"]
     recorded = join_recordings(open_parts(settings))
@@ -60,16 +62,15 @@ def extract_recordings(
     if not listed:
         warnings.append("no channel table: all channels count as one region, 'all'")
     stated = {channel["channel"] for channel in listed if channel["bad"]}
-    bad = stated | _flat_channels(probes, stated, warnings)
+    flat = _flat_channels(probes, stated, settings, warnings)
+    known = dict.fromkeys(sorted(stated), "channel table") | flat
     several = len(settings["recordings"]) > 1
     write = _write_joined if several else _write_one
-    write(settings, probes, path, regions, bad, warnings, facts)
-    facts.update(
-        recording_rate_hz=probes[0].parts[0].rate_hz,
-        n_channels=len(channels),
-        regions=sorted({regions[channel] for channel in channels}),
-        bad_channels=sorted(bad),
-    )
+    facts.update(recording_rate_hz=probes[0].parts[0].rate_hz, n_channels=len(channels))
+    # Nobody sees the file before its channels are judged.
+    with replacing(path) as partial:
+        write(settings, probes, partial, regions, set(known), warnings, facts)
+        check_lfp(settings, partial, probes, known, warnings, facts)
     return recorded
 
 
@@ -97,21 +98,32 @@ def open_parts(settings: Mapping[str, Any]) -> list[RecordingPart]:
 
 
 def _flat_channels(
-    probes: Sequence[RecordedProbe], stated: set[str], warnings: list[str]
-) -> set[str]:
-    """Channels that do not change in some part, after the guard of units."""
+    probes: Sequence[RecordedProbe],
+    stated: set[str],
+    settings: Mapping[str, Any],
+    warnings: list[str],
+) -> dict[str, str]:
+    """Channels that do not change in some part, after the guard of units, with the reason."""
     from pipeline.ingest import check_microvolts
 
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}
     for probe in probes:
         own = {there: here for here, there in probe.channels.items()}
         looked_at = [there for there, here in own.items() if here not in stated]
         for part in probe.parts if looked_at else ():
             recording = part.recording.select_channels(looked_at)
             for channel in check_microvolts(recording, file=part.name).flat:
-                warnings.append(f"{part.name}: channel {own[channel]} is flat and counts as bad")
-                found[own[channel]] = None
-    return set(found)
+                if settings["bad_channels"] == "detect":
+                    warnings.append(
+                        f"{part.name}: channel {own[channel]} is flat and counts as bad"
+                    )
+                    found[own[channel]] = f"flat: no change in {part.name}"
+                else:
+                    warnings.append(
+                        f"{part.name}: channel {own[channel]} is flat; it is used all the same, "
+                        "because lfp.bad_channels is 'listed'"
+                    )
+    return found
 
 
 def _write_one(
@@ -123,7 +135,8 @@ def _write_one(
     warnings: list[str],
     facts: dict[str, Any],
 ) -> None:
-    from pipeline.lfp import extract_lfp_to_netcdf, open_lfp
+    from pipeline.lfp import extract_lfp_to_netcdf
+    from pipeline.steps.extract_quality import opened_lfp
 
     (probe,) = probes
     (part,) = probe.parts
@@ -138,11 +151,11 @@ def _write_one(
         source=part.name,
         progress=_progress(settings["session"]),
     )
-    lfp = open_lfp(path)
-    facts.update(
-        duration_s=round(lfp.sizes["time"] / float(lfp.attrs["rate_hz"]), 3),
-        lfp_rate_hz=float(lfp.attrs["rate_hz"]),
-    )
+    with opened_lfp(path) as lfp:
+        facts.update(
+            duration_s=round(lfp.sizes["time"] / float(lfp.attrs["rate_hz"]), 3),
+            lfp_rate_hz=float(lfp.attrs["rate_hz"]),
+        )
 
 
 def _write_joined(
@@ -154,8 +167,8 @@ def _write_joined(
     warnings: list[str],
     facts: dict[str, Any],
 ) -> None:
-    from pipeline.lfp import open_lfp
     from pipeline.lfp.parts import Part, Probe, extract_parts_to_netcdf
+    from pipeline.steps.extract_quality import opened_lfp
 
     joined = extract_parts_to_netcdf(
         [
@@ -174,9 +187,9 @@ def _write_joined(
         bad=bad,
         progress=_progress(settings["session"]),
     )
-    lfp = open_lfp(path)
+    with opened_lfp(path) as lfp:
+        span_s = lfp.sizes["time"] / joined.rate_hz
     seconds = total_seconds(joined.recorded_s)
-    span_s = lfp.sizes["time"] / joined.rate_hz
     facts.update(
         duration_s=round(span_s, 3),
         recorded_s=round(seconds, 3),

@@ -166,9 +166,12 @@ class Quality:
     Attributes
     ----------
     artefacts : ndarray, shape (n, 2)
-        Seconds that no spectrum uses.
-    bursts : ndarray, shape (n, 2)
-        Those of them that are bursts like those of muscles (head twitches).
+        Seconds that no spectrum uses: the union of `kinds`.
+    bursts : ndarray, shape (n, 2), or None
+        Onset and end of bursts like those of muscles (head twitches), without the padding that
+        they have among the artefacts; None where they cannot be told.
+    kinds : mapping of str to ndarray, shape (n, 2)
+        Seconds of each kind of artefact; a second may be of several kinds. Empty without LFP.
     kept_units : ndarray of bool
         Units that enter the comparison.
     warnings : tuple of str
@@ -176,7 +179,8 @@ class Quality:
     """
 
     artefacts: Intervals
-    bursts: Intervals = field(default_factory=lambda: np.empty((0, 2)))
+    bursts: Intervals | None = None
+    kinds: Mapping[str, Intervals] = field(default_factory=dict)
     kept_units: Any = None
     warnings: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -194,8 +198,9 @@ def assess(data: SessionData, baseline: Sequence[Span], options: Mapping[str, An
     spans = [span.intervals for span in baseline]
     own = intersect(np.vstack(spans), data.recorded) if spans else np.empty((0, 2))
     artefacts: Intervals = np.empty((0, 2))
+    bursts, kinds = None, {}
     if data.has("lfp"):
-        from pipeline.lfp import artefact_intervals
+        from pipeline.lfp.artefacts import find_artefacts
 
         frozen = own
         if not len(own):
@@ -203,11 +208,25 @@ def assess(data: SessionData, baseline: Sequence[Span], options: Mapping[str, An
             warnings.append(
                 "no baseline in this session: artefact thresholds rest on the whole recording"
             )
-        artefacts = artefact_intervals(
+        found = find_artefacts(
             data.lfp, baseline=frozen, threshold_sd=options["lfp"]["artefact_sd"]
         )
+        artefacts, kinds = found.intervals, found.kinds
+        bursts = found.bursts.events if found.bursts.possible else None
+        warnings += [found.bursts.note] if found.bursts.note else []
         seconds = total_seconds(data.recorded)
         facts["kept_fraction"] = round(1 - total_seconds(artefacts) / seconds, 4)
+        facts["artefact_s"] = {
+            kind: round(total_seconds(intervals), 1) for kind, intervals in kinds.items()
+        }
+        if bursts is not None:
+            facts["n_bursts"] = len(bursts)
+        if (lasting := total_seconds(found.bursts.sustained)) > 0:
+            warnings.append(
+                f"{lasting:.0f} s are as loud at 70-110 Hz and at high frequencies as bursts of "
+                "muscles, but for longer than 2 s at a time: they count as no burst and are not "
+                "left out (long chewing, or a change of the whole spectrum)"
+            )
     if data.has("movement"):
         from pipeline.ingest import track_warnings
 
@@ -231,4 +250,11 @@ def assess(data: SessionData, baseline: Sequence[Span], options: Mapping[str, An
             for unit, reason, keep in zip(data.units["unit_id"].values, reasons, kept, strict=True)
             if not keep
         }
-    return Quality(artefacts, kept_units=kept, warnings=tuple(warnings), facts=facts)
+    return Quality(
+        artefacts,
+        bursts=bursts,
+        kinds=kinds,
+        kept_units=kept,
+        warnings=tuple(warnings),
+        facts=facts,
+    )

@@ -1,0 +1,57 @@
+"""Rate of bursts like those of muscles: head twitches, chewing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pipeline.metric import Metric, Value
+
+if TYPE_CHECKING:
+    from pipeline.lfp import EpochQuality
+
+# Events per second, so that half an event (0.5 / seconds) keeps the logarithm finite at none.
+METRIC = Metric(
+    name="burst_rate",
+    label="Rate of muscle-like bursts",
+    domain="other",
+    entity="animal",
+    needs=("quality",),
+    value_unit="Hz",
+    scale="log2",
+    zero_offset="half_count",
+    description="Short broadband bursts (70-110 Hz together with above 200 Hz) per second",
+    definition=(
+        "Bursts that begin in the epoch divided by its recorded seconds; a burst lasts at most 2 s "
+        "and lies at least 10 dB, and 6 robust standard deviations, above the baseline in 70-110 "
+        "Hz and above 200 Hz (windows of 0.128 s, each frequency relative to its baseline median, "
+        "median over the channels of a region)"
+    ),
+    reference="Own detector; a stand-in for head twitches where no video or magnetometer sees them",
+)
+
+
+def compute(*, quality: EpochQuality, options: Mapping[str, Any]) -> list[Value]:
+    """Rate of bursts in the epoch.
+
+    Parameters
+    ----------
+    quality : EpochQuality
+        Of the epoch.
+    options : mapping
+        Not used.
+
+    Returns
+    -------
+    list of Value
+        Hz; empty when the epoch has no time, or the LFP's pass band does not allow to tell bursts.
+    """
+    if quality.seconds <= 0 or quality.n_bursts is None:
+        return []
+    return [
+        Value(
+            value=quality.n_bursts / quality.seconds,
+            n_effective=quality.n_bursts,
+            n_effective_unit="bursts",
+        )
+    ]
