@@ -1,0 +1,66 @@
+"""Phase-amplitude coupling: Tort's modulation index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pipeline.metric import Metric, Value
+
+if TYPE_CHECKING:
+    from pipeline.lfp import PhaseAmplitude
+
+METRIC = Metric(
+    name="modulation_index",
+    label="Modulation index",
+    domain="coupling",
+    entity="region",
+    needs=("phase_amplitude",),
+    grain="cell",
+    value_unit="",
+    scale="log2",
+    per_band=True,
+    options=("lfp.bands", "lfp.phase_amplitude"),
+    description="How much the amplitude of a fast band follows the phase of a slow band",
+    definition=(
+        "Kullback-Leibler distance of the mean amplitude in 18 bins of phase from a flat one, "
+        "divided by log 18; per block of 60 s, mean over blocks and over the region's good "
+        "channels. It reads a little above 0 without coupling, alike in all cells, because all "
+        "blocks have one length; a slow rhythm whose harmonics reach the fast band raises it "
+        "without any fast rhythm"
+    ),
+    reference="Tort et al. 2010, J Neurophysiol 104:1195",
+)
+
+
+def compute(*, phase_amplitude: PhaseAmplitude, options: Mapping[str, Any]) -> list[Value]:
+    """Modulation index of each region and pair of bands.
+
+    Parameters
+    ----------
+    phase_amplitude : PhaseAmplitude
+        Of the cell.
+    options : mapping
+        Not used: the options were used when the source was made.
+
+    Returns
+    -------
+    list of Value
+        Above 0, below 1. Band "theta-low_gamma": phase of theta, amplitude of low gamma. What is
+        not defined (a channel without signal) is left out.
+    """
+    import math
+
+    table = phase_amplitude.index
+    return [
+        Value(
+            value=float(value),
+            region=str(region),
+            band=str(pair),
+            n_effective=phase_amplitude.n_blocks,
+            n_effective_unit="blocks",
+        )
+        for pair, column in zip(table["pair"].values, table.values.T, strict=True)
+        for region, value in zip(table["region"].values, column, strict=True)
+        if math.isfinite(value)
+    ]
