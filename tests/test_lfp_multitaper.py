@@ -114,6 +114,19 @@ def test_shape_and_cut_of_frequencies():
     np.testing.assert_array_equal(multitaper_psd(x[1, 2], rate_hz=200.0), full[1, 2])
 
 
+def test_no_segment_gives_no_density():
+    assert multitaper_psd(np.empty((3, 0, 800)), rate_hz=200.0).shape == (3, 0, 401)
+
+
+@pytest.mark.parametrize("n_segments", [1, 31, 64])
+def test_density_does_not_depend_on_what_else_is_computed(n_segments):
+    """Batches of any size, the last one shorter: the same bits."""
+    x = np.random.default_rng(7).standard_normal((n_segments, 1000))
+    together = multitaper_psd(x, rate_hz=250.0)
+    alone = [multitaper_psd(segment[None], rate_hz=250.0)[0] for segment in x]
+    np.testing.assert_array_equal(together, alone)
+
+
 @pytest.mark.parametrize(
     ("half_bandwidth_hz", "expected"), [(0.25, 1), (0.5, 1), (0.75, 3), (1, 5)]
 )

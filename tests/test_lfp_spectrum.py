@@ -1,7 +1,5 @@
 """Spectrum per epoch and spectrogram: which samples count, aggregation, recovery, real peaks."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import xarray as xr
@@ -10,8 +8,7 @@ from pipeline.errors import InputError
 from pipeline.lfp import epoch_spectrum, lfp_array, open_lfp, session_spectrogram
 from pipeline.lfp.multitaper import multitaper_psd
 from pipeline.lfp.signal import write_lfp
-
-REAL = Path(__file__).parents[2] / "shared" / "data" / "real"
+from pipeline.lfp.spectrum import middle
 
 
 def noise_lfp(seconds=60.0, n_channels=2, rate_hz=500.0, start_s=0.0, seed=0, **labels):
@@ -151,6 +148,15 @@ def test_median_withstands_what_the_mean_does_not():
     assert ratio["median"] < 1.1 and ratio["mean"] > 10
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 8, 299])
+def test_middle_is_the_median(n):
+    values = np.random.default_rng(n).standard_normal((n, 7))
+    expected = np.median(values, axis=0)
+    np.testing.assert_array_equal(middle(values.copy()), expected)
+    values[0, 3] = np.nan
+    assert np.isnan(middle(values)).tolist() == [column == 3 for column in range(7)]
+
+
 def test_planted_spectrum_is_recovered():
     rng = np.random.default_rng(7)
 
@@ -211,14 +217,12 @@ def test_spectrogram_leaves_out_windows_that_are_not_clean():
         ("neurodsp_rat_hpc/sample_data_2.npy", 1000.0, 6.5, 13.1),
     ],
 )
-def test_theta_of_real_recordings(file, rate_hz, theta, harmonic):
-    if not (REAL / file).exists():
-        pytest.skip(f"real recordings are not here ({file} is no part of the repository)")
+def test_theta_of_real_recordings(real_data, file, rate_hz, theta, harmonic):
     import spikeinterface.core as si
 
     from pipeline.lfp import extract_lfp
 
-    recording = si.NumpyRecording([np.load(REAL / file).reshape(-1, 1)], rate_hz)
+    recording = si.NumpyRecording([np.load(real_data / file).reshape(-1, 1)], rate_hz)
     recording.set_channel_gains(1.0)
     recording.set_channel_offsets(0.0)
     lfp = extract_lfp(recording)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -18,7 +19,7 @@ from pipeline.lfp.signal import (
     sample_ranges,
 )
 
-#: bytes of segment spectra held at a time; channels are taken in groups that stay below it
+#: bytes of samples held at a time; channels are taken in groups that stay below it
 _HELD_BYTES = 64 * 2**20
 
 
@@ -97,27 +98,53 @@ def epoch_spectrum(
     frequency = passed_frequencies(lfp, length)
     channels = good_channels(lfp, bad)
     psd = np.empty((len(channels), len(frequency)))
-    group = max(1, _HELD_BYTES // (8 * n_windows * len(frequency)))
+    stops = ranges[:, 0] + (counts - 1) * step + length
+    n_samples = int(np.sum(stops - ranges[:, 0]))
+    group = max(1, _HELD_BYTES // (4 * n_samples))
+    combine = middle if aggregate == "median" else partial(np.mean, axis=0)
+    held = np.empty((n_windows, len(frequency)))
+    past = np.cumsum(counts)
     for first in range(0, len(channels), group):
         picked = channels[first : first + group]
-        held = np.empty((len(picked), n_windows, len(frequency)))
-        past = 0
-        for (start, _), count in zip(ranges, counts, strict=True):
-            stop = start + (count - 1) * step + length
-            segments = cut(lfp, start, stop, picked, length=length, step=step)
-            held[:, past : past + count] = multitaper_psd(
-                segments,
-                rate_hz=rate,
-                half_bandwidth_hz=half_bandwidth_hz,
-                n_frequencies=len(frequency),
-            )
-            past += count
-        psd[first : first + group] = np.median(held, 1) if aggregate == "median" else held.mean(1)
+        stretches = [
+            cut(lfp, start, stop, picked, length=length, step=step)
+            for start, stop in zip(ranges[:, 0], stops, strict=True)
+        ]
+        # One channel at a time: its segments' spectra stay in the cache for the median.
+        for channel in range(len(picked)):
+            for segments, end in zip(stretches, past, strict=True):
+                held[end - segments.shape[1] : end] = multitaper_psd(
+                    segments[channel],
+                    rate_hz=rate,
+                    half_bandwidth_hz=half_bandwidth_hz,
+                    n_frequencies=len(frequency),
+                )
+            psd[first + channel] = combine(held)
     if aggregate == "median":
         used = tapers_for(length, rate_hz=rate, half_bandwidth_hz=half_bandwidth_hz)
         psd /= median_bias(n_windows, used.independent)
     seconds = float(np.sum((counts - 1) * min(step, length) + length) / rate)
     return Spectrum(_spectral_array(lfp, psd, channels, frequency), n_windows, seconds)
+
+
+def middle(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Median over the first axis, NaN where a value is; the order of `values` is lost.
+
+    Same numbers as numpy's median in a quarter of its time, which goes into looking for NaN.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, n_frequencies)
+        At least one row; sorted in part, in place.
+    """
+    missing = np.isnan(values.sum(axis=0))
+    half = len(values) // 2
+    values.partition(half, axis=0)
+    found = values[half].copy()
+    if len(values) % 2 == 0:
+        found = 0.5 * (values[:half].max(axis=0) + found)
+    found[missing] = np.nan
+    return found
 
 
 def segment_samples(rate_hz: float, *, segment_s: float, overlap: float) -> tuple[int, int]:
