@@ -1,0 +1,63 @@
+"""Frequency of the highest peak per band and region."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pipeline.metric import Metric, Value
+
+if TYPE_CHECKING:
+    from pipeline.lfp import SpectralShape
+
+METRIC = Metric(
+    name="peak_frequency",
+    label="Peak frequency",
+    domain="oscillations",
+    entity="region",
+    needs=("shape",),
+    value_unit="Hz",
+    scale="linear",
+    per_band=True,
+    options=("lfp.bands",),
+    description="Frequency of the highest peak of a band; harmonics of theta do not count",
+    definition=(
+        "Centre of gravity of what stands above the aperiodic part within the bandwidth of a "
+        "Gaussian, the highest in the band of those that specparam fits to the log10 spectrum "
+        "above its aperiodic part; measured against the fit of the range that holds more of "
+        "the band (2 to 100 Hz, or 60 to 250 Hz for fast bands, by default), which must hold "
+        "at least half of it. Peaks above 12 Hz within 1 Hz of twice the theta peak (of three "
+        "times, where the second stands) and weaker than it are its harmonics and do not "
+        "count; no value without a peak"
+    ),
+    reference="Donoghue et al. 2020, Nat Neurosci 23:1655",
+)
+
+
+def compute(*, shape: SpectralShape, options: Mapping[str, Any]) -> list[Value]:
+    """Frequency of the highest peak of each region in each band.
+
+    Parameters
+    ----------
+    shape : SpectralShape
+        Fits of the epoch.
+    options : mapping
+        ``lfp.bands`` (name -> [low, high] in Hz).
+
+    Returns
+    -------
+    list of Value
+        Hz. A band without a peak is left out.
+        Regions whose fit fails the gate are left out, and bands that no fitted range holds.
+    """
+    return [
+        Value(
+            value=peak.frequency_hz,
+            region=region,
+            band=band,
+            n_effective=shape.n_windows,
+            n_effective_unit="windows",
+        )
+        for band, (low, high) in options["lfp"]["bands"].items()
+        for region, peak in shape.peaks_in(low, high).items()
+    ]

@@ -1,0 +1,61 @@
+"""Height of the highest peak per band and region."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pipeline.metric import Metric, Value
+
+if TYPE_CHECKING:
+    from pipeline.lfp import SpectralShape
+
+METRIC = Metric(
+    name="peak_power",
+    label="Peak power",
+    domain="oscillations",
+    entity="region",
+    needs=("shape",),
+    value_unit="",
+    scale="dB",
+    per_band=True,
+    options=("lfp.bands",),
+    description="Height of the highest peak of a band above the aperiodic part, harmonics apart",
+    definition=(
+        "Density at the centre of the highest Gaussian of the band (as in peak_frequency) "
+        "divided by that of the aperiodic part there; the tapers (1 Hz half bandwidth) "
+        "flatten narrower peaks; no value without a peak; measured against the fit of the "
+        "range that holds more of the band (2 to 100 Hz, or 60 to 250 Hz for fast bands, by "
+        "default), which must hold at least half of it"
+    ),
+    reference="Donoghue et al. 2020, Nat Neurosci 23:1655",
+)
+
+
+def compute(*, shape: SpectralShape, options: Mapping[str, Any]) -> list[Value]:
+    """Height of the highest peak of each region in each band.
+
+    Parameters
+    ----------
+    shape : SpectralShape
+        Fits of the epoch.
+    options : mapping
+        ``lfp.bands`` (name -> [low, high] in Hz).
+
+    Returns
+    -------
+    list of Value
+        A ratio. A band without a peak is left out.
+        Regions whose fit fails the gate are left out, and bands that no fitted range holds.
+    """
+    return [
+        Value(
+            value=peak.over,
+            region=region,
+            band=band,
+            n_effective=shape.n_windows,
+            n_effective_unit="windows",
+        )
+        for band, (low, high) in options["lfp"]["bands"].items()
+        for region, peak in shape.peaks_in(low, high).items()
+    ]
