@@ -58,16 +58,25 @@ def test_white_noise_is_the_known_case():
     assert found.n_windows == 6 and found.seconds == pytest.approx(60.0)
 
 
-def test_order_beyond_the_spectrum_lowers_the_ratio():
+def test_order_beyond_the_spectrum_lowers_the_ratio_and_noise_brings_it_back():
+    # A train of equal pulses at irregular times has order that its spectrum does not tell of; it is
+    # mixed with Gaussian noise of its own spectrum, so that the spectrum is always the same.
     rng = np.random.default_rng(5)
-    # A train of equal pulses at irregular times has order that its spectrum does not tell of.
     n = 64 * 500
-    pulses = np.zeros(n)
-    pulses[np.cumsum(rng.integers(60, 120, n // 120))] = 1.0
+    train = np.zeros(n)
+    train[np.cumsum(rng.integers(30, 41, n // 40))] = 1.0
     pulse = np.exp(-np.arange(60) / 20) * np.sin(np.arange(60) / 3)
-    signal = np.convolve(pulses, pulse)[:n] / 0.2 + 0.02 * rng.standard_normal(n)
-    found = complexity(signal[:, np.newaxis])
-    assert float(found.lempel_ziv[0] / found.surrogate[0]) < 0.9
+    pulses = np.convolve(train, pulse)[:n]
+    pulses = (pulses - pulses.mean()) / pulses.std() + 0.1 * rng.standard_normal(n)
+    spectrum = np.fft.rfft(pulses)
+    twin = np.fft.irfft(spectrum * np.exp(2j * np.pi * rng.random(len(spectrum))), n)
+    ratios = []
+    for share in (0.0, 0.1, 0.3, 1.0):
+        mixed = np.sqrt(1 - share) * pulses + np.sqrt(share) * twin
+        found = complexity(mixed[:, np.newaxis])
+        ratios.append(float(found.lempel_ziv[0] / found.surrogate[0]))
+    assert ratios[0] < 0.7 and np.all(np.diff(ratios) > 0.01)
+    assert ratios[-1] == pytest.approx(1.0, abs=0.03)
 
 
 @pytest.mark.parametrize("line_hz", [50.0, 60.0])
@@ -281,3 +290,25 @@ def test_entropy_of_noise_is_that_of_its_density():
     for stop, tolerance in ((22, 0.012), (122, 0.004)):
         found = spectral_entropy.compute(spectrum=epoch_spectrum(lfp, [[0, stop]]), options=options)
         assert np.mean([value.value for value in found]) == pytest.approx(truth, abs=tolerance)
+
+
+def test_null_comparison_of_entropy_keeps_its_rate():
+    # 60 experiments of 8 animals; 30 s of baseline against 60 s, where no spectrum changes.
+    n_experiments, n_animals = 60, 8
+    n_channels = n_experiments * n_animals
+    values = coloured(1.0, 92, rate_hz=250.0, n_channels=n_channels, seed=16).astype(np.float32)
+    names = [f"r{index:03d}" for index in range(n_channels)]
+    lfp = as_lfp(values, rate_hz=250.0, regions=names)
+    found = [
+        [
+            value.value
+            for value in spectral_entropy.compute(
+                spectrum=epoch_spectrum(lfp, [span]), options={"recording": {"line_noise_hz": None}}
+            )
+        ]
+        for span in ([0, 30], [32, 92])
+    ]
+    change = np.subtract(found[1], found[0]).reshape(n_experiments, n_animals)
+    t = change.mean(axis=1) / (change.std(axis=1, ddof=1) / math.sqrt(n_animals))
+    # 5 % point of t with 7 degrees of freedom; 0.2 % limit of a binomial of 60
+    assert np.mean(np.abs(t) > 2.3646) <= 8.5 / 60

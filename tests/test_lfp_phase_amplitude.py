@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from pipeline.errors import InputError
 from pipeline.lfp import PhaseAmplitude, cell_phase_amplitude, lfp_array
 from pipeline.lfp.analytic import (
     Piece,
@@ -266,7 +267,7 @@ def test_shifts_are_spread_over_blocks_and_keep_their_distance():
     assert block_shifts(1, 2500, least=125, total=200).shape == (1, 200)
     assert block_shifts(100, 2500, least=125, total=200).shape == (100, 4)
     np.testing.assert_array_equal(block_shifts(1, 2500, least=125, total=20)[0], many[0])
-    with pytest.raises(ValueError, match="lengthen the blocks"):
+    with pytest.raises(InputError, match="expected more than 2 s"):
         block_shifts(1, 250, least=125, total=200)
 
 

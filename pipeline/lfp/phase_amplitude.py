@@ -18,6 +18,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from pipeline.errors import InputError
 from pipeline.lfp.analytic import (
     Piece,
     analytic_signals,
@@ -163,7 +164,7 @@ def cell_phase_amplitude(
 
     Raises
     ------
-    ValueError
+    InputError
         If a block leaves no room for a shift.
     """
     rate = rate_of(lfp)
@@ -236,13 +237,13 @@ def block_shifts(n_blocks: int, length: int, *, least: int, total: int) -> NDArr
 
     Raises
     ------
-    ValueError
+    InputError
         If the block is too short for a shift by `least` in both directions.
     """
     if length <= 2 * least:
-        raise ValueError(
-            f"blocks of {length} samples, shifts of at least {least}: lengthen the blocks "
-            "(lfp.phase_amplitude.seconds)"
+        raise InputError(
+            f"lfp.phase_amplitude.seconds: found {length * SHIFT_S / least:.3g} s; expected more "
+            f"than {2 * SHIFT_S:g} s, which surrogates need to be shifted by {SHIFT_S:g} s"
         )
     count = max(LEAST_SHIFTS, -(-total // n_blocks))
     return np.stack(
