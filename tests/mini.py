@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
-from experiments import write_experiment
+import pandas as pd
+import yaml
+from experiments import write_experiment, write_table
+from workflow_runs import rows_of
 
-from pipeline.simulate.writers import write_openephys
-
-REPOSITORY = Path(__file__).resolve().parents[1]
+from pipeline.simulate.writers import write_openephys, write_phy
 
 
 def write_mini(folder: Path) -> Path:
@@ -79,37 +77,117 @@ def write_mini(folder: Path) -> Path:
     )
 
 
-def run_snakemake(
-    config: Path | None, directory: Path, *arguments: str
-) -> subprocess.CompletedProcess:
-    """Run snakemake as a user would, from the repository."""
-    command = [str(Path(sys.executable).with_name("snakemake")), "--cores", "2"]
-    command += ["--directory", str(directory)]
-    if config is not None:
-        command += ["--configfile", str(config)]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        [*command, *arguments],
-        cwd=REPOSITORY,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
+# --- every kind of data --------------------------------------------------------------------------
+
+LOG = """Trial,t (s),Rule,Light,Choice,Correct
+1,2,Light,L,L,1
+2,8,Light,R,R,1
+3,20,Light,L,R,0
+4,66,Light,R,R,1
+5,75,Left,R,L,1
+6,90,Left,L,L,1
+"""
+BOX = {
+    "columns": {
+        "trial": "Trial",
+        "t_cue": "t (s)",
+        "rule": "Rule",
+        "cue_side": "Light",
+        "choice_side": "Choice",
+        "correct": "Correct",
+    },
+    "values": {
+        "rule": {"Light": "light", "Left": "left"},
+        "cue_side": {"L": "left", "R": "right"},
+        "choice_side": {"L": "left", "R": "right"},
+        "correct": {"1": True, "0": False},
+    },
+}
+#: why the last session of the full experiment is left out; it has no file
+EXCLUDED = {"session": "r2_w0", "exclude": "file lost"}
+
+
+def write_full(folder: Path, *, blind: bool = False) -> Path:
+    """The mini experiment with every kind of data; returns the config's path.
+
+    Logs, units, movement, measurements, an antagonist, routes, and a fifth session that is excluded
+    because its recording was lost.
+    """
+    path = write_mini(folder)
+    rng = np.random.default_rng(2)
+    sessions = rows_of(folder / "sessions.tsv")
+    measured = []
+    for index, row in enumerate(sessions):
+        row.update(_add_data(folder, row["session"], rng), batch=f"batch {index % 2}")
+        measured.append(
+            {
+                "animal": row["animal"],
+                "session": row["session"],
+                "outcome": "spines",
+                "value": 10 + index,
+                "context": "home_cage",
+                "phase": "acute",
+            }
+        )
+    lost = sessions[-1] | EXCLUDED | {"animal": "r2", "recording": "lost"}
+    write_table(folder / "sessions.tsv", [*sessions, lost])
+    write_table(folder / "measurements.tsv", measured)
+    given = rows_of(folder / "administrations.tsv")
+    for row in given:
+        row.update(role="test", route="subcutaneous")
+    before = {"drug": "ketanserin", "time_s": 20, "dose_mg_per_kg": 2, "role": "pretreatment"}
+    write_table(folder / "administrations.tsv", [*given, given[0] | before])
+    config = yaml.safe_load(path.read_text())
+    _declare(config, blind=blind)
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    return path
+
+
+def _add_data(folder: Path, name: str, rng: np.random.Generator) -> dict[str, str]:
+    """Write log, speed and units of a session; returns its cells of the sessions table."""
+    (folder / f"{name}_log.csv").write_text(LOG)
+    times = np.arange(0, 120, 0.1)
+    speed = pd.DataFrame({"time_s": times, "speed_cm_s": rng.uniform(0, 30, len(times))})
+    speed.to_csv(folder / f"{name}_speed.csv", index=False)
+    trains = [np.sort(rng.uniform(0, 120, 400)) for _ in range(6)]
+    write_phy(
+        folder / f"{name}_phy",
+        spike_times_s=trains,
+        rate_hz=30_000.0,
+        region=["mPFC"] * 6,
+        quality=["good"] * 6,
     )
+    return {
+        "behaviour": f"{name}_log.csv",
+        "behaviour_format": "box",
+        "movement": f"{name}_speed.csv",
+        "sorting": f"{name}_phy",
+    }
 
 
-def jobs_run(process: subprocess.CompletedProcess) -> dict[str, int]:
-    """Count the jobs that a run started, by rule, from snakemake's own table."""
-    counts: dict[str, int] = {}
-    lines = process.stderr.splitlines() + process.stdout.splitlines()
-    for index, line in enumerate(lines):
-        if line.split() == ["job", "count"]:
-            for row in lines[index + 2 :]:
-                cells = row.split()
-                if len(cells) != 2 or cells[0] == "total":
-                    break
-                counts[cells[0]] = int(cells[1])
-            break
-    counts.pop("all", None)
-    return counts
+def _declare(config: dict, *, blind: bool) -> None:
+    """Conditions whose names are not those of drugs, and the sections of the other data."""
+    config["experiment"]["title"] = "A trial of every kind of data"
+    config["tables"]["measurements"] = "measurements.tsv"
+    config["statistics"] = {"blind": blind}
+    config["design"]["conditions"] = {
+        "controlgroup": {"drug": "saline"},
+        "activegroup": {"drug": "psilocybin", "dose_mg_per_kg": 1},
+        "ketanserin_first": {
+            "drug": "psilocybin",
+            "pretreatment": {"drug": "ketanserin", "dose_mg_per_kg": 2},
+        },
+    }
+    config["design"]["reference_condition"] = "controlgroup"
+    config["outcomes"]["declare"] = {"spines": {"label": "Spine density"}}
+    # few bands: each outcome costs a figure
+    config["lfp"] = {"bands": {"theta": [6, 10], "low_gamma": [30, 55]}}
+    config["spikes"] = {"minimum_baseline_presence": 0}
+    config["flexibility"] = {
+        "task": {
+            "sides": ["left", "right"],
+            "rules": {"light": "follow cue", "left": "choose left"},
+            "criterion": {"consecutive": 2},
+        }
+    }
+    config["behaviour"] = {"formats": {"box": BOX}}

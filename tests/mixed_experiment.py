@@ -398,6 +398,8 @@ def write_mixed(folder: Path) -> Path:
                 "accuracy": {"drug": 0.5, "interaction": 0.5},
             },
         },
+        # few bands: each outcome costs a figure
+        "lfp": {"bands": {"delta": [1, 4], "theta": [6, 10], "high_gamma": [65, 100]}},
         "recording": {"line_noise_hz": 50},
         "flexibility": {"task": "task.yaml"},
         "sync": {"line": LINE},

@@ -17,7 +17,6 @@ from pipeline.ingest.behaviour import read_behaviour, read_pulses
 from pipeline.ingest.scored import read_scored
 
 FOLDER = Path(__file__).parent.parent / "config" / "behaviour"
-LAUBACH = Path(__file__).resolve().parents[2] / "shared/data/real/medpc/laubach/ExampleFile1"
 FIELDS = {"animal": "m1", "session": "s1"}
 
 
@@ -70,9 +69,8 @@ def test_medpc_outcome_vectors(tmp_path):
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not LAUBACH.exists(), reason="no real logs here")
-def test_medpc_packed():
-    table = read(LAUBACH, "medpc_packed")
+def test_medpc_packed(real_data):
+    table = read(real_data / "medpc/laubach/ExampleFile1", "medpc_packed")
     assert len(table) == 125 and table["correct"].sum() == 106
 
 

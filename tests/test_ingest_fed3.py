@@ -1,14 +1,12 @@
 """FED3 logs: pokes at the active port, pellets, reversals, and what a spreadsheet does to them."""
 
 import csv
-from pathlib import Path
 
 import pytest
 
 from pipeline.errors import InputError
 from pipeline.ingest.behaviour import read, read_behaviour, read_pulses
 
-REAL = Path(__file__).resolve().parents[2] / "shared/data/real/fed3_reversal"
 HEADER = (
     "MM:DD:YYYY hh:mm:ss,Library_Version,Session_type,Device_Number,Battery_Voltage,Motor_Turns,FR,"
     "Event,Active_Poke,Left_Poke_Count,Right_Poke_Count,Pellet_Count,Block_Pellet_Count,"
@@ -132,18 +130,18 @@ FILES = {
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not REAL.exists(), reason="no real logs here")
 @pytest.mark.parametrize("name", FILES)
-def test_real_logs(name):
+def test_real_logs(real_data, name):
     """Numbers of pokes, pellets and reversals, counted in the text and kept by the device."""
     pokes, pellets, reversals, last_s = FILES[name]
-    table = read(REAL / name, "fed3")
+    path = real_data / "fed3_reversal" / name
+    table = read(path, "fed3")
     assert len(table) == pokes
     assert (table["rule"] != table["rule"].shift()).sum() - 1 == reversals
     # In this program every poke at the active port earns a pellet; the device counted them too.
     assert table["correct"].sum() == table["rewarded"].sum() == pellets
     assert (table["correct"] == table["rewarded"]).all()
-    with (REAL / name).open(newline="") as file:
+    with path.open(newline="") as file:
         lines = list(csv.DictReader(file))
     assert int(lines[-1]["Pellet_Count"]) == pellets
     if "punished" not in name:

@@ -1,7 +1,5 @@
 """MED-PC files: five layouts, lengths from counters, and what they contradict."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -10,8 +8,6 @@ from pipeline.experiment.behaviour_mapping import BehaviourMapping
 from pipeline.ingest.adapters.medpc import pick_session, read_sessions
 from pipeline.ingest.adapters.medpc_arrays import read_medpc_events
 from pipeline.ingest.behaviour import read, read_behaviour, read_pulses
-
-REAL = Path(__file__).resolve().parents[2] / "shared/data/real/medpc"
 
 
 def session_text(letters, *, subject="R1", date="07/12/23", columns=5, comment=""):
@@ -445,10 +441,9 @@ def test_sections_that_do_not_belong_together():
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not REAL.exists(), reason="no real logs here")
-def test_real_packed_log_of_a_switching_task():
+def test_real_packed_log_of_a_switching_task(real_data):
     """2,036 events in an array of 9,501; the program counted entries and trials itself."""
-    path = REAL / "laubach" / "ExampleFile1"
+    path = real_data / "medpc" / "laubach" / "ExampleFile1"
     session = pick_session(path, {})
     assert session.comments == ["9/17 20% sucrose"]
     assert len(session.arrays["A"].values) == 9501
@@ -480,10 +475,9 @@ def test_real_packed_log_of_a_switching_task():
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not REAL.exists(), reason="no real logs here")
-def test_real_paired_log():
+def test_real_paired_log(real_data):
     """Times in D, codes in E, both counted by G; the last code is the end of the session."""
-    path = REAL / "conde" / "example_rat_multipellet"
+    path = real_data / "medpc" / "conde" / "example_rat_multipellet"
     rule = {"layout": "paired", "array": "D", "codes_array": "E", "length": "G"}
     meaning = BehaviourMapping.model_validate(
         mapping([rule], codes={100: "end"}, ticks=100, sync_event="16")
@@ -498,10 +492,9 @@ def test_real_paired_log():
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not REAL.exists(), reason="no real logs here")
-def test_real_outcome_vector():
+def test_real_outcome_vector(real_data):
     """100 outcomes in an array of 201: 24 of them are 4; the counter J says 100."""
-    path = REAL / "conde" / "example_rat_multipellet"
+    path = real_data / "medpc" / "conde" / "example_rat_multipellet"
     rule = {"arrays": {"outcome": "I"}, "length": "J"}
     text = path.read_text().split("\nI:")[1].split("\nL:")[0]
     values = [v for line in text.splitlines()[1:] for v in line.split(":")[1].split()]

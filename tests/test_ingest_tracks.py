@@ -1,7 +1,5 @@
 """Position tracks: written files of every format against what was written; speed in closed form."""
 
-from pathlib import Path
-
 import h5py
 import numpy as np
 import pandas as pd
@@ -18,7 +16,6 @@ from pipeline.ingest.track_speed import movement_of_track, running_mean, with_dr
 from pipeline.ingest.tracks import detect_track
 from pipeline.ingest.tracks_binary import AXONA_RECORD, NVT_RECORD
 
-REAL = Path(__file__).resolve().parents[2] / "shared/data/real/nelpy_rat_units"
 CM = {"cm_per_unit": 0.1}
 
 
@@ -440,10 +437,8 @@ def test_axona_video(tmp_path):
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", ["linear-track", "w-maze"])
-def test_real_tracks_of_a_rat_are_walks(name):
-    path = REAL / name / "trajectory.videoPositionTracking"
-    if not path.exists():
-        pytest.skip("no real tracks here")
+def test_real_tracks_of_a_rat_are_walks(real_data, name):
+    path = real_data / "nelpy_rat_units" / name / "trajectory.videoPositionTracking"
     with pytest.raises(InputError, match=r"found positions in pixels"):
         read_movement(path)
     read = read_movement(path, cm_per_unit=0.3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from convert_real import convert
-from mini import REPOSITORY, run_snakemake
+from workflow_runs import REPOSITORY, rows_of, run_snakemake
 
 pytestmark = [pytest.mark.workflow, pytest.mark.real]
 
@@ -89,6 +88,5 @@ def test_contexts_of_the_w_maze_reach_the_outcomes(results):
 
 
 def test_every_session_is_complete(results):
-    with (results / "cohort" / "completeness.tsv").open(newline="") as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t"))
+    rows = rows_of(results / "cohort" / "completeness.tsv")
     assert {row["measure"] for row in rows} == {"ok"}

@@ -4,9 +4,6 @@ Vehicle and MDMA sessions only: there theta@mPFC and hfo@mPFC have no effect, lo
 wild, and theta@CA1 changes with movement alone, which is the hardest case (short strata).
 """
 
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -81,8 +78,7 @@ STRATA = ("", "rest", "walk")
 def simple():
     """Simple effects (animal, stratum, context, band, region) of MDMA against vehicle, in dB."""
     plans = [plan for plan in session_plans() if plan.drug in (effects.VEHICLE, DRUG)]
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        found = {(animal, drug): change for animal, drug, change in pool.map(measure, plans)}
+    found = {(animal, drug): change for animal, drug, change in map(measure, plans)}
     return np.array(
         [found[animal, DRUG] - found[animal, effects.VEHICLE] for animal in effects.ANIMALS]
     )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
-from mini import REPOSITORY, jobs_run, run_snakemake
+from workflow_runs import REPOSITORY, jobs_run, rows_of, run_snakemake
 
 pytestmark = pytest.mark.workflow
 
@@ -26,8 +24,7 @@ def results(tmp_path_factory) -> Path:
 
 
 def table(results: Path, name: str) -> list[dict[str, str]]:
-    with (results / "cohort" / f"{name}.tsv").open(newline="") as stream:
-        return list(csv.DictReader(stream, delimiter="\t"))
+    return rows_of(results / "cohort" / f"{name}.tsv")
 
 
 def label(row: dict[str, str]) -> str:
@@ -138,28 +135,7 @@ def test_the_report_answers_and_its_numbers_are_those_of_the_tables(results):
 
 
 def test_a_second_run_has_nothing_to_do(results):
+    """That all of it would be the same bytes again is seen in tests/test_workflow_reruns.py."""
     process = run_snakemake(None, results.parent)
     assert process.returncode == 0
     assert jobs_run(process) == {}
-
-
-def digest(results: Path) -> dict[str, str]:
-    """Hashes of everything that must not depend on cores or repetition."""
-    kept = (".nc", ".parquet", ".tsv", ".gz", ".svg", ".json", ".html")
-    return {
-        str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(results.rglob("*"))
-        if path.is_file() and path.suffix in kept and path.name != "run.html"
-    }
-
-
-def test_the_same_input_gives_the_same_bytes(results, tmp_path):
-    """Three sessions and all that follows them, made again with one core: not a byte differs."""
-    before = digest(results)
-    again = ["rat01_s1", "rat03_s2", "rat04_s3"]
-    files = [f"results/sessions/{session}/lfp.nc" for session in again]
-    process = run_snakemake(None, results.parent, "--cores", "1", "--forcerun", *files)
-    assert process.returncode == 0, process.stderr[-3000:]
-    assert jobs_run(process)["extract"] == len(again)
-    after = digest(results)
-    assert {name for name in before if before[name] != after.get(name)} == set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from mini import run_snakemake
 from mixed_experiment import (
     CELLS,
     CHANGE_DB,
@@ -28,6 +26,7 @@ from mixed_experiment import (
     write_mixed,
 )
 from scipy.stats import chi2
+from workflow_runs import rows_of, run_snakemake
 
 from pipeline.__main__ import main
 
@@ -113,8 +112,7 @@ def test_the_broken_session_is_named_and_the_others_go_on(run):
     results, said = run
     assert "1 session(s) failed and are not in the comparison" in said
     assert CUT in said
-    with (results / "cohort" / "completeness.tsv").open(newline="") as stream:
-        rows = {row["session"]: row for row in csv.DictReader(stream, delimiter="\t")}
+    rows = {row["session"]: row for row in rows_of(results / "cohort" / "completeness.tsv")}
     assert len(rows) == len(SESSIONS)
     for session in SOUND:
         row = rows[session.name]

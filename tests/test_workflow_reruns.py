@@ -2,68 +2,49 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
-import yaml
-from mini import jobs_run, run_snakemake, write_mini
+from mini import EXCLUDED, write_full
+from workflow_runs import (
+    AFTER_COHORT,
+    AFTER_DESIGN,
+    cohort_table,
+    copied,
+    digest,
+    edit_cells,
+    edit_config,
+    finished_run,
+    jobs_run,
+    planned,
+    refusal,
+    run,
+)
 
 pytestmark = pytest.mark.workflow
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """The mini experiment, run once; tests copy it."""
-    folder = tmp_path_factory.mktemp("mini")
-    config = write_mini(folder / "lab")
-    process = run_snakemake(config, folder / "run")
-    assert process.returncode == 0, process.stderr[-3000:]
-    return folder
+    """The experiment with every kind of data, run once; tests copy it."""
+    return finished_run(tmp_path_factory.mktemp("full"), write_full)
 
 
 @pytest.fixture
 def experiment(finished, tmp_path):
     """A copy of the finished run, to be changed."""
-    shutil.copytree(finished, tmp_path / "x", copy_function=shutil.copy2)
-    return tmp_path / "x"
-
-
-def run(folder: Path, *arguments: str):
-    return run_snakemake(folder / "lab" / "config.yaml", folder / "run", *arguments)
-
-
-def edit_config(folder: Path, change) -> None:
-    path = folder / "lab" / "config.yaml"
-    config = yaml.safe_load(path.read_text())
-    change(config)
-    path.write_text(yaml.safe_dump(config, sort_keys=False))
-
-
-def edit_cell(folder: Path, table: str, row: int, column: str, value: str) -> None:
-    path = folder / "lab" / f"{table}.tsv"
-    with path.open(newline="") as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t"))
-    rows[row][column] = value
-    with path.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), delimiter="\t", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-AFTER_COHORT = {"cohort": 1, "shuffles": 1, "figures": 1, "report": 1, "acknowledge": 1}
-#: spectra know the design, and nothing of titles, priorities and smallest effects
-AFTER_DESIGN = AFTER_COHORT | {"spectra": 1}
-
-
-def test_nothing_changed_nothing_runs(experiment):
-    assert jobs_run(run(experiment, "-n")) == {}
+    return copied(finished, tmp_path / "x")
 
 
 CHANGES = {
+    "nothing but a comment in the config": (
+        lambda f: (f / "lab" / "config.yaml").write_text(
+            (f / "lab" / "config.yaml").read_text() + "# a thought\n"
+        ),
+        {},
+    ),
     "a smallest effect": (
         lambda f: edit_config(
             f, lambda c: c["outcomes"]["smallest_effect"]["band_power"].update(drug=2)
@@ -85,21 +66,12 @@ CHANGES = {
         {"pages": 1, **AFTER_COHORT},
     ),
     "a drug's label": (
-        lambda f: [
-            edit_cell(f, "administrations", 0, "drug", "saline"),
-            edit_cell(f, "administrations", 0, "dose_mg_per_kg", ""),
-        ],
+        lambda f: edit_cells(f, "administrations", 3, drug="saline", dose_mg_per_kg=""),
         AFTER_DESIGN,
     ),
     "one session's context": (
-        lambda f: edit_cell(f, "contexts", 0, "stop_s", "25"),
+        lambda f: edit_cells(f, "contexts", 0, stop_s="15"),
         {"measure": 1, "pages": 1, **AFTER_DESIGN},
-    ),
-    "a comment in the config": (
-        lambda f: (f / "lab" / "config.yaml").write_text(
-            (f / "lab" / "config.yaml").read_text() + "# a thought\n"
-        ),
-        {},
     ),
 }
 
@@ -108,65 +80,69 @@ CHANGES = {
 def test_only_what_changed_reruns(experiment, change):
     apply, expected = CHANGES[change]
     apply(experiment)
-    process = run(experiment, "-n")
-    assert process.returncode == 0, process.stderr[-3000:]
-    assert jobs_run(process) == expected
+    assert planned(experiment) == expected
 
 
 def test_a_recording_replaced_by_an_older_file_reruns_its_session(experiment):
     (data,) = (experiment / "lab" / "r0_w0").rglob("continuous.dat")
     data.write_bytes(data.read_bytes()[::-1])
     os.utime(data, (1, 1))
-    assert jobs_run(run(experiment, "-n")) == {
-        "extract": 1,
-        "measure": 1,
-        "pages": 1,
-        **AFTER_DESIGN,
-    }
+    assert planned(experiment) == {"extract": 1, "measure": 1, "pages": 1, **AFTER_DESIGN}
 
 
-def completeness(folder: Path) -> dict[str, dict[str, str]]:
-    with (folder / "run/results/cohort/completeness.tsv").open(newline="") as stream:
-        return {row["session"]: row for row in csv.DictReader(stream, delimiter="\t")}
+def completeness(folder):
+    return {row["session"]: row for row in cohort_table(folder, "completeness")}
 
 
-def test_a_failing_session_fails_alone_until_it_is_excluded(experiment):
+def test_an_excluded_session_needs_no_files_and_a_reason_only(finished):
+    """The finished run ended well without its recording."""
+    assert not (finished / "lab" / "lost").exists()
+    assert completeness(finished)[EXCLUDED["session"]]["exclude_reason"] == EXCLUDED["exclude"]
+
+
+def test_a_failing_session_fails_alone_and_the_same_input_gives_the_same_bytes(experiment):
+    """Lost, found again, and two other sessions extracted anew with one core: not a byte differs.
+
+    That excluding it ends the run well is the state of the fifth session; here it is seen that the
+    exclusion itself does no session again.
+    """
+    results = experiment / "run" / "results"
+    before = digest(results)
     (data,) = (experiment / "lab" / "r1_w1").rglob("continuous.dat")
-    kept = data.read_bytes()
+    times, kept = data.stat(), data.read_bytes()
     data.unlink()
     process = run(experiment)
     assert process.returncode != 0
     assert "r1_w1" in process.stderr
-    status = json.loads((experiment / "run/results/sessions/r1_w1/extract.status.json").read_text())
+    status = json.loads((results / "sessions/r1_w1/extract.status.json").read_text())
     assert status["state"] == "failed"
     rows = completeness(experiment)
     assert rows["r1_w1"]["extract"] == "failed"
     assert rows["r1_w1"]["measure"] == "skipped"
     assert {rows[name]["measure"] for name in ("r0_w0", "r0_w1", "r1_w0")} == {"ok"}
-    report = (experiment / "run/results/report/index.html").read_text()
-    assert "r1_w1" in report
-    # excluded with a reason: the run ends well, and only the cohort is done again
-    edit_cell(experiment, "sessions", 3, "exclude", "file lost")
-    process = run(experiment)
-    assert process.returncode == 0, process.stderr[-3000:]
-    assert "extract" not in jobs_run(process)
-    assert completeness(experiment)["r1_w1"]["exclude_reason"] == "file lost"
-    # mended and included again: that session and the cohort
+    assert "r1_w1" in (results / "report/index.html").read_text()
+    # excluded with a reason: only the cohort would be done again
+    edit_cells(experiment, "sessions", 3, exclude="file lost")
+    assert planned(experiment) == {"pages": 1, **AFTER_DESIGN}
+    # mended and included again: that session, those that are asked for, and the cohort
+    edit_cells(experiment, "sessions", 3, exclude="")
     data.write_bytes(kept)
-    edit_cell(experiment, "sessions", 3, "exclude", "")
-    process = run(experiment)
+    os.utime(data, ns=(times.st_atime_ns, times.st_mtime_ns))
+    again = [f"results/sessions/{session}/lfp.nc" for session in ("r0_w0", "r0_w1")]
+    process = run(experiment, "--cores", "1", "--forcerun", *again)
     assert process.returncode == 0, process.stderr[-3000:]
-    assert jobs_run(process)["extract"] == 1
+    assert jobs_run(process) == {"extract": 3, "measure": 3, "pages": 1, **AFTER_DESIGN}
+    after = digest(results)
+    assert set(before) == set(after)
+    assert {name for name in before if before[name] != after[name]} == set()
+    kinds = {Path(name).suffix for name in before}
+    assert kinds == {".nc", ".parquet", ".gz", ".tsv", ".json", ".html", ".svg"}
 
 
 def test_the_samples_config_is_never_merged_into_the_labs(experiment):
     edit_config(experiment, lambda c: c["design"].pop("reference_condition"))
-    process = run(experiment, "-n")
-    assert process.returncode != 0
-    assert "design.reference_condition: this key is required" in process.stdout + process.stderr
+    assert "design.reference_condition: this key is required" in refusal(experiment)
 
 
-def test_values_on_the_command_line_are_refused(experiment):
-    process = run(experiment, "-n", "--config", "rate_hz=500")
-    assert process.returncode != 0
-    assert "edit the config file" in process.stdout + process.stderr
+def test_values_on_the_command_line_are_refused(finished):
+    assert "edit the config file" in refusal(finished, "--config", "rate_hz=500")
