@@ -19,7 +19,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import InputError
 from pipeline.intervals import Intervals, from_mask, intersect, merge, pad
-from pipeline.lfp.bursts import Bursts, BurstThresholds, as_bursts, burst_thresholds, loud_windows
+from pipeline.lfp.bursts import (
+    Bursts,
+    BurstThresholds,
+    burst_thresholds,
+    find_bursts,
+    window_levels,
+)
+from pipeline.lfp.rails import Rails
 from pipeline.lfp.signal import (
     extent,
     good_channels,
@@ -31,8 +38,6 @@ from pipeline.lfp.signal import (
 
 #: standard deviation of a normal distribution / its median absolute deviation
 _SD_PER_MAD = 1.482602218505602
-#: equal within this part of the rail's value: what float32 keeps of a constant
-_RAIL_TOLERANCE = 1e-6
 #: values read together (a row of them stays in the cache)
 _CHUNK_VALUES = 2**21
 #: kinds of artefacts that :func:`artefact_intervals` unites
@@ -213,8 +218,13 @@ def find_artefacts(
     frozen = baseline_statistics(lfp, baseline, bad=bad)
     thresholds, note = burst_thresholds(lfp, baseline, frozen.channels)
     limits = _Limits(frozen, threshold_sd, window_s, flat_sd, flat_s, rail_samples)
-    flagged, loud = _scan(lfp, limits, thresholds)
-    bursts = as_bursts(loud, note, possible=thresholds is not None)
+    flagged, windows = _scan(lfp, limits, thresholds)
+    if thresholds is None:
+        bursts = Bursts(np.empty((0, 2)), np.empty((0, 2)), note, possible=False)
+    else:
+        bursts = find_bursts(
+            *windows, thresholds, rate_hz=rate_of(lfp), start_s=start_of(lfp), note=note
+        )
     kinds = {
         kind: _widened(lfp, mask, limits, pad_s) for kind, mask in zip(_BASIC, flagged, strict=True)
     }
@@ -244,15 +254,16 @@ def _widened(
 
 def _scan(
     lfp: xr.DataArray, limits: _Limits, thresholds: BurstThresholds | None
-) -> tuple[NDArray[np.bool_], Intervals]:
-    """One pass: flagged windows of each basic kind, and the middle halves of loud windows.
+) -> tuple[NDArray[np.bool_], tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """One pass: flagged windows of each basic kind, and the levels that bursts are found in.
 
     Returns
     -------
     flagged : ndarray of bool, shape (3, n_windows)
         amplitude, flat, saturated.
-    loud : ndarray, shape (n, 2)
-        Seconds.
+    windows : (ndarray of int, ndarray)
+        First samples and levels, as :func:`pipeline.lfp.bursts.find_bursts` takes them; empty
+        without thresholds.
     """
     frozen = limits.frozen
     rate, n_samples = rate_of(lfp), lfp.sizes["time"]
@@ -265,11 +276,12 @@ def _scan(
     centre = frozen.centre.astype(np.float32)
     most = (limits.threshold_sd * frozen.sd).astype(np.float32)
     width = (limits.flat_sd * frozen.sd).astype(np.float32)
-    rails = [_Rails(limits.rail_samples, edges) for _ in frozen.channels]
+    rails = [Rails(limits.rail_samples, edges) for _ in frozen.channels]
     step = 1 if thresholds is None else thresholds.step
     length = 1 if thresholds is None else thresholds.length
     reach = max(flat_run, limits.rail_samples, length) - 1
-    loud = [np.empty(0, dtype=np.int64)]
+    begins = [np.empty(0, dtype=np.int64)]
+    levels = [np.empty((0 if thresholds is None else len(thresholds.groups), 0, 2), np.float32)]
     for first, past, samples in _pieces(lfp, frozen.channels, reach, step):
         low = int(np.searchsorted(edges, first, side="right")) - 1
         high = int(np.searchsorted(edges, past, side="left"))
@@ -283,12 +295,12 @@ def _scan(
             flagged[1, np.searchsorted(edges, hit, side="right") - 1] = True
             rails[index].look(row, first, past, low, (top, bottom))
         if thresholds is not None and samples.shape[1] >= length:
-            mask = loud_windows(samples[:, : past - first + length - step], thresholds)
-            loud.append(first + step * np.flatnonzero(mask))
+            found = window_levels(samples[:, : past - first + length - step], thresholds)
+            levels.append(found)
+            begins.append(first + step * np.arange(found.shape[1]))
     for rail in rails:
         flagged[2, rail.windows()] = True
-    begin = (np.concatenate(loud) + (length - step) / 2) / rate + start_of(lfp)
-    return flagged, np.column_stack((begin, begin + step / rate))
+    return flagged, (np.concatenate(begins), np.concatenate(levels, axis=1))
 
 
 def _pieces(
@@ -336,54 +348,3 @@ def _cover(starts: NDArray[np.bool_], run: int, n_samples: int) -> NDArray[np.bo
     np.add.at(counts, begin, 1)
     np.add.at(counts, begin + run, -1)
     return np.cumsum(counts[:-1]) > 0
-
-
-class _Rails:
-    """Windows in which one channel stays at its highest or lowest value of the whole recording.
-
-    What these values are is known at the end only. A window matters only while it holds the most
-    extreme value so far, which is rare: for those, the value that `n_samples` successive samples
-    all reach is kept, and compared with the extreme at the end. Nothing is read twice.
-    """
-
-    def __init__(self, n_samples: int, edges: NDArray[np.int64]) -> None:
-        self._n, self._edges = n_samples, edges
-        self._extreme = {1: -np.inf, -1: -np.inf}
-        self._reached: dict[int, list[tuple[int, float]]] = {1: [], -1: []}
-
-    def look(
-        self,
-        row: NDArray[np.float32],
-        first: int,
-        past: int,
-        window: int,
-        extremes: tuple[NDArray[np.float32], NDArray[np.float32]],
-    ) -> None:
-        """Take in the samples from `first` to `past`; those that follow complete their runs.
-
-        `window` is the place of the first window, `extremes` are the windows' highest and lowest
-        values.
-        """
-        for sign, reached in ((1, extremes[0]), (-1, -extremes[1])):
-            self._extreme[sign] = max(self._extreme[sign], float(reached.max()))
-            least = self._extreme[sign] - 2 * _RAIL_TOLERANCE * abs(self._extreme[sign])
-            for here in (window + np.flatnonzero(reached >= least)).tolist():
-                start = max(int(self._edges[here]), first)
-                stop = min(int(self._edges[here + 1]), past)
-                part = sign * row[start - first : stop - first + self._n - 1]
-                if len(part) < self._n:
-                    continue
-                runs = np.lib.stride_tricks.sliding_window_view(part, self._n).min(axis=1)
-                self._reached[sign].append((here, float(runs.max())))
-                # A run that begins in this window may end in the next one.
-                over = runs[max(int(self._edges[here + 1]) - self._n + 1 - start, 0) :]
-                if len(over):
-                    self._reached[sign].append((here + 1, float(over.max())))
-
-    def windows(self) -> list[int]:
-        """Windows with a run at the rail."""
-        found = []
-        for sign, reached in self._reached.items():
-            least = self._extreme[sign] - _RAIL_TOLERANCE * abs(self._extreme[sign])
-            found += [window for window, value in reached if value >= least]
-        return found

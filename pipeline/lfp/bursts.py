@@ -3,24 +3,27 @@
 A burst raises 70-110 Hz and the frequencies above 200 Hz together, and is over within two seconds.
 Neither a gamma rhythm (no power above 200 Hz) nor fast oscillations of 110-180 Hz (power in neither
 band) are one, and what lasts longer is a change of state or of gain, not a burst. Thresholds are
-frozen on the baseline: a drug that makes animals twitch must not raise them.
+frozen on the baseline: a drug that makes animals twitch must not raise them. A burst must stand as
+far above the twenty seconds around it, too: a drug that raises all power makes no bursts.
 
 Method: own. The two bands follow from what head twitches and electromyograms look like in
 recordings (head-twitch magnetometers see 70-110 Hz; muscle reaches far above 200 Hz, field
 potentials hardly do). Power of half overlapping Hann windows of 0.128 s, each frequency divided by
 its median over the baseline (so that mains and the slope of the spectrum have no say), mean over
-the band, in dB; median over the channels of a region (muscles are seen by all of them).
+the band, in dB; median over the channels of a region (muscles are seen by all of them). The upper
+band counts by the weakest of its parts of 50 Hz or more: a ripple fills only one of them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.intervals import Intervals, merge
+from pipeline.intervals import Intervals, merge, subtract
 from pipeline.lfp.signal import rate_of, read_samples, sample_ranges
 
 LOW_HZ = (70.0, 110.0)
@@ -33,10 +36,13 @@ _UPPER_PART = 0.7
 _PASS_LEAST_HZ = 160.0
 
 WINDOW_S = 0.128
-#: least excess over the baseline's median, dB: ten times the power, in both bands
-LEAST_DB = 10.0
-#: and no less than so many robust standard deviations of the baseline
-LEAST_SD = 6.0
+#: least excess over the baseline's median in the lower and in the upper band, dB
+LEAST_DB = (6.0, 10.0)
+#: and no less than so many robust standard deviations of the baseline. The upper band decides: the
+#: lower one holds five times fewer independent values and, in it, large field potentials
+LEAST_SD = (3.0, 6.0)
+#: the upper band is cut into parts of at least this width
+_PART_HZ = 50.0
 #: bursts that follow each other within this are one
 JOIN_S = 0.5
 #: what lasts longer is no burst
@@ -45,6 +51,9 @@ LONGEST_S = 2.0
 _SD_PER_MAD = 1.482602218505602
 #: the baseline is looked at in so many pieces, of so many windows each
 _PIECES, _PIECE_WINDOWS = 48, 64
+#: the surroundings of a window: medians of blocks of so many windows (1 s), and the median over so
+#: many blocks on either side
+_BLOCK_WINDOWS, _BLOCKS_AROUND = 16, 10
 #: windows that one FFT call gets
 _FFT_WINDOWS = 2048
 
@@ -58,7 +67,8 @@ class Bursts:
     events : ndarray, shape (n, 2)
         Onset and end of every burst, seconds on the session clock, without any padding.
     sustained : ndarray, shape (m, 2)
-        Time above both thresholds for longer than a burst lasts.
+        Other time above both thresholds: longer than a burst lasts, or no louder than the ten
+        seconds before and after.
     note : str
         What the recording does not allow; "" where it allows all.
     possible : bool
@@ -86,8 +96,9 @@ class BurstThresholds:
         Samples per window, and from one to the next.
     bins : slice
         Frequencies of a window that are used, from the lower band to the end of the upper one.
-    weights : ndarray of float32, shape (n_channels, n_bins, 2)
-        Power x weights = mean over the band of power in multiples of its baseline median.
+    weights : ndarray of float32, shape (n_channels, n_bins, 1 + n_parts)
+        Power x weights = mean over the lower band, and over each part of the upper one, of power
+        in multiples of its baseline median.
     centre_db, limit_db : ndarray, shape (n_groups, 2)
         Median of the baseline, and the excess over it that counts.
     """
@@ -164,17 +175,17 @@ def burst_thresholds(
     frequency = np.arange(length // 2 + 1) * (rate / length)
     # A Hann window spreads a frequency by two bins: none that reaches half a bin outside is taken.
     apart = rate / length
-    inside = [
-        (frequency >= low) & (frequency <= top - apart / 2)
-        for low, top in (LOW_HZ, (high[0] + apart, high[1]))
-    ]
-    used = np.flatnonzero(inside[0] | inside[1])
+    n_parts = max(1, int((high[1] - high[0]) // _PART_HZ))
+    parts = np.linspace(high[0] + apart, high[1] - apart / 2, n_parts + 1)
+    bounds = [(LOW_HZ[0], LOW_HZ[1] - apart / 2), *pairwise(parts)]
+    inside = [(frequency >= low) & (frequency < top) for low, top in bounds]
+    used = np.flatnonzero(np.any(inside, axis=0))
     bins = slice(int(used[0]), int(used[-1]) + 1)
     power = _baseline_power(lfp, baseline, channels, length, step, bins)
     if power is None:
         return None, "bursts of muscles are not looked for: the baseline is too short"
     median = np.median(power, axis=1)  # (n_channels, n_bins)
-    members = np.stack([mask[bins] for mask in inside], axis=1)  # (n_bins, 2)
+    members = np.stack([mask[bins] for mask in inside], axis=1)  # (n_bins, 1 + n_parts)
     usable = (median > 0)[:, :, None] & members
     counts = usable.sum(axis=1, keepdims=True)
     if (counts == 0).any():
@@ -185,7 +196,7 @@ def burst_thresholds(
     level = region_levels(np.matmul(power, weights), groups)
     centre = np.median(level, axis=1)
     sd = _SD_PER_MAD * np.median(np.abs(level - centre[:, None]), axis=1)
-    limit = np.maximum(LEAST_DB, LEAST_SD * sd)
+    limit = np.maximum(LEAST_DB, np.array(LEAST_SD) * sd)
     return BurstThresholds(channels, groups, length, step, bins, weights, centre, limit), note
 
 
@@ -255,32 +266,29 @@ def window_power(
 def region_levels(
     ratios: NDArray[np.float32], groups: tuple[NDArray[np.int64], ...]
 ) -> NDArray[np.float64]:
-    """Median over each region's channels in dB, shape (n_groups, n_windows, 2).
+    """Level of each region in the lower and the upper band in dB, shape (n_groups, n_windows, 2).
 
     Parameters
     ----------
-    ratios : ndarray, shape (n_channels, n_windows, 2)
-        Power in multiples of the baseline's.
+    ratios : ndarray, shape (n_channels, n_windows, 1 + n_parts)
+        Power in multiples of the baseline's, in the lower band and in each part of the upper one.
     groups : tuple of ndarray of int
         Channels of each region.
     """
     # A window of zeros (an amplifier that was cut off) lies far below, not at minus infinity.
     levels = 10.0 * np.log10(np.maximum(ratios, 1e-20))
-    return np.stack([np.median(levels[group], axis=0) for group in groups]).astype(float)
+    medians = [np.median(levels[group], axis=0).astype(float) for group in groups]
+    return np.stack([np.column_stack((m[:, 0], m[:, 1:].min(axis=1))) for m in medians])
 
 
-def loud_windows(samples: NDArray[np.float32], thresholds: BurstThresholds) -> NDArray[np.bool_]:
-    """Windows that lie above both thresholds in some region.
+def window_levels(samples: NDArray[np.float32], thresholds: BurstThresholds) -> NDArray[np.float32]:
+    """Excess of every window over the baseline's median, shape (n_groups, n_windows, 2), dB.
 
     Parameters
     ----------
     samples : ndarray of float32, shape (n_channels, n)
         Of the channels of `thresholds`; the first window begins at the first sample.
     thresholds : BurstThresholds
-
-    Returns
-    -------
-    ndarray of bool, shape (n_windows,)
     """
     ratios = np.stack(
         [
@@ -290,23 +298,78 @@ def loud_windows(samples: NDArray[np.float32], thresholds: BurstThresholds) -> N
         ]
     )
     excess = region_levels(ratios, thresholds.groups) - thresholds.centre_db[:, None]
-    return (excess > thresholds.limit_db[:, None]).all(axis=2).any(axis=0)
+    return excess.astype(np.float32)
 
 
-def as_bursts(loud: Intervals, note: str = "", *, possible: bool = True) -> Bursts:
-    """Join loud windows to bursts, and set apart what lasts too long for one.
+def find_bursts(
+    starts: NDArray[np.int64],
+    excess: NDArray[np.float32],
+    thresholds: BurstThresholds,
+    *,
+    rate_hz: float,
+    start_s: float = 0.0,
+    note: str = "",
+) -> Bursts:
+    """Bursts among the windows of a whole recording.
+
+    Parameters
+    ----------
+    starts : ndarray of int, shape (n_windows,)
+        First sample of each window; where they jump, recording was interrupted.
+    excess : ndarray, shape (n_groups, n_windows, 2)
+        From :func:`window_levels`.
+    thresholds : BurstThresholds
+    rate_hz, start_s : float
+        Of the LFP.
+    note : str
+        Handed on.
+    """
+    limit = thresholds.limit_db[:, None]
+    loud = (excess > limit).all(axis=2)
+    sharp = np.zeros_like(loud)
+    breaks = np.flatnonzero(np.diff(starts) != thresholds.step) + 1
+    for first, past in pairwise([0, *breaks.tolist(), len(starts)]):
+        part = excess[:, first:past]
+        # Also above what surrounds it: else a drug that raises the whole spectrum makes bursts of
+        # every fluctuation.
+        sharp[:, first:past] = (part - _surroundings(part) > limit).all(axis=2)
+    begin = (starts + (thresholds.length - thresholds.step) / 2) / rate_hz + start_s
+    middle = np.column_stack((begin, begin + thresholds.step / rate_hz))
+    short, lasting = join_windows(middle[(loud & sharp).any(axis=0)])
+    rest = subtract(merge(middle[loud.any(axis=0)]), short)
+    return Bursts(short, merge(np.concatenate((rest, lasting))), note)
+
+
+def _surroundings(levels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Median of the time around each window, same shape as `levels` (n_groups, n_windows, 2)."""
+    n_windows = levels.shape[1]
+    if n_windows == 0:
+        return levels
+    size = min(_BLOCK_WINDOWS, n_windows)
+    count = n_windows // size
+    blocks = np.median(levels[:, : count * size].reshape(len(levels), count, size, 2), axis=2)
+    padded = np.pad(blocks, ((0, 0), (_BLOCKS_AROUND, _BLOCKS_AROUND), (0, 0)), mode="edge")
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _BLOCKS_AROUND + 1, axis=1)
+    return np.median(around, axis=3)[:, np.minimum(np.arange(n_windows) // size, count - 1)]
+
+
+def join_windows(loud: Intervals) -> tuple[Intervals, Intervals]:
+    """Join loud windows that follow each other within half a second.
 
     Parameters
     ----------
     loud : ndarray, shape (n, 2)
         Middle halves of the loud windows, seconds.
-    note, possible : str, bool
-        Handed on.
+
+    Returns
+    -------
+    short, lasting : ndarray, shape (n, 2)
+        What is over within two seconds, and what is not.
     """
     if len(loud) == 0:
-        return Bursts(np.empty((0, 2)), np.empty((0, 2)), note, possible)
+        return np.empty((0, 2)), np.empty((0, 2))
     joined = merge(loud)
     apart = joined[1:, 0] - joined[:-1, 1] >= JOIN_S
     events = np.column_stack((joined[np.r_[True, apart], 0], joined[np.r_[apart, True], 1]))
     short = events[:, 1] - events[:, 0] <= LONGEST_S
-    return Bursts(events[short], events[~short], note, possible)
+    return events[short], events[~short]

@@ -12,6 +12,9 @@ import numpy as np
 
 from pipeline.intervals import Intervals, intersect, total_seconds
 
+#: seconds as loud as bursts, but no bursts, from which a warning says so
+_LASTING_S = 5.0
+
 
 @dataclass(frozen=True)
 class Span:
@@ -221,11 +224,12 @@ def assess(data: SessionData, baseline: Sequence[Span], options: Mapping[str, An
         }
         if bursts is not None:
             facts["n_bursts"] = len(bursts)
-        if (lasting := total_seconds(found.bursts.sustained)) > 0:
+        if (lasting := total_seconds(found.bursts.sustained)) >= _LASTING_S:
             warnings.append(
                 f"{lasting:.0f} s are as loud at 70-110 Hz and at high frequencies as bursts of "
-                "muscles, but for longer than 2 s at a time: they count as no burst and are not "
-                "left out (long chewing, or a change of the whole spectrum)"
+                "muscles, but last longer than 2 s or are no louder than the time around them: "
+                "they count as no burst and are not left out (long chewing, or a change of the "
+                "whole spectrum)"
             )
     if data.has("movement"):
         from pipeline.ingest import track_warnings
