@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from cohorts import PLACES, two_levels
 from scipy import stats
+from time_course_example import DRUGS, bins_of, cohort, fading, planted, settings_of, step
 
 from pipeline.compare.clusters import cluster_test
 from pipeline.compare.partial_clusters import NOWHERE, partial_cluster_test
@@ -212,86 +213,13 @@ def test_a_point_needs_five_animals_and_no_cluster_crosses_a_gap():
 
 # -- cohort ----------------------------------------------------------------------------------------
 
-HANDLING = [-120.0, 120.0]
-ORDERS = (PLACES, PLACES[::-1])
-
-
-def bins_of(session, drug, order, effect, rng, *, noise_db=0.5, lost=()):
-    """40 minutes before and 60 after; the place changes every 10 minutes. Power in raw units."""
-    start = np.arange(-2400.0, 3600.0, 10.0)
-    place = np.where(np.floor(start / 600) % 2 == 0, order[0], order[1])
-    change = np.array([effect(drug, place[k], start[k] / 60) for k in range(len(start))])
-    level = 5.0 * np.where(place == PLACES[1], 3.0, 1.0)  # a context changes the power at any time
-    power = level * 10 ** ((change + noise_db * rng.normal(size=len(start))) / 10)
-    handling = (start < HANDLING[1]) & (start + 10 > HANDLING[0])
-    phase = np.where(start < -120, "baseline", np.where(start >= 120, "acute", ""))
-    power = np.where(handling, 50 * power, power)
-    table = pd.DataFrame(
-        {
-            "anchor": f"{session}.1", "step": 1, "bin_start_s": start, "context": place,
-            "phase": phase, "handling": handling, "region": "mPFC", "band": "theta",
-            "power": power, "n_windows": 4, "seconds": 10.0,
-            "speed_cm_s": np.where(start < 0, 2.0, 6.0), "session": session,
-        }
-    )  # fmt: skip
-    return table[~np.isin(np.floor(start / 60), lost)]
-
-
-def settings_of(sessions):
-    anchors = [
-        {
-            "anchor": f"{session}.1", "condition": drug, "drug": drug, "dose_mg_per_kg": None,
-            "pretreatment": "", "dosing_context": "", "period": 1 + number % 2,
-            "previous_condition": "", "days_since_previous": None, "n_prior_doses": 0,
-        }
-        for number, (session, _, drug) in enumerate(sessions)
-    ]  # fmt: skip
-    rows = [
-        {"session": session, "animal": animal, "sex": "F", "cohort": "1", "cage": "", "stage": "",
-         "start": "", "exclude": ""}
-        for session, animal, _ in sessions
-    ]  # fmt: skip
-    return {
-        "plan": two_levels().model_dump(mode="json"), "anchors": anchors, "sessions": rows,
-        "time_course": {"bin_s": 10.0, "before_s": 1800.0, "after_s": 7200.0},
-        "handling_s": HANDLING,
-    }  # fmt: skip
-
-
-def cohort(effect, *, n=8, seed=0, orders="same", lost=None, plan=None):
-    rng = np.random.default_rng(seed)
-    sessions = [(f"r{k}_{drug}", f"r{k}", drug) for k in range(n) for drug in DRUGS]
-    tables = []
-    for k in range(n):
-        for number, drug in enumerate(DRUGS):
-            turn = {"same": 0, "by animal": k, "by session": k // 2 + number}[orders] % 2
-            tables.append(
-                bins_of(f"r{k}_{drug}", drug, ORDERS[turn], effect, rng,
-                        lost=lost(k, drug) if lost else ())
-            )  # fmt: skip
-    return compared(tables, plan or two_levels(), settings_of(sessions))
-
-
-DRUGS = ("vehicle", "psilocybin")
-
-
-def step(drug, place, minute):
-    """2 dB more from minute 20 on, under the drug."""
-    return 2.0 if drug == "psilocybin" and minute >= 20 else 0.0
-
-
-def fading(drug, place, minute):
-    """4 dB that halve every 10 minutes, from the dose on, in the open field only."""
-    drugged = drug == "psilocybin" and minute >= 0 and place == PLACES[1]
-    return 4.0 * 0.5 ** (minute / 10) if drugged else 0.0
-
 
 def hits(found):
     return found.clusters[found.clusters["p"] < 0.05]
 
 
 def test_a_planted_step_is_found_in_its_minutes():
-    found = cohort(step)
+    found = planted()
     hit = hits(found)
     hit = hit[hit["level"] == EVERYWHERE]
     assert len(hit) == 1
@@ -319,7 +247,7 @@ def test_a_fading_effect_is_found_early_and_where_it_is():
 
 
 def test_handling_is_shown_and_neither_tested_nor_baseline():
-    found = cohort(step)
+    found = planted()
     tested = found.clusters[found.clusters["level"] == EVERYWHERE]
     assert set(tested["from"]) == {2.5} and set(tested["to"]) == {59.5}
     means = found.means[(found.means["level"] == EVERYWHERE) & (found.means["measure"] == POWER)]
@@ -362,7 +290,7 @@ def test_a_session_without_its_baseline_in_a_context_lacks_that_context():
 
 
 def test_nothing_planted_keeps_the_level():
-    repeats = 4
+    repeats = 3
     rejected = tests = 0
     for seed in range(repeats):
         found = cohort(lambda *_: 0.0, seed=100 + seed).clusters
@@ -375,7 +303,7 @@ def test_nothing_planted_keeps_the_level():
 
 
 def test_speed_is_described_and_not_tested():
-    found = cohort(step)
+    found = planted()
     speed = found.means[found.means["measure"] == SPEED]
     at = speed[(speed["level"] == EVERYWHERE)].groupby("axis")["mean"].mean()
     assert at[-10.5] == 2.0 and at[10.5] == 6.0

@@ -16,13 +16,7 @@ from pipeline.report.figures import SUFFIXES
 from pipeline.report.lookup import Contrasts, text
 from pipeline.report.matrix import VERDICTS
 from pipeline.report.names import Names, capital, parse
-from pipeline.report.numbers import (
-    count,
-    finite,
-    listing,
-    number,
-    with_unit,
-)
+from pipeline.report.numbers import count, finite, listing, number, with_unit
 from pipeline.report.published import Published, published_beside
 from pipeline.report.sentences import bound_text, verdict_sentence
 from pipeline.report.spectra import (
@@ -34,6 +28,13 @@ from pipeline.report.spectra import (
 )
 from pipeline.report.survival import survival_caption, survival_views
 from pipeline.report.tested import Tables, model_kind, tables_of
+from pipeline.report.time_courses import (
+    TimeCourseView,
+    time_course_caption,
+    time_course_lines,
+    time_course_title,
+    time_course_views,
+)
 from pipeline.report.views import OutcomeView, figure_keys, n_line, outcome_view
 
 if TYPE_CHECKING:
@@ -160,6 +161,8 @@ def chapters(
     panel_keys: Mapping[tuple[str, str], str],
     spectra: pd.DataFrame | None = None,
     clusters: pd.DataFrame | None = None,
+    time_courses: pd.DataFrame | None = None,
+    time_clusters: pd.DataFrame | None = None,
 ) -> list[Chapter]:
     """Build the chapters.
 
@@ -179,6 +182,8 @@ def chapters(
         (phase, modifier) -> panel that the page's switch shows.
     spectra, clusters : pandas.DataFrame, optional
         spectra_units.parquet and clusters.tsv; without them, no spectra.
+    time_courses, time_clusters : pandas.DataFrame, optional
+        timecourses.parquet and timecourse_clusters.tsv; without them, no time courses.
 
     Returns
     -------
@@ -209,6 +214,9 @@ def chapters(
     curves_of_regions = tuple(
         _spectrum(view, names, figures, panel_keys.get((view.phase, view.modifier), ""))
         for view in spectra_views(spectra, clusters, names)
+    ) + tuple(
+        _time_course(band, names, figures)
+        for band in time_course_views(time_courses, time_clusters, names)
     )
     return [
         Chapter(
@@ -225,24 +233,42 @@ def chapters(
 def _spectrum(view: SpectraView, names: Names, folder: Path, panel: str) -> Spectrum:
     caption = spectra_caption(view, names)
     lines = cluster_lines(view, names)
+    return Spectrum(
+        title=f"Spectrum, {view.region}",
+        panel=panel,
+        picture=_drawing(view.name, "Spectra", f"Spectra of {view.region}", caption, lines, folder),
+        lines=lines,
+    )
+
+
+def _time_course(view: TimeCourseView, names: Names, folder: Path) -> Spectrum:
+    caption, title = time_course_caption(view, names), time_course_title(view, names)
+    lines = time_course_lines(view, names)
+    return Spectrum(
+        title=title,
+        panel="",
+        picture=_drawing(view.name, "Time course", title, caption, lines, folder),
+        lines=lines,
+    )
+
+
+def _drawing(
+    name: str, title: str, said: str, caption: str, lines: Sequence[ClusterLine], folder: Path
+) -> Picture:
+    """A figure of curves; its alternative text lists the clusters that were found."""
     found = [
         f"{line.condition} {line.contrast}: {listing(line.clusters)}."
         for line in lines
         if line.clusters
     ]
-    return Spectrum(
-        title=f"Spectrum, {view.region}",
-        panel=panel,
-        picture=Picture(
-            id=f"fig-{view.name}",
-            title="Spectra",
-            alt=" ".join([f"Spectra of {view.region}.", caption, *found]),
-            caption=caption,
-            svg=_svg(folder, view.name),
-            specification=None,
-            files=_files(view.name),
-        ),
-        lines=lines,
+    return Picture(
+        id=f"fig-{name}",
+        title=title,
+        alt=" ".join([f"{said}.", caption, *found]),
+        caption=caption,
+        svg=_svg(folder, name),
+        specification=None,
+        files=_files(name),
     )
 
 

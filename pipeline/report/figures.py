@@ -16,6 +16,8 @@ from pipeline.report.names import Names
 from pipeline.report.spectra import spectra_data, spectra_views
 from pipeline.report.spectra_chart import spectra_chart
 from pipeline.report.survival import survival_chart, survival_data, survival_views
+from pipeline.report.time_courses import time_course_data, time_course_views
+from pipeline.report.time_courses_chart import time_course_chart
 from pipeline.report.views import figure_keys, outcome_view, view_table
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ def write_figures(
     *,
     spectra: pd.DataFrame | None = None,
     clusters: pd.DataFrame | None = None,
+    time_courses: pd.DataFrame | None = None,
+    time_clusters: pd.DataFrame | None = None,
 ) -> list[Path]:
     """Write one estimation figure per outcome (and phase and question where there are several).
 
@@ -55,6 +59,8 @@ def write_figures(
         Made if absent; gets four files per figure, see :data:`SUFFIXES`.
     spectra, clusters : pandas.DataFrame, optional
         spectra_units.parquet and clusters.tsv: one more figure per region.
+    time_courses, time_clusters : pandas.DataFrame, optional
+        timecourses.parquet and timecourse_clusters.tsv: one more figure per region and band.
 
     Returns
     -------
@@ -83,6 +89,9 @@ def write_figures(
     for region in spectra_views(spectra, clusters, names):
         written += save_chart(spectra_chart(region, names), folder / region.name)
         written.append(save_table(spectra_data(region), folder / region.name))
+    for band in time_course_views(time_courses, time_clusters, names):
+        written += save_chart(time_course_chart(band, names), folder / band.name)
+        written.append(save_table(time_course_data(band), folder / band.name))
     return written
 
 

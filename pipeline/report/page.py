@@ -27,6 +27,7 @@ from pipeline.report.matrix import panels
 from pipeline.report.methods import methods_text
 from pipeline.report.names import Names, parse
 from pipeline.report.splits import carry_over, remarks, split_tables
+from pipeline.report.time_courses import time_course_methods
 from pipeline.report.timeline import timeline_chart
 from pipeline.report.views import figure_keys
 from pipeline.report.whiskers import WHISKER_WIDTH
@@ -49,6 +50,8 @@ TABLES: tuple[tuple[str, str], ...] = (
 FURTHER_TABLES = {
     "spectra": ("Spectra of the animals (Parquet)", "../cohort/spectra_units.parquet"),
     "clusters": ("Clusters of spectra", "../cohort/clusters.tsv"),
+    "time_courses": ("Time courses (Parquet)", "../cohort/timecourses.parquet"),
+    "time_clusters": ("Clusters of time courses", "../cohort/timecourse_clusters.tsv"),
     "calibration": ("Error rates with shuffled labels", "../cohort/calibration.tsv"),
 }
 
@@ -68,6 +71,8 @@ def write_report(
     tables: Sequence[tuple[str, str]] = TABLES,
     spectra: pd.DataFrame | None = None,
     clusters: pd.DataFrame | None = None,
+    time_courses: pd.DataFrame | None = None,
+    time_clusters: pd.DataFrame | None = None,
     calibration: pd.DataFrame | None = None,
 ) -> Path:
     """Write the cohort report, one file that needs no network.
@@ -97,6 +102,8 @@ def write_report(
         Downloads: label and address relative to the page.
     spectra, clusters : pandas.DataFrame, optional
         spectra_units.parquet and clusters.tsv, as ``figures`` was made from.
+    time_courses, time_clusters : pandas.DataFrame, optional
+        timecourses.parquet and timecourse_clusters.tsv, likewise.
     calibration : pandas.DataFrame, optional
         calibration.tsv: error rates of this cohort with shuffled labels.
 
@@ -125,7 +132,13 @@ def write_report(
     shown = {
         name: metrics[name] for name in sorted({parse(o).metric for o in order} & set(metrics))
     }
-    given = {"spectra": spectra, "clusters": clusters, "calibration": calibration}
+    given = {
+        "spectra": spectra,
+        "clusters": clusters,
+        "time_courses": time_courses,
+        "time_clusters": time_clusters,
+        "calibration": calibration,
+    }
     further = [
         link
         for name, link in FURTHER_TABLES.items()
@@ -161,19 +174,24 @@ def write_report(
                 panel_keys={(panel.phase, panel.modifier): panel.key for panel in answer},
                 spectra=spectra,
                 clusters=clusters,
+                time_courses=time_courses,
+                time_clusters=time_clusters,
             ),
             splits=splits,
             carry_over=carry_over(index, order, names),
             calibration=calibration_view(calibration, outcomes, contrasts, names),
-            methods=methods_text(
-                methods,
-                plan,
-                shown,
-                {**done.n, "reasons": lost},
-                contrasts=contrasts,
-                outcomes=outcomes,
-                clusters=clusters,
-            ).split("\n\n"),
+            methods=[
+                *methods_text(
+                    methods,
+                    plan,
+                    shown,
+                    {**done.n, "reasons": lost},
+                    contrasts=contrasts,
+                    outcomes=outcomes,
+                    clusters=clusters,
+                ).split("\n\n"),
+                *time_course_methods(time_clusters, names),
+            ],
             settings=_flat(config),
             versions=sorted(methods.get("versions", {}).items()),
             tables=[*tables, *further],

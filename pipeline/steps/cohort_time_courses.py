@@ -90,7 +90,8 @@ def compared(
     Curves
         As :func:`pipeline.compare.curves.compare_curves` returns them, the axis in minutes since
         the administration (middle of a point), with ``measure`` (POWER, or SPEED without region
-        and band; it is not tested) and ``band`` before the other columns.
+        and band; it is not tested) and ``band`` before the other columns; ``handling_from``
+        and ``handling_to`` bound the handling around the administration, in minutes.
     """
     parts: list[tuple[str, str, Curves]] = []
     if tables:
@@ -111,7 +112,7 @@ def compared(
             unasked = tuple(c.model_copy(update={"reference": None}) for c in plan.conditions)
             described = plan.model_copy(update={"conditions": unasked})
             parts.append((SPEED, "", _curves(rows, described, question, axis, width_s, tested)))
-    return _joined(parts, plan)
+    return _joined(parts, plan, settings)
 
 
 def point_s(settings: Mapping[str, Any]) -> float:
@@ -149,10 +150,10 @@ def _usable(bins: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
 
 def _tested(points: NDArray[np.int64], settings: Mapping[str, Any]) -> NDArray[np.bool_]:
     """Points after the administration, outside the handling around it."""
-    width_s = point_s(settings)
     before, after = settings["handling_s"]
-    start = points * width_s
-    handled = (start < after) & (start + width_s > before)
+    width_s = point_s(settings)
+    start_s = points * width_s
+    handled = (start_s < after) & (start_s + width_s > before)
     return (points >= 0) & ~handled
 
 
@@ -260,7 +261,9 @@ def _curves(
     return compare_curves(rows, asked, axis=axis, points="minutes", test=test)
 
 
-def _joined(parts: Sequence[tuple[str, str, Curves]], plan: AnalysisPlan) -> Curves:
+def _joined(
+    parts: Sequence[tuple[str, str, Curves]], plan: AnalysisPlan, settings: Mapping[str, Any]
+) -> Curves:
     """All parts in one; contexts that no session visits at the same time are not compared."""
     if not parts:
         nothing = compare_curves(
@@ -275,6 +278,9 @@ def _joined(parts: Sequence[tuple[str, str, Curves]], plan: AnalysisPlan) -> Cur
         ]
         filled = [table for table in several if len(table)] or several[:1]
         table = pd.concat(filled, ignore_index=True).drop(columns="phase")
+        if "axis" in table:
+            before, after = settings["handling_s"]
+            table = table.assign(handling_from=before / 60, handling_to=after / 60)
         tables.append(table[[*dict.fromkeys(["measure", "region", "band", *table.columns])]])
     clusters = tables[2]
     nobody = (clusters["contrast"] == DIFFERENCE) & (clusters["n_units"] == 0)

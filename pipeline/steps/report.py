@@ -47,6 +47,16 @@ def _spectra(inputs: Any) -> dict[str, pd.DataFrame | None]:
     }
 
 
+def _time_courses(inputs: Any) -> dict[str, pd.DataFrame | None]:
+    """Time courses and what was tested on them; None where the run has none."""
+    means = getattr(inputs, "time_courses", None)
+    in_minutes = {f"{name}_min": CLUSTERS[name] for name in ("start", "stop", "from", "to")}
+    return {
+        "time_courses": None if means is None else pd.read_parquet(means),
+        "time_clusters": _table(inputs, "time_clusters", CLUSTERS | in_minutes),
+    }
+
+
 def _table(inputs: Any, name: str, types: Mapping[str, str]) -> pd.DataFrame | None:
     path = getattr(inputs, name, None)
     return None if path is None else read_typed(path, types)
@@ -59,7 +69,7 @@ def figures(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
     ----------
     inputs : object
         Attributes outcomes, contrasts, verdicts: files of the cohort; spectra (of the animals) and
-        clusters, if there are any.
+        clusters, time_courses and time_clusters, if there are any.
     outputs : sequence of str
         The folder.
     settings : mapping
@@ -79,6 +89,7 @@ def figures(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
         metrics(),
         partial,
         **_spectra(inputs),
+        **_time_courses(inputs),
     )
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
@@ -90,8 +101,8 @@ def report(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
     Parameters
     ----------
     inputs : object
-        Attributes outcomes, contrasts, verdicts, completeness, figures; spectra, clusters and
-        calibration, if there are any.
+        Attributes outcomes, contrasts, verdicts, completeness, figures; spectra, clusters,
+        time_courses, time_clusters and calibration, if there are any.
     outputs : object
         Attributes page and run.
     settings : mapping
@@ -123,6 +134,7 @@ def report(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
         figures=Path(inputs.figures),
         path=Path(outputs.page),
         **_spectra(inputs),
+        **_time_courses(inputs),
         calibration=_table(inputs, "calibration", _RATES),
     )
     write_run_page(

@@ -6,6 +6,8 @@ rule figures:
         verdicts=COHORT_TABLES["verdicts"],
         spectra=SPECTRA_TABLES["units"],
         clusters=SPECTRA_TABLES["clusters"],
+        time_courses=SPECTRA_TABLES["timecourses"],
+        time_clusters=SPECTRA_TABLES["timecourse_clusters"],
     output:
         directory("results/report/figures"),
     log:
@@ -27,6 +29,8 @@ rule report:
         completeness=COHORT_TABLES["completeness"],
         spectra=SPECTRA_TABLES["units"],
         clusters=SPECTRA_TABLES["clusters"],
+        time_courses=SPECTRA_TABLES["timecourses"],
+        time_clusters=SPECTRA_TABLES["timecourse_clusters"],
         calibration=SHUFFLES,
         figures="results/report/figures",
     output:
