@@ -15,7 +15,9 @@ never from the criterion: the log is the truth, the criterion scores it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from itertools import permutations
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -29,6 +31,9 @@ EXPRESSIONS = (
 
 #: Cue of a trial on which none was shown.
 NO_CUE = ""
+
+#: The restricted mean of trials to criterion ends at so many times the criterion's correct choices.
+RESTRICTED_AT_CRITERIA = 10
 
 
 class Rule(StrictModel):
@@ -192,6 +197,23 @@ class Task(StrictModel):
     streak_minimum: int = Field(
         1, ge=1, description="Consecutive correct choices that make a streak"
     )
+    after_switch_trials: int = Field(
+        10,
+        ge=1,
+        description="Trials after a switch whose latencies are `switch`; later ones are `stable`",
+    )
+    switch_cost_trials: int = Field(
+        5,
+        ge=1,
+        description="Trials before a switch that are compared with as many after it (switch cost); "
+        "those before it, once the rule was learnt, are the learning phase `before_switch`",
+    )
+    restricted_at_trials: int | None = Field(
+        None,
+        ge=1,
+        description="Trials at which the restricted mean of trials to criterion ends, one number "
+        "for all sessions; by default ten times the correct choices that the criterion asks for",
+    )
     schemes: Schemes = Field(Schemes(), description="Parameters of the error schemes")
 
     @field_validator("sides")
@@ -233,6 +255,24 @@ class Task(StrictModel):
     def cue_names(self) -> tuple[str, ...]:
         """Values that the cue takes."""
         return self.cues or self.sides
+
+    @property
+    def restricted_at(self) -> int:
+        """Trials at which the restricted mean of trials to criterion ends."""
+        return self.restricted_at_trials or RESTRICTED_AT_CRITERIA * self.criterion.needed
+
+    def direction(self, before: str, now: str) -> str:
+        """Return the name of a switch from one rule to another ("light to side")."""
+        return f"{self.dimension(before)} to {self.dimension(now)}"
+
+    @property
+    def directions(self) -> dict[str, str]:
+        """Directions that switches can have ("light to side") by outcome name (light_to_side)."""
+        names: dict[str, str] = {}
+        for before, now in permutations(self.rules, 2):
+            direction = self.direction(before, now)
+            names.setdefault(re.sub(r"[\W_]+", "_", direction), direction)
+        return names
 
     def correct_sides(self, label: str) -> dict[str, str]:
         """Correct side of a rule for each cue.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from pipeline.errors import InputError
 from pipeline.experiment.strict import did_you_mean
+from pipeline.experiment.task import Task
 from pipeline.flexibility.schemes import SCHEMES
 from pipeline.flexibility.scoring import Scores
 from pipeline.flexibility.sets import summarise_sets
@@ -26,28 +28,41 @@ class EpochTrials:
     Attributes
     ----------
     trials : pandas.DataFrame
-        Scored trials inside the cell's intervals (columns of :class:`Scores`), warm-up left out.
+        Scored trials inside the cell's intervals (columns of :class:`Scores`), warm-up left out,
+        with ``interval``: position of the interval, from 0. Two trials follow each other where
+        ``scored_trial`` grows by one inside one interval (:func:`following`).
     sets : pandas.DataFrame
         Sets that start in the cell (columns of :class:`Scores`), summarised over their trials up to
-        the end of the cell's last interval; ``censored`` where the criterion was not met by then.
+        the end of the cell's last interval, or up to an administration before that; ``censored``
+        where the criterion was not met by then.
     scheme : str
         Primary error scheme, a key of :data:`pipeline.flexibility.schemes.SCHEMES`.
+    task : Task
+        The task that the trials were scored by.
     """
 
     trials: pd.DataFrame
     sets: pd.DataFrame
     scheme: str
+    task: Task
 
 
-def epoch_trials(scores: Scores, intervals: ArrayLike | None, *, scheme: str) -> EpochTrials | None:
+def epoch_trials(
+    scores: Scores,
+    intervals: ArrayLike | None,
+    *,
+    scheme: str,
+    administrations_s: Sequence[float] = (),
+) -> EpochTrials | None:
     """Cut one cell out of a scored session.
 
     A trial belongs to the cell in whose interval its time lies (``t_trial``); a set to the cell in
     which its first trial lies, whole, up to the end of the cell's last interval: trials that it
     spends between two intervals of the cell count, for the animal made them under the same rule.
-    Where the cell ends first (an administration or the phase's end), the set is censored. Error
-    labels are those of the whole session. A trial without a time is in no cell, save the whole
-    session; inside a set it stands at the time of the trial before it.
+    Where the cell ends first (the phase's end), or something is given between two intervals of the
+    cell, the set is censored at the end of the interval before. Error labels are those of the whole
+    session. A trial without a time is in no cell, save the whole session; inside a set it stands at
+    the time of the trial before it.
 
     Parameters
     ----------
@@ -58,6 +73,9 @@ def epoch_trials(scores: Scores, intervals: ArrayLike | None, *, scheme: str) ->
         for logs without clock times.
     scheme : str
         Primary error scheme.
+    administrations_s : sequence of float
+        When anything was given in the session, in seconds on its clock. Unused where ``intervals``
+        is None: a session without clock times knows of no administration inside it.
 
     Returns
     -------
@@ -76,22 +94,52 @@ def epoch_trials(scores: Scores, intervals: ArrayLike | None, *, scheme: str) ->
         )
     scored = scores.trials[scores.trials["set_index"] > 0]
     if intervals is None:
-        cell = EpochTrials(trials=scored, sets=scores.sets, scheme=scheme)
+        whole = scored.assign(interval=0)
+        cell = EpochTrials(trials=whole, sets=scores.sets, scheme=scheme, task=scores.task)
         return cell if len(scored) else None
     borders = as_intervals(intervals)
     inside = scored[_inside(borders, scored["t_trial"])]
+    number = np.searchsorted(borders[:, 0], inside["t_trial"].to_numpy(dtype=float), side="right")
+    inside = inside.assign(interval=number - 1)
     starting = scores.sets[_inside(borders, scores.sets["t_start"])]
     if not len(inside) and not len(starting):
         return None
     own = scored[scored["set_index"].isin(starting["set_index"])]
-    time = own.groupby("set_index")["t_trial"].ffill()
-    kept = own[time.to_numpy() < borders[:, 1].max(initial=-np.inf)]
+    time = own.groupby("set_index")["t_trial"].ffill().to_numpy()
+    ends = _ends(borders, starting["t_start"].to_numpy(dtype=float), administrations_s)
+    order = np.searchsorted(starting["set_index"].to_numpy(), own["set_index"].to_numpy())
+    kept = own[time < ends[order]] if len(own) else own
     sets = summarise_sets(kept, scores.task)
     cut = sets["censored"].to_numpy() & (
         sets["n_trials"].to_numpy() < starting["n_trials"].to_numpy()
     )
     sets = sets.assign(ended=np.where(cut, "cut", starting["ended"]).astype(object))
-    return EpochTrials(trials=inside, sets=sets, scheme=scheme)
+    return EpochTrials(trials=inside, sets=sets, scheme=scheme, task=scores.task)
+
+
+def following(trials: pd.DataFrame) -> np.ndarray:
+    """Whether each trial directly follows the one before it, inside one interval.
+
+    Parameters
+    ----------
+    trials : pandas.DataFrame
+        Trials of :class:`EpochTrials`, n rows.
+
+    Returns
+    -------
+    ndarray of bool, shape (n - 1,)
+        For the second trial of each pair of neighbouring rows.
+    """
+    number, interval = trials["scored_trial"].to_numpy(), trials["interval"].to_numpy()
+    return (np.diff(number) == 1) & (np.diff(interval) == 0)
+
+
+def _ends(borders: np.ndarray, starts: np.ndarray, given: Sequence[float]) -> np.ndarray:
+    """When each set is cut: at the end of the last interval before anything is given again."""
+    doses = np.append(np.sort(np.asarray(given, dtype=float)), np.inf)
+    dose = doses[np.searchsorted(doses, starts, side="right")]
+    last = np.searchsorted(borders[:, 0], dose, side="left") - 1
+    return np.minimum(borders[:, 1][last], dose) if len(borders) else np.full(len(starts), -np.inf)
 
 
 def _inside(intervals: np.ndarray, times: pd.Series) -> np.ndarray:

@@ -1,17 +1,22 @@
-"""What several metrics of this room share: a mean over the completed sets of a cell."""
+"""What several metrics of this room share: means over the sets of a cell, and shares."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.flexibility.epochs import EpochTrials
 from pipeline.flexibility.schemes import SCHEMES
 from pipeline.metric import Value
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def mean_to_criterion(cell: EpochTrials, column: str) -> list[Value]:
-    """Mean of a count to criterion over completed sets, else the censored count.
+
+def mean_to_criterion(
+    cell: EpochTrials, column: str, *, sets: pd.DataFrame | None = None, band: str = ""
+) -> list[Value]:
+    """Mean of a count or time to criterion over completed sets, else the censored one.
 
     Where no set was completed the value is the count so far in the unfinished set (the mean, should
     there be several because the rule changed before the criterion was met) and is censored. A cell
@@ -22,33 +27,107 @@ def mean_to_criterion(cell: EpochTrials, column: str) -> list[Value]:
     cell : EpochTrials
         Trials and sets of one cell.
     column : str
-        ``trials_to_criterion`` or ``errors_to_criterion``.
+        ``trials_to_criterion``, ``errors_to_criterion`` or ``time_to_criterion``.
+    sets : pandas.DataFrame, optional
+        Some of the cell's sets; by default all of them.
+    band : str
+        Kind that the value is given.
+
+    Returns
+    -------
+    list of Value
+        One value or none; ``n_effective`` is the number of completed sets.
+    """
+    sets = cell.sets if sets is None else sets
+    sets = sets[sets[column].notna()]
+    completed = sets[sets["reached"]]
+    if len(completed):
+        return [
+            Value(
+                value=float(completed[column].mean()),
+                band=band,
+                n_effective=float(len(completed)),
+                n_effective_unit="sets",
+            )
+        ]
+    unfinished = sets[sets["n_correct"] + sets["n_errors"] > 0]
+    if not len(unfinished):
+        return []
+    return [
+        Value(
+            value=float(unfinished[column].mean()),
+            band=band,
+            censored=True,
+            n_effective=0.0,
+            n_effective_unit="sets",
+        )
+    ]
+
+
+def acquisition(cell: EpochTrials) -> pd.DataFrame:
+    """Sets that follow no other rule: the first of a session, where it starts in the cell.
+
+    Parameters
+    ----------
+    cell : EpochTrials
+        Trials and sets of one cell.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row or none of ``cell.sets``.
+    """
+    return cell.sets[(cell.sets["previous_rule"] == "").to_numpy()]
+
+
+def mean_per_set(cell: EpochTrials, column: str) -> list[Value]:
+    """Mean over the sets that start in the cell and in which a choice was made.
+
+    Parameters
+    ----------
+    cell : EpochTrials
+        Trials and sets of one cell.
+    column : str
+        ``n_streaks`` or ``mean_streak``; sets without a value are left out.
+
+    Returns
+    -------
+    list of Value
+        One value or none; ``n_effective`` is the number of sets.
+    """
+    sets = cell.sets
+    values = sets.loc[(sets["n_correct"] + sets["n_errors"] > 0).to_numpy(), column].dropna()
+    if not len(values):
+        return []
+    return [
+        Value(
+            value=float(values.mean()),
+            n_effective=float(len(values)),
+            n_effective_unit="sets",
+        )
+    ]
+
+
+def share(part: int, whole: int, *, unit: str, band: str = "") -> list[Value]:
+    """Return ``part / whole`` as a value that rests on ``whole`` pieces; none without any.
+
+    Parameters
+    ----------
+    part, whole : int
+        Counts.
+    unit : str
+        What the pieces are.
+    band : str
+        Kind that the value is given.
 
     Returns
     -------
     list of Value
         One value or none.
     """
-    completed = cell.sets[cell.sets["reached"]]
-    if len(completed):
-        return [
-            Value(
-                value=float(completed[column].mean()),
-                n_effective=float(len(completed)),
-                n_effective_unit="sets",
-            )
-        ]
-    unfinished = cell.sets[cell.sets["n_correct"] + cell.sets["n_errors"] > 0]
-    if not len(unfinished):
+    if not whole:
         return []
-    return [
-        Value(
-            value=float(unfinished[column].mean()),
-            censored=True,
-            n_effective=0.0,
-            n_effective_unit="sets",
-        )
-    ]
+    return [Value(value=part / whole, band=band, n_effective=float(whole), n_effective_unit=unit)]
 
 
 def errors_per_shift(cell: EpochTrials, kind: str, *, options: Mapping[str, Any]) -> list[Value]:

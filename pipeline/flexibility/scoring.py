@@ -75,7 +75,7 @@ def score(trials: pd.DataFrame, task: Task) -> Scores:
         * ``outcome``: ``correct``, ``error``, ``omission`` or ``unscored`` (warm-up); the log's own
           ``correct`` and ``omission`` stay as they are;
         * ``t_trial``: ``t_cue``, else ``t_init``, else ``t_choice`` (s);
-        * ``set_index``, ``trial_in_set``: from 1; 0 on unscored trials;
+        * ``scored_trial``, ``set_index``, ``trial_in_set``: from 1; 0 on unscored trials;
         * ``correct_side``: side that the rule makes correct;
         * ``previous_rule``: rule of the set before, "" for none;
         * ``conflict``: whether the previous rule asks for another side; missing without one;
@@ -97,7 +97,9 @@ def score(trials: pd.DataFrame, task: Task) -> Scores:
     ended = np.where(sets["reached"], "switch", "early").astype(object)
     ended[-1:] = "session"
     sets = sets.assign(ended=ended)
-    return Scores(trials=scored, sets=sets, session=summarise_session(scored, sets), task=task)
+    return Scores(
+        trials=scored, sets=sets, session=summarise_session(scored, sets, task), task=task
+    )
 
 
 def _add_columns(trials: pd.DataFrame, coded: CodedTrials, task: Task) -> pd.DataFrame:
@@ -129,6 +131,7 @@ def _add_columns(trials: pd.DataFrame, coded: CodedTrials, task: Task) -> pd.Dat
     columns = {
         "outcome": category(OUTCOMES, coded.outcome, UNSCORED),
         "t_trial": trial_times(trials),
+        "scored_trial": spread(np.arange(len(row)) + 1, 0),
         "set_index": spread(set_id + 1, 0),
         "trial_in_set": spread(trial_in_set, 0),
         "correct_side": labels(task.sides, coded.correct_side),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.experiment.task import Task
 from pipeline.flexibility.coding import CORRECT, ERROR, OMISSION
+from pipeline.flexibility.restricted import restricted_to_criterion
 from pipeline.flexibility.runs import find_runs, streak_lengths
 from pipeline.flexibility.schemes import ERROR_TYPES, NO_ERROR, SCHEMES
 
@@ -43,8 +44,11 @@ def summarise_sets(trials: pd.DataFrame, task: Task) -> pd.DataFrame:
         ``set_index``, ``rule``, ``previous_rule``, ``direction``, ``switch``, ``first_trial`` and
         ``last_trial`` (the log's numbers), ``n_trials``, ``n_correct``, ``n_errors``,
         ``n_omissions``, ``accuracy`` (correct / (correct + error), NaN without choices),
-        ``t_start``, ``t_stop`` (first and last trial, s), ``t_criterion`` (s, NaN if not met),
-        ``trials_to_criterion``, ``reached``, ``censored`` (= not reached),
+        ``t_start``, ``t_stop`` (first and last trial, s), ``t_criterion`` (trial that meets the
+        criterion, s, NaN if not met), ``criterion_run_begins`` (first trial of the run that meets
+        it, counted in the set from 1; 0 if not met), ``trials_to_criterion``,
+        ``time_to_criterion`` (s from ``t_start`` to ``t_criterion``, else to ``t_stop``),
+        ``reached``, ``censored`` (= not reached),
         ``n_after_criterion`` (trials), ``errors_to_criterion``, ``n_streaks``, ``mean_streak``
         (trials, NaN without streaks), and ``<scheme>_<type>``: errors of each type up to the
         criterion, for each scheme and each type that it knows; ``<scheme>_untyped``: errors that
@@ -89,6 +93,7 @@ def summarise_sets(trials: pd.DataFrame, task: Task) -> pd.DataFrame:
     n_streaks = np.bincount(streak_set[long], minlength=n_sets)
     streak_trials = np.bincount(streak_set[long], weights=streak[long], minlength=n_sets)
     n_correct, n_errors = tally(outcome == CORRECT), tally(outcome == ERROR)
+    run_begins = np.where(reached, runs.begin - first + 1, 0)
     rule = trials["rule"].to_numpy(dtype=object)[first]
     previous_rule = trials["previous_rule"].to_numpy(dtype=object)[first]
     switches = [_switch(before, now, task) for before, now in zip(previous_rule, rule, strict=True)]
@@ -108,7 +113,9 @@ def summarise_sets(trials: pd.DataFrame, task: Task) -> pd.DataFrame:
         "t_start": time[first],
         "t_stop": time[last],
         "t_criterion": np.where(reached, time[end], np.nan),
+        "criterion_run_begins": run_begins,
         "trials_to_criterion": to_criterion,
+        "time_to_criterion": time[end] - time[first],
         "reached": reached,
         "censored": ~reached,
         "n_after_criterion": tally(~upto),
@@ -124,7 +131,7 @@ def summarise_sets(trials: pd.DataFrame, task: Task) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def summarise_session(trials: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
+def summarise_session(trials: pd.DataFrame, sets: pd.DataFrame, task: Task) -> pd.DataFrame:
     """One row for the session.
 
     Parameters
@@ -133,6 +140,8 @@ def summarise_session(trials: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
         All trials as :func:`pipeline.flexibility.score` returns them.
     sets : pandas.DataFrame
         All sets, with ``ended``.
+    task : Task
+        Says where the restricted mean ends.
 
     Returns
     -------
@@ -140,6 +149,9 @@ def summarise_session(trials: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
         ``n_trials``, ``n_unscored``, ``n_correct``, ``n_errors``, ``n_omissions``, ``accuracy``,
         ``omission_fraction``, ``n_sets``, ``sets_completed``, ``trials_to_criterion`` and
         ``errors_to_criterion`` (mean over completed sets, NaN without any),
+        ``trials_to_criterion_restricted`` and ``trials_to_criterion_restricted_censored``
+        (:func:`pipeline.flexibility.restricted.restricted_to_criterion`: with the unfinished set),
+        ``time_to_criterion`` (s, mean over completed sets),
         ``n_early_switches`` (the rule changed before the criterion was met: is the criterion the
         box's?), ``n_late_switches`` (it changed trials after), ``n_streaks`` and ``mean_streak``
         (per set, mean over sets), ``t_start``, ``t_stop`` (s).
@@ -152,6 +164,7 @@ def summarise_session(trials: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
     )
     completed = sets[sets["reached"]]
     times = trials["t_trial"].dropna()
+    restricted, still_open = restricted_to_criterion(sets, tau=task.restricted_at)
     row = {
         "n_trials": len(trials),
         "n_unscored": n_unscored,
@@ -164,6 +177,9 @@ def summarise_session(trials: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
         "sets_completed": len(completed),
         "trials_to_criterion": completed["trials_to_criterion"].mean(),
         "errors_to_criterion": completed["errors_to_criterion"].mean(),
+        "trials_to_criterion_restricted": restricted,
+        "trials_to_criterion_restricted_censored": still_open,
+        "time_to_criterion": completed["time_to_criterion"].mean(),
         "n_early_switches": int((sets["ended"] == "early").sum()),
         "n_late_switches": int(
             ((sets["ended"] == "switch") & (sets["n_after_criterion"] > 0)).sum()
@@ -181,7 +197,7 @@ def _switch(before: str, now: str, task: Task) -> tuple[str, str]:
     if not before:
         return "", ""
     old, new = task.correct_sides(before), task.correct_sides(now)
-    direction = f"{task.dimension(before)} to {task.dimension(now)}"
+    direction = task.direction(before, now)
     differs = [old[cue] != new[cue] for cue in old if cue in new]
     if task.dimension(before) != task.dimension(now):
         return direction, "extradimensional"
