@@ -16,24 +16,42 @@ never from the criterion: the log is the truth, the criterion scores it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from itertools import permutations
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from pipeline.experiment.criterion import Criterion
+from pipeline.experiment.rule_expressions import (
+    EXPRESSIONS,
+    NO_CUE,
+    read_rule,
+    split_expression,
+)
 from pipeline.experiment.strict import StrictModel, did_you_mean
 
-#: What an expression may be, for error messages.
-EXPRESSIONS = (
-    "'follow cue', 'avoid cue', 'choose SIDE', 'reverse RULE' or 'map CUE -> SIDE, CUE -> SIDE'"
-)
-
-#: Cue of a trial on which none was shown.
-NO_CUE = ""
+__all__ = ["NO_CUE", "Criterion", "Rule", "Schemes", "Task"]
 
 #: The restricted mean of trials to criterion ends at so many times the criterion's correct choices.
 RESTRICTED_AT_CRITERIA = 10
+
+#: What a stage of a digging series is; every one but ``compound`` and ``reversal`` brings new
+#: exemplars.
+Kind = Literal["", "simple", "compound", "reversal", "intradimensional", "extradimensional"]
+#: Stages of one kind that a task can have.
+MOST_OF_A_KIND = 4
+#: Names of all stages that a task can have: the kind, and which one of that kind where there may be
+#: several (the first of a kind has no number, save reversals, of which there usually are three).
+STAGES = (
+    "simple",
+    "compound",
+    *(f"reversal_{number}" for number in range(1, MOST_OF_A_KIND + 1)),
+    *(
+        kind + (f"_{number}" if number > 1 else "")
+        for kind in ("intradimensional", "extradimensional")
+        for number in range(1, MOST_OF_A_KIND + 1)
+    ),
+)
 
 
 class Rule(StrictModel):
@@ -45,6 +63,11 @@ class Rule(StrictModel):
         description="What the animal attends to under this rule, for the names of switches "
         "('light to side'); by default 'cue' for rules that read the cue, else 'side'",
     )
+    kind: Kind = Field(
+        "",
+        description="What the rule is in a series of stages with new exemplars (digging task: SD, "
+        "CD, REV1, ID, ...); the rules of a series are declared in its order. Empty elsewhere",
+    )
 
 
 def _expression_only(value: object) -> object:
@@ -53,45 +76,6 @@ def _expression_only(value: object) -> object:
 
 
 RuleField = Annotated[Rule, BeforeValidator(_expression_only, json_schema_input_type=str | Rule)]
-
-
-class Criterion(StrictModel):
-    """When a rule counts as learnt: `consecutive: 10`, or `m: 7, of: 8`."""
-
-    consecutive: int | None = Field(None, ge=1, description="So many correct choices in a row")
-    m: int | None = Field(None, ge=1, description="So many correct choices ...")
-    of: int | None = Field(
-        None,
-        ge=1,
-        description="... among the last so many; fewer will do at the start of a set (seven right "
-        "at once meet 7 of 8)",
-    )
-
-    @model_validator(mode="after")
-    def _one_form(self) -> Criterion:
-        both_of_pair = self.m is not None and self.of is not None
-        none_of_pair = self.m is None and self.of is None
-        if not (both_of_pair if self.consecutive is None else none_of_pair):
-            raise ValueError("expected either 'consecutive', or both 'm' and 'of'")
-        if both_of_pair and self.m > self.of:
-            raise ValueError(f"m = {self.m} of {self.of} can never be met; expected m <= of")
-        return self
-
-    @property
-    def needed(self) -> int:
-        """Correct choices that the criterion asks for."""
-        return self.m if self.consecutive is None else self.consecutive
-
-    @property
-    def window(self) -> int:
-        """Choices among which it asks for them."""
-        return self.of if self.consecutive is None else self.consecutive
-
-    def __str__(self) -> str:
-        """As a methods section says it."""
-        if self.consecutive is not None:
-            return f"{self.consecutive} consecutive correct"
-        return f"{self.m} correct of {self.of}"
 
 
 class FlorescoBlock(StrictModel):
@@ -171,6 +155,12 @@ class Task(StrictModel):
     warm_up_trials: int = Field(
         0, ge=0, description="Trials at the start of a session that are not scored"
     )
+    discovery_trials: int = Field(
+        0,
+        ge=0,
+        description="Trials at the start of each rule that are not scored (digging task: the first "
+        "four, where the rat may dig in both bowls; 0: they count like all others)",
+    )
     unscored_rules: tuple[str, ...] = Field(
         (), description="Labels in the log's rule column that mark trials not to score (free)"
     )
@@ -241,6 +231,7 @@ class Task(StrictModel):
             for label in self.unscored_rules
             if label in self.rules
         ]
+        problems += self._stage_problems()
         before = self.rule_before_session
         if before is not None and before not in self.rules:
             problems.append(
@@ -251,6 +242,59 @@ class Task(StrictModel):
             raise ValueError("; ".join(problems))
         return self
 
+    def _stage_problems(self) -> list[str]:
+        """Stages that have no name, or that reverse nothing."""
+        names = list(self.stages.items())
+        strangers = [name for _, name in names if name not in STAGES]
+        problems = [
+            f"rules: found the stage {name}; expected at most one simple and one compound stage, "
+            f"and {MOST_OF_A_KIND} of each other kind"
+            for name in strangers
+        ]
+        if names and names[0][1].startswith("reversal"):
+            problems.append(
+                f"rule {names[0][0]!r}: found kind: reversal at the start of the series; expected "
+                "the stage that it reverses before it"
+            )
+        return problems
+
+    @property
+    def stages(self) -> dict[str, str]:
+        """Name of each stage (one of :data:`STAGES`) by the label of its rule, in order."""
+        count: dict[str, int] = {}
+        names = {}
+        for label, rule in self.rules.items():
+            if rule.kind:
+                number = count[rule.kind] = count.get(rule.kind, 0) + 1
+                numbered = rule.kind == "reversal" or number > 1
+                names[label] = f"{rule.kind}_{number}" if numbered else rule.kind
+        return names
+
+    def switch(self, before: str, now: str) -> str:
+        """Kind of a switch from one rule to another.
+
+        Parameters
+        ----------
+        before, now : str
+            Keys of ``rules``.
+
+        Returns
+        -------
+        str
+            The ``kind`` of the new rule where it has one; else ``extradimensional`` (the dimension
+            changes), ``reversal`` (every cue now stands for another side), ``intradimensional``
+            (some do) or ``repeat`` (none does).
+        """
+        if self.rules[now].kind:
+            return self.rules[now].kind
+        if self.dimension(before) != self.dimension(now):
+            return "extradimensional"
+        old, new = self.correct_sides(before), self.correct_sides(now)
+        differs = [old[cue] != new[cue] for cue in old if cue in new]
+        if all(differs):
+            return "reversal"
+        return "intradimensional" if any(differs) else "repeat"
+
     @property
     def cue_names(self) -> tuple[str, ...]:
         """Values that the cue takes."""
@@ -259,7 +303,7 @@ class Task(StrictModel):
     @property
     def restricted_at(self) -> int:
         """Trials at which the restricted mean of trials to criterion ends."""
-        return self.restricted_at_trials or RESTRICTED_AT_CRITERIA * self.criterion.needed
+        return self.restricted_at_trials or RESTRICTED_AT_CRITERIA * self.criterion.needed_in_all
 
     def direction(self, before: str, now: str) -> str:
         """Return the name of a switch from one rule to another ("light to side")."""
@@ -293,14 +337,14 @@ class Task(StrictModel):
         ValueError
             If the expression cannot be read, naming rule, expression and what was expected.
         """
-        return _read_rule(label, rules=self.rules, sides=self.sides, cues=self.cue_names, seen=())
+        return read_rule(label, rules=self.rules, sides=self.sides, cues=self.cue_names, seen=())
 
     def dimension(self, label: str) -> str:
         """Return what the animal attends to under a rule ("cue", "side", or as declared)."""
         rule = self.rules[label]
         if rule.dimension:
             return rule.dimension
-        verb, rest = _split(rule.expression)
+        verb, rest = split_expression(rule.expression)
         if verb == "reverse":
             return self.dimension(rest)
         return "side" if verb == "choose" else "cue"
@@ -316,85 +360,3 @@ def _distinct_words(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError(f"found {', '.join(names)}; expected each name once")
     return names
-
-
-def _split(expression: str) -> tuple[str, str]:
-    """Verb of an expression, and what follows it."""
-    verb, _, rest = " ".join(expression.split()).partition(" ")
-    return verb, rest
-
-
-def _read_rule(
-    label: str,
-    *,
-    rules: Mapping[str, Any],
-    sides: tuple[str, ...],
-    cues: tuple[str, ...],
-    seen: tuple[str, ...],
-) -> dict[str, str]:
-    """Correct side by cue; ``seen`` are the rules that led here by ``reverse``."""
-    expression = rules[label].expression
-    verb, rest = _split(expression)
-    where = f"rule {label!r}: found {expression!r}"
-    if verb in ("follow", "avoid") and rest == "cue":
-        strangers = [cue for cue in cues if cue not in sides]
-        if strangers:
-            raise ValueError(
-                f"{where}; expected cues that are sides, but {strangers[0]!r} is none of "
-                f"{', '.join(sides)} (use 'map CUE -> SIDE')"
-            )
-        table = {cue: cue for cue in cues}
-        return table if verb == "follow" else _other_sides(table, sides=sides, where=where)
-    if verb == "choose" and rest:
-        return dict.fromkeys((*cues, NO_CUE), _known(rest, sides, what="side", where=where))
-    if verb == "map" and rest:
-        return _read_pairs(rest, sides=sides, cues=cues, where=where)
-    if verb == "reverse" and rest:
-        target = _known(rest, tuple(rules), what="rule", where=where)
-        if target in (*seen, label):
-            raise ValueError(f"{where}; expected a rule that does not lead back to itself")
-        table = _read_rule(target, rules=rules, sides=sides, cues=cues, seen=(*seen, label))
-        return _other_sides(table, sides=sides, where=where)
-    raise ValueError(f"{where}; expected {EXPRESSIONS}{did_you_mean(expression, _examples(sides))}")
-
-
-def _read_pairs(
-    text: str, *, sides: tuple[str, ...], cues: tuple[str, ...], where: str
-) -> dict[str, str]:
-    """Read ``A -> left, B -> right``; every cue must have its side."""
-    table: dict[str, str] = {}
-    for pair in text.split(","):
-        cue, arrow, side = (part.strip() for part in pair.partition("->"))
-        if not arrow:
-            raise ValueError(f"{where}; expected CUE -> SIDE in place of {pair.strip()!r}")
-        if cue in table:
-            raise ValueError(f"{where}; expected cue {cue!r} once")
-        known_cue = _known(cue, cues, what="cue", where=where)
-        table[known_cue] = _known(side, sides, what="side", where=where)
-    missing = [cue for cue in cues if cue not in table]
-    if missing:
-        raise ValueError(f"{where}; expected a side for the cue {missing[0]!r} too")
-    return table
-
-
-def _other_sides(table: dict[str, str], *, sides: tuple[str, ...], where: str) -> dict[str, str]:
-    """Swap the sides of a rule's table."""
-    if len(sides) != 2:
-        raise ValueError(f"{where}; expected two sides for 'avoid' and 'reverse', not {len(sides)}")
-    other = dict(zip(sides, reversed(sides), strict=True))
-    return {cue: other[side] for cue, side in table.items()}
-
-
-def _known(name: str, names: tuple[str, ...], *, what: str, where: str) -> str:
-    """Return ``name`` if it is known."""
-    if name not in names:
-        raise ValueError(
-            f"{where}; expected a known {what} in place of {name!r}, one of {', '.join(names)}"
-            f"{did_you_mean(name, names)}"
-        )
-    return name
-
-
-def _examples(sides: tuple[str, ...]) -> tuple[str, ...]:
-    """Complete expressions, to guess at what a misspelt one meant."""
-    return ("follow cue", "avoid cue", *(f"choose {side}" for side in sides))

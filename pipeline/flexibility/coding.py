@@ -153,6 +153,8 @@ def code_trials(trials: pd.DataFrame, task: Task) -> CodedTrials:
     labels = (*task.rules, *task.unscored_rules)
     rule = _codes(trials["rule"], labels)
     row = np.flatnonzero((np.arange(len(trials)) >= task.warm_up_trials) & (rule < len(task.rules)))
+    strangers = unknown_labels(trials.iloc[row], "rule", rule[row] < 0, labels)
+    row, set_id, before = _sets(row, rule[row], task)
     kept, rule = trials.iloc[row], rule[row]
     choice = _codes(kept.get("choice_side"), task.sides, count=len(row))
     cue = _codes(kept.get("cue_side"), task.cue_names, count=len(row))
@@ -160,16 +162,15 @@ def code_trials(trials: pd.DataFrame, task: Task) -> CodedTrials:
     omission, more = _flags(kept, "omission")
     problems += [
         *more,
-        *unknown_labels(kept, "rule", rule < 0, labels),
+        *strangers,
         *unknown_labels(kept, "choice_side", choice < NONE, (*task.sides, "(empty)")),
         *unknown_labels(kept, "cue_side", cue < NONE, (*task.cue_names, "(empty)")),
         *_backward_times(trials),
     ]
     if problems:
         raise InputError(one_message(problems))
-    boundary = np.diff(rule, prepend=-1) != 0
-    set_id, first = np.cumsum(boundary) - 1, np.flatnonzero(boundary)
-    previous_rule = _previous_rules(rule[first], task)
+    first = np.flatnonzero(np.diff(set_id, prepend=-1))
+    previous_rule = before[first]
     # Index -1 (no rule, no cue) finds the last row and column of the table, made for it.
     table = _rule_table(task)
     correct_side = table[rule, cue]
@@ -202,7 +203,9 @@ def code_trials(trials: pd.DataFrame, task: Task) -> CodedTrials:
         outcome=np.select([omitted | late, right], [OMISSION, CORRECT], default=ERROR),
         choice=choice,
         correct_side=correct_side,
-        previous_side=table[previous_rule[set_id], cue],
+        previous_side=_previous_sides(
+            table[previous_rule[set_id], cue], correct_side, rule=rule, before=before, task=task
+        ),
     )
 
 
@@ -270,14 +273,52 @@ def _contradictions(
     ]
 
 
-def _previous_rules(rule: NDArray[np.intp], task: Task) -> NDArray[np.intp]:
-    """Rule before each set; a first set that continues the rule of the day before has none."""
-    before = np.full(len(rule), NONE)
-    before[1:] = rule[:-1]
-    if len(rule) and task.rule_before_session is not None:
+def _sets(
+    row: NDArray[np.intp], rule: NDArray[np.intp], task: Task
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Leave discovery trials out, and say of each other trial which set it is in.
+
+    Returns the rows kept, the set of each from 0, and the rule before that set (-1: none; a first
+    set that continues the rule of the day before has none). A rule that lasted for discovery trials
+    only is no set, but it is what the next one follows.
+    """
+    # Labels that are empty or unknown are refused later: here they only must not look like a start.
+    changes = np.diff(rule, prepend=min(NONE, _UNKNOWN) - 1) != 0
+    opens, run = np.flatnonzero(changes), np.cumsum(changes) - 1
+    before = np.append(NONE, rule[opens][:-1])[: len(opens)]
+    if len(opens) and task.rule_before_session is not None:
         start = list(task.rules).index(task.rule_before_session)
         before[0] = NONE if start == rule[0] else start
-    return before
+    scored = np.arange(len(row)) - opens[run] >= task.discovery_trials
+    run = run[scored]
+    return row[scored], np.cumsum(np.diff(run, prepend=NONE) != 0) - 1, before[run]
+
+
+def _previous_sides(
+    asked: NDArray[np.intp],
+    correct_side: NDArray[np.intp],
+    *,
+    rule: NDArray[np.intp],
+    before: NDArray[np.intp],
+    task: Task,
+) -> NDArray[np.intp]:
+    """What the previous rule asks for, in the stages of a series too.
+
+    A reversal of two options asks for the other one whatever the exemplars; a compound stage keeps
+    them; every other stage brings new ones, of which the previous rule says nothing.
+    """
+    kinds = np.array([declared.kind for declared in task.rules.values()], dtype=object)[rule]
+    follows = before != NONE
+    known = (correct_side != NONE) & (len(task.sides) == 2)
+    return np.select(
+        [
+            ~follows | (kinds == ""),
+            kinds == "compound",
+            kinds == "reversal",
+        ],
+        [asked, correct_side, np.where(known, 1 - correct_side, asked)],
+        default=NONE,
+    )
 
 
 def _rule_table(task: Task) -> NDArray[np.intp]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.experiment.criterion import Blocks
+
 
 @dataclass(frozen=True, kw_only=True)
 class Runs:
@@ -59,12 +61,13 @@ def find_runs(
     set_id: NDArray[np.intp],
     n_sets: int,
     needed: int,
-    window: int,
+    window: int | Blocks,
 ) -> Runs:
     """First time in each set that ``needed`` of the last ``window`` trials are good.
 
     ``needed == window`` asks for consecutive good trials. At the start of a set the window is as
-    short as the set.
+    short as the set. With blocks, ``needed`` trials of each block must be good, the blocks follow
+    each other from the start of the set, and an incomplete one meets nothing.
 
     Parameters
     ----------
@@ -74,13 +77,24 @@ def find_runs(
         Trials that exist for the run: others neither count nor break it.
     set_id : ndarray of int, shape (n,)
         Set of each trial, from 0, not decreasing.
-    n_sets, needed, window : int
-        Number of sets; size of the run.
+    n_sets, needed : int
+        Number of sets; good trials of the run.
+    window : int or Blocks
+        Trials among which they must lie.
 
     Returns
     -------
     Runs
     """
+    if isinstance(window, Blocks):
+        return _find_blocks(
+            good=good,
+            takes_part=takes_part,
+            set_id=set_id,
+            n_sets=n_sets,
+            needed=needed,
+            blocks=window,
+        )
     trial = np.flatnonzero(takes_part)
     sets = set_id[trial]
     hit = good[trial].astype(np.intp)
@@ -104,6 +118,48 @@ def find_runs(
         np.where(offset < stop - start, start + offset, len(trial))
     ]
     return Runs(begin=begin, end=end, earliest=earliest)
+
+
+def _find_blocks(
+    *,
+    good: NDArray[np.bool_],
+    takes_part: NDArray[np.bool_],
+    set_id: NDArray[np.intp],
+    n_sets: int,
+    needed: int,
+    blocks: Blocks,
+) -> Runs:
+    """First run of blocks that have enough good trials each: a run like any other, over blocks."""
+    trial = np.flatnonzero(takes_part)
+    sets = set_id[trial]
+    rank = np.arange(len(trial)) - np.searchsorted(sets, sets)
+    opens = np.flatnonzero(rank % blocks.size == 0)
+    size = np.diff(np.append(opens, len(trial)))
+    hits = np.add.reduceat(good[trial].astype(np.intp), opens) if len(opens) else size
+    enough, open_ended = hits >= needed, size < blocks.size
+    every = np.ones(len(opens), dtype=bool)
+
+    def runs_of(passed: NDArray[np.bool_]) -> Runs:
+        return find_runs(
+            good=passed,
+            takes_part=every,
+            set_id=sets[opens],
+            n_sets=n_sets,
+            needed=blocks.repeats,
+            window=blocks.repeats,
+        )
+
+    found = runs_of(enough & ~open_ended)
+    # What a block that the set's end cut could still have become.
+    possible = runs_of(np.where(open_ended, hits + blocks.size - size >= needed, enough))
+    begins = np.append(trial[opens], len(set_id))
+    ends = trial[np.append(opens[1:], len(trial)) - 1] if len(opens) else opens
+    reached = found.found
+    return Runs(
+        begin=np.where(reached, begins[found.begin], -1),
+        end=np.where(reached, ends[found.end], -1) if len(opens) else np.full(n_sets, -1),
+        earliest=begins[np.minimum(possible.earliest, len(opens))],
+    )
 
 
 def streak_lengths(

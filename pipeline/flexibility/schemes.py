@@ -317,7 +317,8 @@ def label_errors(coded: CodedTrials, task: Task) -> dict[str, Labels]:
     for name, scheme in SCHEMES.items():
         labels = scheme.label(coded, task.schemes)
         if not scheme.counts_omissions:
-            if not task.switch_is_cued:
+            # After discovery trials the first scored choice is an informed one.
+            if not task.switch_is_cued and not task.discovery_trials:
                 labels[opening & coded.error] = FIRST_TRIAL
             labels[omitted] = OMITTED
         labels[~shifted] = np.where(omitted, OMITTED, NO_ERROR)[~shifted]
