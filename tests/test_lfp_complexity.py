@@ -128,15 +128,18 @@ def test_windows_lie_wholly_inside_one_interval():
 
 
 def test_surrogates_depend_on_the_window_only():
-    values = coloured(1.0, 200, seed=8)
-    intervals = np.array([[0, 64], [100, 164]])
-    both = complexity(values, intervals)
-    turned = complexity(values, intervals[::-1])
-    apart = [complexity(values, [interval]) for interval in intervals]
-    assert float(both.surrogate[0]) == float(turned.surrogate[0])
-    assert float(both.surrogate[0]) == pytest.approx(
-        np.mean([float(cell.surrogate[0]) for cell in apart]), rel=1e-12
-    )
+    values = coloured(1.0, 122, seed=8)
+    options = {**OPTIONS, "windows": 1}
+    whole = complexity(values, [[0, 122]])
+    # the same twelve windows, each a cell of its own
+    apart = [complexity(values, [[at, at + 12]], options=options) for at in range(0, 120, 10)]
+    assert whole.n_windows == len(apart) == 12
+    for name in ("lempel_ziv", "surrogate"):
+        mean = np.mean([float(getattr(cell, name)[0]) for cell in apart])
+        assert float(getattr(whole, name)[0]) == pytest.approx(mean, rel=1e-12)
+    intervals = np.array([[0, 32], [50, 92]])
+    turned = [complexity(values, spans) for spans in (intervals, intervals[::-1])]
+    assert float(turned[0].surrogate[0]) == float(turned[1].surrogate[0])
 
 
 def test_amplitude_and_polarity_do_not_matter():
