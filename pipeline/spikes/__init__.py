@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipeline.spikes.leakage import SpikeLeakage, spike_leakage
     from pipeline.spikes.quality import present_in_baseline, with_quality
     from pipeline.spikes.units import (
         EpochUnits,
@@ -19,22 +20,26 @@ if TYPE_CHECKING:
 
 _HOME = {
     "EpochUnits": "units",
+    "SpikeLeakage": "leakage",
     "epoch_units": "units",
     "load_units": "units",
     "present_in_baseline": "quality",
     "save_units": "units",
     "select_units": "units",
+    "spike_leakage": "leakage",
     "units_dataset": "units",
     "with_quality": "quality",
 }
 
 __all__ = [
     "EpochUnits",
+    "SpikeLeakage",
     "epoch_units",
     "load_units",
     "present_in_baseline",
     "save_units",
     "select_units",
+    "spike_leakage",
     "units_dataset",
     "with_quality",
 ]
