@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from pipeline.lfp.bad_channels import find_bad_channels, in_runs, survey_channel
 from pipeline.lfp.signal import good_channels, write_lfp
 from pipeline.simulate.signals import shaped_noise
 from pipeline.steps.extract_quality import check_lfp, saturated_parts
+from pipeline.steps.extract_recordings import _flat_channels
 
 RATE = 1000.0
 
@@ -259,3 +261,57 @@ def test_judging_gives_the_same_bytes_however_the_file_was_written(tmp_path):
         check_lfp(settings(list(regions), regions), path, [probe(values, "abcd")], {}, [], {})
         written.append(path.read_bytes())
     assert written[0] == written[1]
+
+
+@pytest.mark.parametrize("seconds", [0.002, 0.2, 3.0])
+def test_recordings_of_moments_are_looked_at_too(tmp_path, seconds):
+    values = region(4, 10.0)[: round(seconds * RATE)]
+    _, warnings, facts = checked(tmp_path, values, dict.fromkeys("abcd", "CA1"))
+    assert warnings == [] and facts["bad_channels"] == []
+
+
+def test_the_reference_is_made_of_good_channels_and_written_into_the_file(tmp_path):
+    values = region(6)
+    values[:, 1] += 60 * np.random.default_rng(9).standard_normal(len(values))
+    regions = dict.fromkeys("abcdef", "CA1")
+    lfp, _, facts = checked(tmp_path, values, regions, reference="common_median")
+    good = [0, 2, 3, 4, 5]
+    expected = values.astype(np.float32)
+    expected[:, good] -= np.median(expected[:, good], axis=1)[:, None]
+    np.testing.assert_allclose(lfp.values, expected, atol=1e-4)
+    assert lfp.attrs["reference"] == facts["reference"] == "common_median"
+    assert lfp["bad"].values.tolist() == [False, True, False, False, False, False]
+    lfp, warnings, facts = checked(tmp_path, values, regions, reference="bipolar")
+    assert lfp["channel"].values.tolist() == ["c-d", "d-e", "e-f"]
+    assert warnings[-1] == "bipolar reference: no good neighbour for channel a: left out"
+    assert facts["bad_channels"] == ["b"] and facts["reference"] == "bipolar"
+    with pytest.raises(InputError, match=r"CA1: 2\); expected at least 3"):
+        checked(tmp_path, values[:, :2], dict.fromkeys("ab", "CA1"), reference="common_median")
+
+
+def test_flat_channels_count_as_bad_only_where_the_config_detects():
+    values = region(2, 10.0)
+    values[:, 1] = 0.0
+    for detects, expected in (("detect", ["b"]), ("listed", [])):
+        warnings = []
+        found = _flat_channels([probe(values, "ab")], set(), {"bad_channels": detects}, warnings)
+        assert list(found) == expected and len(warnings) == 1 and "channel b is flat" in warnings[0]
+
+
+def test_memory_does_not_grow_with_duration(tmp_path):
+    """Ten minutes and an hour of four channels: the same pieces in number and size."""
+    peaks = []
+    for seconds in (1000, 3600):
+        values = np.random.default_rng(0).standard_normal((seconds * 100, 4), dtype=np.float32)
+        names = list("abcd")
+        path = write_lfp(
+            tmp_path / f"{seconds}.nc", [values], n_samples=len(values), rate_hz=100.0,
+            channels=names, region=dict.fromkeys(names, "CA1"),
+        )  # fmt: skip
+        lfp = open_lfp(path)
+        time_bytes = lfp["time"].nbytes
+        tracemalloc.start()
+        survey_channels(lfp)
+        peaks.append(tracemalloc.get_traced_memory()[1] - time_bytes)
+        tracemalloc.stop()
+    assert peaks[1] < 1.3 * peaks[0] + 3e6

@@ -15,6 +15,8 @@ from pipeline.lfp.artefacts import KINDS, find_artefacts
 from pipeline.lfp.bursts import burst_bands, join_windows
 from pipeline.lfp.metrics import burst_rate, kept_fraction
 from pipeline.lfp.quality import EpochQuality, epoch_quality
+from pipeline.report import SessionPage
+from pipeline.report.session_tables import epoch_table, fact_list
 from pipeline.simulate.signals import band_noise, shaped_noise
 from pipeline.steps.epoch_tables import EPOCH_COLUMNS, judgement, write_epochs
 from pipeline.steps.session_data import Quality, Span, assess
@@ -129,14 +131,21 @@ def test_what_lasts_is_no_burst_but_is_stated():
     np.testing.assert_allclose(found.sustained, [[80, 85]], atol=0.2)
 
 
-def test_bursts_of_one_region_count_and_those_of_one_channel_among_many_do_not():
-    seconds = 120
-    values = background(seconds, 8, seed=10)
-    burst = muscle([80.0], seconds, sd_uv=200.0)
-    regions = ["CA1"] * 4 + ["mPFC"] * 4
-    assert len(bursts_of(values + burst * (np.arange(8) >= 4), [[0, 60]], regions=regions).events)
-    one = bursts_of(values + burst * (np.arange(8) == 4), [[0, 60]], regions=regions)
-    assert len(one.events) == 0
+@pytest.mark.parametrize(
+    ("seen_by", "expected"),
+    [("CA1", 0), ("CA1 mPFC", 1), ("CA1 mPFC EC3", 1)],
+)
+def test_a_burst_that_one_region_of_several_sees_is_none(seen_by, expected):
+    """Sharp waves of CA1 are as broad and as short as a twitch, but mPFC does not see them."""
+    regions = ["CA1"] * 3 + ["mPFC"] * 3 + ["EC3"] * 3
+    seen = np.isin(regions, seen_by.split())
+    values = background(120, 9, seed=10) + muscle([80.0], 120, sd_uv=200.0) * seen
+    assert len(bursts_of(values, [[0, 60]], regions=regions).events) == expected
+
+
+def test_one_channel_among_many_makes_no_burst():
+    values = background(120, 5, seed=10) + muscle([80.0], 120, sd_uv=200.0) * (np.arange(5) == 4)
+    assert len(bursts_of(values, [[0, 60]]).events) == 0
 
 
 def test_mains_and_a_steep_filter_do_not_hide_bursts():
@@ -384,3 +393,27 @@ def test_epochs_are_judged_by_their_cells_and_state_every_kind(tmp_path):
     assert write_epochs(spans[4:5], data, nothing, {}, tmp_path / "e.tsv") == ()
     row = pd.read_csv(tmp_path / "e.tsv", sep="\t").iloc[0]
     assert np.isnan(row["burst_s"]) and np.isnan(row["n_bursts"])
+
+
+def test_the_session_page_states_every_kind():
+    row = {"phase": "acute", "context": "home_cage", "interval": 1, "start_s": 0.0, "stop_s": 60.0,
+           "recorded_s": 60.0, "clean_s": 50.0, "kept_fraction": 5 / 6, "amplitude_s": 4.0,
+           "flat_s": 0.0, "saturated_s": 2.0, "burst_s": 4.5, "n_bursts": 3,
+           "judgement": "short"}  # fmt: skip
+    without = row | {"burst_s": np.nan, "n_bursts": np.nan}
+    facts = {"line_noise": {"CA1": "60 Hz -9.0 dB (already notched)"}, "reference": "recorded",
+             "bad_channels": ["a"], "bad_channel_reasons": {"a": "flat: 0 uV"}, "n_bursts": 3,
+             "artefact_s": {"amplitude": 4.0, "flat": 0.0}}  # fmt: skip
+    page = SessionPage(
+        session="s", animal="r", epochs=pd.DataFrame([row, without]),
+        status={"extract": {"facts": facts}},
+    )  # fmt: skip
+    table = epoch_table(page)
+    shown = dict(zip(table.columns, table.rows[0], strict=True))
+    assert shown["bursts"].replace("\N{NO-BREAK SPACE}", " ") == "4.5 s"
+    assert (shown["number of bursts"], shown["judgement"]) == ("3", "short")
+    assert table.rows[1][-3:] == ("–", "–", "short")
+    words = {label: value.replace("\N{NO-BREAK SPACE}", " ") for label, value in fact_list(page)}
+    assert words["Mains"] == "CA1: 60 Hz -9.0 dB (already notched)"
+    assert words["Why they are bad"] == "a: flat: 0 uV" and words["Reference"] == "recorded"
+    assert words["Artefacts by kind (they may overlap)"] == "amplitude 4.0 s; flat 0.0 s"

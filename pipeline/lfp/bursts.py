@@ -12,10 +12,15 @@ potentials hardly do). Power of half overlapping Hann windows of 0.128 s, each f
 its median over the baseline (so that mains and the slope of the spectrum have no say), mean over
 the band, in dB; median over the channels of a region (muscles are seen by all of them). The upper
 band counts by the weakest of its parts of 50 Hz or more: a ripple fills only one of them.
+
+What a burst of muscles is not: bursts of spikes beside a cell layer (sharp waves of CA1) are as
+broad and as short. Muscles are seen everywhere, so that a burst must show in at least half of the
+regions, and in two if there are two; a recording of one region cannot make that difference.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -335,8 +340,9 @@ def find_bursts(
         sharp[:, first:past] = (part - _surroundings(part) > limit).all(axis=2)
     begin = (starts + (thresholds.length - thresholds.step) / 2) / rate_hz + start_s
     middle = np.column_stack((begin, begin + thresholds.step / rate_hz))
-    short, lasting = join_windows(middle[(loud & sharp).any(axis=0)])
-    rest = subtract(merge(middle[loud.any(axis=0)]), short)
+    needed = min(len(loud), max(2, math.ceil(len(loud) / 2)))
+    short, lasting = join_windows(middle[(loud & sharp).sum(axis=0) >= needed])
+    rest = subtract(merge(middle[loud.sum(axis=0) >= needed]), short)
     return Bursts(short, merge(np.concatenate((rest, lasting))), note)
 
 

@@ -34,7 +34,7 @@ def line_levels(
     Parameters
     ----------
     frequency : ndarray, shape (n_frequencies,)
-        Hz; bins of at most 0.5 Hz.
+        Hz; no level is stated where the bins are wider than 1 Hz (recordings below a second).
     psd : ndarray, shape (n_channels, n_frequencies)
         uV^2/Hz, as far as the pass band reaches.
     line_hz : float
@@ -49,6 +49,8 @@ def line_levels(
         1 Hz. A harmonic whose flanks the spectrum does not hold is left out.
     """
     levels: dict[float, NDArray[np.float64]] = {}
+    if len(frequency) < 2 or frequency[1] - frequency[0] > 1.0:
+        return levels
     for harmonic in line_hz * np.arange(1, HARMONICS + 1):
         away = frequency - harmonic
         centre = np.abs(away) <= CENTRE_HZ + 1e-9

@@ -23,9 +23,10 @@ METRIC = Metric(
     description="Short broadband bursts (70-110 Hz together with above 200 Hz) per second",
     definition=(
         "Bursts that begin in the epoch divided by its recorded seconds; a burst lasts at most 2 s "
-        "and lies at least 10 dB, and 6 robust standard deviations, above the baseline in 70-110 "
-        "Hz and above 200 Hz (windows of 0.128 s, each frequency relative to its baseline median, "
-        "median over the channels of a region)"
+        "and lies at least 6 dB (3 robust standard deviations) at 70-110 Hz and 10 dB (6) above "
+        "200 Hz over the baseline and over the 20 s around it, in half of the regions (windows of "
+        "0.128 s, each frequency relative to its baseline median, median over a region's "
+        "channels); with one region only, bursts of spikes beside a cell layer may count"
     ),
     reference="Own detector; a stand-in for head twitches where no video or magnetometer sees them",
 )
