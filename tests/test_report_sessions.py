@@ -18,10 +18,10 @@ from pipeline.report import SessionPage, read_session, write_session_pages
 from pipeline.report.png import data_uri, matrix_png, palette
 from pipeline.report.session_charts import (
     psd_chart,
-    spectrogram_charts,
     timeline_chart,
     trial_chart,
 )
+from pipeline.report.session_spectrogram import spectrogram_charts
 from pipeline.report.session_tables import fact_list, trial_table, unit_table
 
 HOSTILE = "<script>alert(1)</script>"

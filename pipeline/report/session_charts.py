@@ -1,4 +1,4 @@
-"""Charts of a session's page: time line, spectra, spectrograms, trials.
+"""Charts of a session's page: time line, spectra, trials.
 
 A chart's specification depends on little (which regions, which contexts) and is built once for all
 sessions; each page only brings its data.
@@ -14,13 +14,11 @@ from pipeline.report.lookup import text
 from pipeline.report.marks import rounded
 from pipeline.report.names import spoken
 from pipeline.report.numbers import finite, minutes
-from pipeline.report.png import data_uri, matrix_png
 from pipeline.report.session_tables import trial_outcomes
 from pipeline.report.style import BAND, CONDITION_COLOURS, INK, MUTED, TINTS, chart_config
 
 if TYPE_CHECKING:
     import numpy as np
-    import xarray as xr
 
     from pipeline.report.session_page import SessionPage
 
@@ -31,19 +29,19 @@ TRIAL_MARKS = {
     "omission": (BAND, "circle"),
     "unscored": (MUTED, "triangle-down"),
 }
-#: spectrogram: dB around the session's median that the colours span, most rows and columns
-SPAN_DB = 6.0
-_ROWS, _COLUMNS = 120, 600
 #: points of a drawn spectrum, and its frequencies
 _POINTS, _LOWEST_HZ, _HIGHEST_HZ = 110, 1.0, 200.0
-_WIDTH = 860
+#: of all charts, pixels
+WIDTH = 860
 
 
-def _filled(specification: str, datasets: dict[str, Any]) -> dict[str, Any]:
+def filled(specification: str, datasets: dict[str, Any]) -> dict[str, Any]:
+    """Return a specification with a page's data."""
     return {**json.loads(specification), "datasets": datasets}
 
 
-def _json(chart: Any) -> str:
+def chart_text(chart: Any) -> str:
+    """Return a chart's specification as text."""
     return json.dumps(chart.configure(**chart_config()).to_dict(), sort_keys=True)
 
 
@@ -72,13 +70,13 @@ def timeline_chart(page: SessionPage) -> dict[str, Any] | None:
     )
     labels = tuple(dict.fromkeys(bar["label"] for bar in known))
     _hide_labels_that_do_not_fit(known)
-    return _filled(_timeline_spec(rows, labels), {"bars": known, "doses": doses})
+    return filled(_timeline_spec(rows, labels), {"bars": known, "doses": doses})
 
 
 def _hide_labels_that_do_not_fit(bars: list[dict[str, Any]]) -> None:
     """Keep a bar's word only where it fits; the legend and the tooltip name all of them."""
     first, last = min(bar["start"] for bar in bars), max(bar["stop"] for bar in bars)
-    pixels = _WIDTH / (last - first)
+    pixels = WIDTH / (last - first)
     for bar in bars:
         fits = 6 * len(bar["label"]) + 8 < pixels * (bar["stop"] - bar["start"])
         bar["word"] = bar["label"] if fits else ""
@@ -124,7 +122,7 @@ def _timeline_spec(rows: tuple[str, ...], labels: tuple[str, ...]) -> str:
         words.encode(x="start:Q", y=y, text="word:N"),
         doses.encode(x="at:Q", tooltip=[alt.Tooltip("time", type="nominal", title="dose")]),
     )
-    return _json(chart.properties(width=_WIDTH, height=30 * len(rows)))
+    return chart_text(chart.properties(width=WIDTH, height=30 * len(rows)))
 
 
 # -- spectra ---------------------------------------------------------------------------------------
@@ -163,7 +161,7 @@ def psd_chart(page: SessionPage) -> dict[str, Any] | None:
     levels = [record["db"] for record in records]
     domain = [min(levels) - 1, max(levels) + 1]
     specification = _psd_spec(regions, contexts, tuple(map(spoken, phases)))
-    chart = _filled(specification, {"spectra": records})
+    chart = filled(specification, {"spectra": records})
     return {**chart, "params": [{"name": "levels", "value": domain}]}
 
 
@@ -224,89 +222,7 @@ def _psd_spec(regions: tuple[str, ...], contexts: tuple[str, ...], phases: tuple
         spacing=24,
         params=[alt.VariableParameter(name="levels", value=[0, 1])],
     )
-    return _json(chart)
-
-
-def spectrogram_charts(page: SessionPage) -> list[tuple[str, dict[str, Any]]]:
-    """Region and chart of its spectrogram; empty without one."""
-    if page.spectra is None or "spectrogram" not in page.spectra:
-        return []
-    array = page.spectra["spectrogram"]
-    charts = []
-    for region in dict.fromkeys(map(str, array["region"].values)):
-        picture = _picture(array, region)
-        if picture is not None:
-            charts.append((region, picture))
-    return charts
-
-
-def _picture(array: xr.DataArray, region: str) -> dict[str, Any] | None:
-    """dB from the region's own median at each frequency: what changes is seen, the 1/f is not."""
-    import numpy as np
-
-    array = array.transpose("time", "channel", "row_frequency")
-    power = array.values[:, array["region"].values.astype(str) == region, :].mean(axis=1)
-    frequency = array["row_frequency"].values
-    shown = (frequency >= _LOWEST_HZ) & (frequency <= _HIGHEST_HZ)
-    if power.shape[0] < 2 or not shown.any() or not np.isfinite(power).any():
-        return None
-    power, frequency = power[:, shown], frequency[shown]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        level = 10 * np.log10(power)
-    level = np.where(np.isfinite(level), level, np.nan)
-    filled = np.isfinite(level).any(axis=0)
-    level, frequency = level[:, filled], frequency[filled]
-    level = level - np.nanmedian(level, axis=0)
-    time = array["time"].values.astype(float) / 60
-    half = (time[1] - time[0]) / 2
-    png = matrix_png(_reduced(level).T[::-1], low=-SPAN_DB, high=SPAN_DB)
-    frame = [
-        {"minute": rounded(time[0] - half), "hz": rounded(frequency[0]), "url": data_uri(png)},
-        {"minute": rounded(time[-1] + half), "hz": rounded(frequency[-1]), "url": ""},
-    ]
-    return _filled(_spectrogram_spec(), {"frame": frame})
-
-
-def _reduced(level: np.ndarray) -> np.ndarray:
-    """At most so many columns and rows: means of neighbours."""
-    import numpy as np
-
-    for axis, most in ((0, _COLUMNS), (1, _ROWS)):
-        step = -(-level.shape[axis] // most)
-        starts = np.arange(0, level.shape[axis], step)
-        known = np.isfinite(level)
-        total = np.add.reduceat(np.where(known, level, 0.0), starts, axis=axis)
-        count = np.add.reduceat(known, starts, axis=axis, dtype=float)
-        with np.errstate(invalid="ignore"):
-            level = total / count
-    return level
-
-
-@cache
-def _spectrogram_spec() -> str:
-    import altair as alt
-
-    height = 190
-    frame = alt.Chart(alt.NamedData(name="frame"))
-    x = alt.X(
-        "minute:Q",
-        title="minutes of the session",
-        scale=alt.Scale(zero=False, nice=False),
-        axis=alt.Axis(tickCount=12),
-    )
-    y = alt.Y(
-        "hz:Q",
-        title="frequency, Hz",
-        scale=alt.Scale(zero=False, nice=False),
-        axis=alt.Axis(grid=False, tickCount=5),
-    )
-    picture = (
-        frame.transform_filter("datum.url !== ''")
-        .mark_image(width=_WIDTH, height=height, align="left", baseline="top", aspect=False)
-        .encode(x=alt.XValue(0), y=alt.YValue(0), url="url:N")
-    )
-    corners = frame.mark_point(opacity=0).encode(x=x, y=y)
-    return _json(alt.layer(picture, corners).properties(width=_WIDTH, height=height))
+    return chart_text(chart)
 
 
 # -- trials ----------------------------------------------------------------------------------------
@@ -342,7 +258,7 @@ def trial_chart(page: SessionPage) -> dict[str, Any] | None:
         return None
     rules = tuple(dict.fromkeys(record["rule"] for record in records))
     met = tuple(name for name in TRIAL_MARKS if name in {r["outcome"] for r in records})
-    return _filled(_trial_spec(rules, met, timed), {"trials": records})
+    return filled(_trial_spec(rules, met, timed), {"trials": records})
 
 
 @cache
@@ -370,4 +286,4 @@ def _trial_spec(rules: tuple[str, ...], outcomes: tuple[str, ...], timed: bool) 
         .mark_point(size=46, strokeWidth=1.5, opacity=1)
         .encode(x=x, y=y, yOffset=row, color=colour, shape=shape, tooltip=tips)
     )
-    return _json(chart.properties(width=_WIDTH, height=54 * len(rules)))
+    return chart_text(chart.properties(width=WIDTH, height=54 * len(rules)))

@@ -19,11 +19,11 @@ from pipeline.report.embed import (
 )
 from pipeline.report.session_charts import (
     psd_chart,
-    spectrogram_charts,
     timeline_chart,
     trial_chart,
 )
 from pipeline.report.session_coupling import comodulogram_charts, coupling_charts
+from pipeline.report.session_spectrogram import reference_words, spectrogram_charts
 from pipeline.report.session_tables import (
     clock_table,
     epoch_table,
@@ -65,9 +65,14 @@ class SessionPage:
         Times of all doses on the session clock; which dose it was is not known here.
     handling_s : tuple of (float, float)
         Cut out around every administration.
+    baseline_phase : str
+        Phase that spectrograms are compared with.
+    around_s : tuple of (float, float)
+        Seconds before the first and after the last administration that spectrograms show.
     spectra : xarray.Dataset or None
         spectra.nc: ``psd`` (epoch, channel, frequency) with phase, context, interval on epoch and
-        region on channel; ``spectrogram`` (time, channel, row_frequency); uV^2/Hz.
+        region on channel; ``spectrogram`` (time, channel, row_frequency); uV^2/Hz; and, if
+        movement is known, ``speed_cm_s`` (time).
     coupling : xarray.Dataset or None
         coupling.nc: ``coherence``, ``imaginary_coherence``, ``debiased_wpli`` and
         ``pairwise_phase_consistency`` (cell, pair, frequency), pairs as "A~B"; ``comodulogram``
@@ -90,6 +95,8 @@ class SessionPage:
     epochs: pd.DataFrame | None = None
     administrations_s: tuple[float, ...] = ()
     handling_s: tuple[float, float] = (0.0, 0.0)
+    baseline_phase: str = ""
+    around_s: tuple[float, float] = (1800.0, 7200.0)
     spectra: xr.Dataset | None = None
     coupling: xr.Dataset | None = None
     units: xr.Dataset | None = None
@@ -120,6 +127,8 @@ def read_session(
     contexts: Iterable[Mapping[str, Any]] = (),
     administrations_s: Iterable[float] = (),
     handling_s: tuple[float, float] = (0.0, 0.0),
+    baseline_phase: str = "",
+    around_s: tuple[float, float] = (1800.0, 7200.0),
     task: Mapping[str, Any] | None = None,
     error_scheme: str = "",
 ) -> SessionPage:
@@ -129,7 +138,7 @@ def read_session(
     ----------
     folder : pathlib.Path
         ``results/sessions/<session>``; absent or empty files stand for what a session lacks.
-    session, animal, facts, administrations_s, handling_s, error_scheme
+    session, animal, facts, administrations_s, handling_s, error_scheme, baseline_phase, around_s
         As in :class:`SessionPage`.
     contexts : iterable of mapping
         Rows with context, start_s, stop_s.
@@ -161,6 +170,8 @@ def read_session(
         epochs=pd.read_csv(epochs, sep="\t") if _there(epochs) else None,
         administrations_s=tuple(administrations_s),
         handling_s=handling_s,
+        baseline_phase=baseline_phase,
+        around_s=around_s,
         spectra=_dataset(folder / "spectra.nc"),
         coupling=_dataset(folder / "coupling.nc"),
         units=_dataset(folder / "units.nc"),
@@ -237,6 +248,7 @@ def write_session_pages(
             epochs=epoch_table(page),
             psd=psd_chart(page),
             spectrograms=spectrogram_charts(page),
+            reference=reference_words(page),
             couplings=coupling_charts(page),
             comodulograms=comodulogram_charts(page),
             units=unit_table(page),

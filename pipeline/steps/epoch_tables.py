@@ -38,7 +38,7 @@ EPOCH_COLUMNS = (
 )
 
 
-def write_spectra(spectra: Sequence[tuple[Any, Any]], short: Any, path: Path) -> None:
+def write_spectra(spectra: Sequence[tuple[Any, Any]], short: Any, speed: Any, path: Path) -> None:
     """Write spectra.nc: one spectrum per context interval, and a coarse spectrogram.
 
     Parameters
@@ -47,10 +47,12 @@ def write_spectra(spectra: Sequence[tuple[Any, Any]], short: Any, path: Path) ->
         Of all movement together.
     short : ShortSpectra or None
         For the spectrogram (:func:`pipeline.steps.time_courses.session_spectra`).
+    speed : ndarray (time,) or None
+        Mean speed in each column of the spectrogram, cm/s; None when movement is not known.
     path : Path
         Dataset with psd (epoch, channel, frequency) and spectrogram (time, channel,
-        row_frequency), both uV^2/Hz; on epoch the coordinates phase, context, interval, anchor,
-        n_windows, seconds. Empty when the session has no LFP.
+        row_frequency), both uV^2/Hz; speed_cm_s (time); on epoch the coordinates phase, context,
+        interval, anchor, n_windows, seconds. Empty when the session has no LFP.
     """
     import xarray as xr
 
@@ -59,6 +61,8 @@ def write_spectra(spectra: Sequence[tuple[Any, Any]], short: Any, path: Path) ->
         return
     spectrogram = short.spectrogram.rename(frequency="row_frequency")
     variables: dict[str, Any] = {"spectrogram": spectrogram}
+    if speed is not None:
+        variables["speed_cm_s"] = ("time", speed, {"units": "cm/s"})
     if spectra:
         spans = [span for span, _ in spectra]
         psd = xr.concat([spectrum.psd for _, spectrum in spectra], dim="epoch")

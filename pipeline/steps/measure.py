@@ -18,7 +18,7 @@ from pipeline.steps.extract import write_parquet
 from pipeline.steps.guard import Outcome
 from pipeline.steps.session_data import SessionData, Span, assess, resolve_spans
 from pipeline.steps.sources import Sources, cell_sources, interval_sources
-from pipeline.steps.time_courses import session_spectra, write_time_course
+from pipeline.steps.time_courses import column_speed, session_spectra, write_time_course
 
 #: columns of a session's observations; the cohort step joins the design columns to them
 COLUMNS = (
@@ -92,7 +92,7 @@ def measure(
                 pooled.append((_joined(cell), sources))
     write_observations(rows, outputs["observations"])
     short = session_spectra(data, quality, settings)
-    write_spectra(spectra, short, outputs["spectra"])
+    write_spectra(spectra, short, column_speed(short, data, settings), outputs["spectra"])
     write_coupling(pooled, outputs["coupling"])
     write_time_course(short, data, settings, outputs["timecourse"])
     write_epochs(spans, data, quality, dict_of(spectra), outputs["epochs"])

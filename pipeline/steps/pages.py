@@ -35,6 +35,8 @@ def pages(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
                 contexts=session["contexts"],
                 administrations_s=session["administrations_s"],
                 handling_s=tuple(settings["handling_s"]),
+                baseline_phase=settings["baseline_phase"],
+                around_s=tuple(settings["around_s"]),
                 task=settings["task"],
                 error_scheme=settings["error_scheme"],
             )

@@ -368,6 +368,7 @@ def figures_settings(experiment: Experiment) -> dict[str, Any]:
 def pages_settings(experiment: Experiment) -> dict[str, Any]:
     """Return what the session pages depend on beside the sessions' files."""
     task = experiment.config.flexibility.task
+    around = experiment.config.lfp.time_course
     return {
         "title": experiment.plan.title,
         "sessions": [
@@ -382,6 +383,8 @@ def pages_settings(experiment: Experiment) -> dict[str, Any]:
             for session in experiment.included
         ],
         "handling_s": list(experiment.config.design.handling_s),
+        "baseline_phase": experiment.config.design.baseline_phase,
+        "around_s": [around.before_s, around.after_s],
         "task": task.model_dump(mode="json") if task else None,
         "error_scheme": experiment.config.flexibility.error_scheme,
         "code": _code("pages"),

@@ -136,7 +136,7 @@ def observations_of(
 
     from pipeline.lfp.bands import line_bands, region_mean
 
-    unused = ["spectrogram", "time", "row_frequency"]
+    unused = ["spectrogram", "speed_cm_s", "time", "row_frequency"]
     with xr.open_dataset(spectrum, engine="h5netcdf", drop_variables=unused) as dataset:
         if "psd" not in dataset:
             return pd.DataFrame(columns=list(COLUMNS))

@@ -210,6 +210,17 @@ def _handling(bins: Intervals, zero_s: float, settings: Mapping[str, Any]) -> ND
     return met
 
 
+def column_speed(
+    short: Any, data: SessionData, settings: Mapping[str, Any]
+) -> NDArray[np.float64] | None:
+    """Mean speed in each column of the spectrogram, None without movement or LFP."""
+    if short is None or not data.has("movement"):
+        return None
+    middle = short.spectrogram["time"].values
+    half = settings["options"]["lfp"]["time_course"]["bin_s"] / 2
+    return mean_speed(data, np.column_stack([middle - half, middle + half]))
+
+
 def mean_speed(data: SessionData, bins: Intervals) -> NDArray[np.float64]:
     """Mean speed in each bin in cm/s, weighted by time; NaN where half of it is unknown."""
     if not data.has("movement") or len(data.movement) < 2:
