@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import InputError
 from pipeline.lfp import lfp_array
 from pipeline.spikes import spike_leakage, units_dataset
-from pipeline.spikes.leakage import _sampled
+from pipeline.spikes.leakage import _sampled, spread
 from pipeline.spikes.metrics import hfo_spike_leakage
 
 RATE = 1000.0
@@ -82,7 +82,7 @@ def share(lfp, units, intervals=((0, 1000),)):
 @pytest.mark.parametrize(
     ("n_units", "rate_hz", "amplitude"), [(4, 5, 30), (4, 5, 100), (12, 5, 60), (1, 20, 300)]
 )
-@pytest.mark.parametrize(("seconds", "error"), [(60, 0.03), (300, 0.025)])
+@pytest.mark.parametrize(("seconds", "error"), [(60, 0.03), (400, 0.025)])
 def test_leaked_share_is_recovered(n_units, rate_hz, amplitude, seconds, error):
     lfp, units, truth = session(seconds, n_units, rate_hz, amplitude)
     assert 0.02 < truth < 0.99
@@ -223,6 +223,15 @@ def test_what_cannot_be_stated():
     assert spike_leakage(lfp, units_of([], []), [[0, 10]], band_hz=BAND) is None
     with pytest.raises(InputError, match="overlap"):
         spike_leakage(lfp, units, [[0, 5], [4, 9]], band_hz=BAND)
+
+
+def test_long_epochs_are_sampled_evenly():
+    starts = np.arange(1234) * 1000
+    picked = spread(starts)
+    assert 200 <= len(picked) <= 240 and np.isin(picked, starts).all()
+    assert (np.diff(picked) >= 1000).all() and np.sum(np.diff(picked) > 1000) == 23
+    assert picked[0] == 0 and picked[-1] == starts[-1]
+    np.testing.assert_array_equal(spread(starts[:240]), starts[:240])
 
 
 def test_spikes_are_shared_between_samples():

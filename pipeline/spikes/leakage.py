@@ -17,6 +17,7 @@ signals are sums over the band's frequencies (Parseval), and a lag is a phase.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -41,6 +42,10 @@ _LEAST_SPIKES = 20
 #: least share of the strongest pattern of waveforms that a pattern may have: a band holds fewer
 #: independent ones than there are lags
 _LEAST_PATTERN = 1e-3
+#: windows that are used at most; more would make the share no surer, and long epochs no different
+_MOST_WINDOWS = 240
+#: windows that are taken in a row
+_BLOCK_WINDOWS = 10
 #: windows looked at together
 _WINDOWS_AT_ONCE = 100
 
@@ -56,7 +61,7 @@ class SpikeLeakage:
     n_spikes : mapping of str to int
         Spikes that the region's prediction rests on.
     seconds : float
-        Clean seconds that the windows cover.
+        Clean seconds that the windows cover, 240 at most.
     """
 
     explained: Mapping[str, float]
@@ -100,7 +105,7 @@ def spike_leakage(
     of_channel = channel_coords(lfp, channels)["region"][1]
     of_unit = units["region"].values.astype(str)
     regions = sorted({str(name) for name in of_channel} & set(of_unit.tolist()) - {""})
-    starts = window_starts(lfp, intervals, length)
+    starts = spread(window_starts(lfp, intervals, length))
     if not shown or not regions or len(starts) < 2:
         return None
     trains = unit_trains(units)
@@ -121,6 +126,15 @@ def spike_leakage(
         n_spikes[region] = int(sum(half.spikes.sum() for half in halves))
     seconds = float(len(starts) * length / rate)
     return SpikeLeakage(explained=explained, n_spikes=n_spikes, seconds=seconds)
+
+
+def spread(starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """At most 240 windows: blocks of 10 at even distances."""
+    if len(starts) <= _MOST_WINDOWS:
+        return starts
+    blocks = np.array_split(starts, math.ceil(len(starts) / _BLOCK_WINDOWS))
+    picked = np.linspace(0, len(blocks) - 1, _MOST_WINDOWS // _BLOCK_WINDOWS)
+    return np.concatenate([blocks[block] for block in picked.round().astype(int)])
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,9 @@ METRIC = Metric(
     entity="region",
     needs=("hfo",),
     value_unit="",
-    scale="logit",
+    # Not logit: where most epochs have no such window, half a window is a larger share of a short
+    # epoch than of a long one, and the change from baseline would be that of their lengths.
+    scale="linear",
     weight="n_effective",
     description="Share of 1-s windows with a peak of 3 dB from 80 to 200 Hz",
     definition=(

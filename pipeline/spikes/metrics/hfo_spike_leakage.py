@@ -22,9 +22,10 @@ METRIC = Metric(
     definition=(
         "Cross-validated R2, between 80 and 200 Hz, of the region's LFP by the sum over its "
         "units of a waveform (3 ms to both sides of a spike) per unit and channel, estimated "
-        "by least squares in one half of the 1-s windows and judged in the other; below 0 "
-        "counts as 0. An upper bound of the leakage of sorted spikes, for a rhythm that "
-        "spikes lock to is explained in part; spikes that no unit holds are not seen"
+        "by least squares in one half of the 1-s windows (240 at most, evenly spread) and "
+        "judged in the other; below 0 counts as 0. An upper bound of the leakage of sorted "
+        "spikes, for a rhythm that spikes lock to is explained in part; spikes that no unit "
+        "holds are not seen"
     ),
     reference="Scheffer-Teixeira et al. 2013, J Neurosci 33:1535",
 )
