@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from cohorts import grid, observation, plan
 
+from pipeline.compare import build_outcomes, compare
 from pipeline.compare.scales import to_scale
 from pipeline.intervals import contains, pad, total_seconds
 from pipeline.lfp import artefact_intervals, lfp_array
@@ -274,7 +277,7 @@ def test_epochs_without_artefacts_or_bursts_survive_their_scales():
 def test_null_of_kept_fraction_and_burst_rate():
     """Artefacts and bursts at one rate per animal: paired t of acute against baseline at 5 %."""
     rng = np.random.default_rng(15)
-    n_experiments, n_animals = 400, 8
+    n_experiments, n_animals = 300, 8
     differences = np.empty((n_experiments, n_animals, 2))
     spans = (np.array([[0.0, 600.0]]), np.array([[600.0, 900.0]]))
     for index in np.ndindex(n_experiments, n_animals):
@@ -291,8 +294,59 @@ def test_null_of_kept_fraction_and_burst_rate():
         differences[index] = np.subtract(measured[1], measured[0])
     t = differences.mean(axis=1) / (differences.std(axis=1, ddof=1) / np.sqrt(n_animals))
     rates = (np.abs(t) > 2.3646).mean(axis=0)  # t of 7 degrees of freedom
-    # binomial limits (99.9 %) of 5 % in 400
-    assert np.all((rates > 0.018) & (rates < 0.093)), rates
+    # binomial limits (99.9 %) of 5 % in 300
+    assert np.all((rates > 0.008) & (rates < 0.092)), rates
+
+
+def judged(effects, seed):
+    """Contrasts of both metrics; in each cohort the drug multiplies the bursts' rate by its effect.
+
+    Cohorts are outcomes of their own (``kept_fraction/r000``), judged in one call.
+    """
+    rng = np.random.default_rng(seed)
+    rows = []
+    phases = {"baseline": np.array([[0.0, 600.0]]), "acute": np.array([[600.0, 1500.0]])}
+    for cohort, cell in itertools.product(range(len(effects)), grid(8).to_dict("records")):
+        own = 0.01 * np.exp(0.5 * np.sin(7 * cohort + hash_of(cell["animal"])))
+        for phase, span in phases.items():
+            drugged = phase == "acute" and cell["condition"] == "psilocybin"
+            rate = own * (effects[cohort] if drugged else 1.0)
+            seconds = float(span[0, 1] - span[0, 0])
+            onsets = np.sort(rng.uniform(*span[0], rng.poisson(seconds * rate)))
+            onsets = onsets[np.diff(onsets, prepend=-1.0) > 0.6]
+            bursts = np.column_stack((onsets, onsets + 0.1)) if len(onsets) else np.empty((0, 2))
+            quality = epoch_quality(span, artefacts=pad(bursts, 0.5), bursts=bursts)
+            for module in (kept_fraction, burst_rate):
+                (value,) = module.compute(quality=quality, options={})
+                rows.append(
+                    cell | {"phase": phase, "seconds": quality.seconds, "value": value.value,
+                            "n_effective": value.n_effective, "metric": module.METRIC.name,
+                            "entity": "animal", "region": "", "band": f"r{cohort:03d}",
+                            "value_unit": module.METRIC.value_unit}
+                )  # fmt: skip
+    table = pd.DataFrame([observation() | row for row in rows])
+    declared = {module.METRIC.name: module.METRIC for module in (kept_fraction, burst_rate)}
+    outcomes = build_outcomes(table, plan(), declared).table
+    contrasts = compare(outcomes, plan(), declared, permutations=False).contrasts
+    main = contrasts[contrasts["contrast"] == "main"]
+    return {name: main[main["outcome"].str.startswith(name)] for name in declared}
+
+
+def hash_of(animal):
+    return int(animal[1:])
+
+
+def test_the_comparison_says_whether_kept_time_differs_between_drug_and_vehicle():
+    for name, rows in judged([3.0, *[1.0] * 7], seed=20).items():
+        planted = rows["outcome"].str.contains("r000")
+        assert len(rows) == 8 and rows.loc[planted, "p"].item() < 0.01
+        estimate = rows.loc[planted, "estimate"].item()
+        if name == "burst_rate":
+            assert estimate == pytest.approx(np.log2(3.0), abs=0.5)
+        else:  # two more bursts in 100 s, each of 1.1 s with its padding
+            assert estimate == pytest.approx(-0.02 * 1.1 * 1.07, abs=0.006)
+        # binomial limit (99.5 %) of 5 % in 7
+        assert (rows.loc[~planted, "p"] < 0.05).sum() <= 2
 
 
 def test_frozen_thresholds_flag_baseline_and_later_time_alike():
