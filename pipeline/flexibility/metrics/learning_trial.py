@@ -1,0 +1,74 @@
+"""Trial from which on the state-space learning curve stays above chance, after a switch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.flexibility.epochs import EpochTrials
+from pipeline.metric import Metric, Value
+
+METRIC = Metric(
+    name="learning_trial",
+    label="Learning trial",
+    domain="flexibility",
+    entity="animal",
+    needs=("trials",),
+    grain="cell",
+    baseline="none",
+    weight="n_effective",
+    value_unit="trials",
+    scale="time_to_event",
+    description="Choices after a switch until the learning curve stays above chance",
+    definition=(
+        "First choice of a set from which on the lower bound (95 % certainty) of the state-space "
+        "learning curve stays above chance to the end of the set; mean over the sets that follow "
+        "another rule and in which it exists; where it exists in none, their mean number of "
+        "choices, right-censored. The sets of a cell share one variance; it starts with sd 1.5 "
+        "logits around chance"
+    ),
+    reference="Smith et al. 2004, J Neurosci 24:447, doi 10.1523/JNEUROSCI.2908-03.2004",
+    options=("flexibility.task",),
+)
+
+
+def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
+    """Mean learning trial over the sets after a switch.
+
+    Parameters
+    ----------
+    trials : EpochTrials
+        Trials and sets of one cell.
+    options : mapping
+        Uses ``options["flexibility"]["task"]["sides"]`` for chance.
+
+    Returns
+    -------
+    list of Value
+        One value, or none where no set that follows another rule has choices in the cell.
+    """
+    from pipeline.experiment.task import Task
+    from pipeline.flexibility.learning import SWITCH_START_SD, learning_curves
+
+    task = Task.model_validate(options["flexibility"]["task"])
+    after = trials.sets[(trials.sets["previous_rule"] != "") & (trials.sets["switch"] != "repeat")]
+    rows = trials.trials
+    chosen = rows[rows["outcome"].isin(["correct", "error"])]
+    sequences = [
+        (chosen.loc[chosen["set_index"] == number, "outcome"] == "correct").to_numpy()
+        for number in after["set_index"]
+    ]
+    sequences = [sequence for sequence in sequences if len(sequence)]
+    if not sequences:
+        return []
+    curves = learning_curves(sequences, chance=1 / len(task.sides), start_sd=SWITCH_START_SD)
+    found = [curve.learning_trial for curve in curves if curve.learning_trial is not None]
+    averaged = found or [len(sequence) for sequence in sequences]
+    return [
+        Value(
+            value=sum(averaged) / len(averaged),
+            censored=not found,
+            n_effective=float(len(found)),
+            n_effective_unit="sets",
+        )
+    ]
