@@ -9,12 +9,13 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help install sample demo test lint lock clean
+.PHONY: help install sample demo test lint bench lock clean
 
 help:
 	@echo "make demo   install, make the sample recordings, run the workflow on them"
 	@echo "make test   run the whole test suite"
 	@echo "make lint   ruff, snakemake --lint, snakefmt"
+	@echo "make bench  speed and memory beside other packages (ten minutes, 5 GB of temporary files)"
 	@echo "make clean  remove results and sample recordings (not .venv)"
 
 install: $(VENV)/.installed
@@ -46,6 +47,10 @@ lint: install
 	$(BIN)/ruff format --check .
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakefmt --check Snakefile workflow
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --lint
+
+# Prints the tables of docs/performance.md, writes benchmarks/results/*.json.
+bench: install
+	@$(BIN)/python -m benchmarks.run
 
 # Solve requirements/*.in again (needs an index); review the difference before you commit it.
 lock: install
