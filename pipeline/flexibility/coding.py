@@ -177,7 +177,9 @@ def code_trials(trials: pd.DataFrame, task: Task) -> CodedTrials:
     # An answer without a choice proves that the log has no choices, rather than only omissions.
     answered = (logged == 1) | ((logged == 0) & (omission == 0))
     no_choices = bool((choice == NONE).all() and answered.any() and not task.probabilistic)
-    no_cues = bool((cue == NONE).all() and np.isfinite(logged).any() and not task.probabilistic)
+    # A session without a single answer needs no cue either.
+    scored_by_log = np.isfinite(logged).any() or (omission == 1).all()
+    no_cues = bool((cue == NONE).all() and scored_by_log and not task.probabilistic)
     omitted = (omission == 1) | (np.isnan(logged) if no_choices else choice == NONE)
     if no_choices:
         choice = np.where(omitted, NONE, _deduce(correct_side, logged, task))
@@ -307,18 +309,19 @@ def _previous_sides(
     A reversal of two options asks for the other one whatever the exemplars; a compound stage keeps
     them; every other stage brings new ones, of which the previous rule says nothing.
     """
-    kinds = np.array([declared.kind for declared in task.rules.values()], dtype=object)[rule]
-    follows = before != NONE
-    known = (correct_side != NONE) & (len(task.sides) == 2)
-    return np.select(
-        [
-            ~follows | (kinds == ""),
-            kinds == "compound",
-            kinds == "reversal",
-        ],
-        [asked, correct_side, np.where(known, 1 - correct_side, asked)],
-        default=NONE,
+    if not task.stages:
+        return asked
+    kind = [declared.kind for declared in task.rules.values()]
+    own, kept, reversed_ = (
+        np.array([name in names for name in kind])[rule] & (before != NONE)
+        for names in (
+            ("simple", "intradimensional", "extradimensional"),
+            ("compound",),
+            ("reversal",),
+        )
     )
+    reversed_ &= (correct_side != NONE) & (len(task.sides) == 2)
+    return np.select([own, kept, reversed_], [NONE, correct_side, 1 - correct_side], default=asked)
 
 
 def _rule_table(task: Task) -> NDArray[np.intp]:

@@ -1,0 +1,53 @@
+"""Trials to criterion in each stage of a digging series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.experiment.task import STAGES
+from pipeline.flexibility.digging import stage_values
+from pipeline.flexibility.epochs import EpochTrials
+from pipeline.metric import Metric, Value
+
+METRIC = Metric(
+    name="trials_to_criterion_by_stage",
+    label="Trials to criterion by stage",
+    domain="flexibility",
+    entity="animal",
+    needs=("trials",),
+    grain="cell",
+    per_band=True,
+    band_names=STAGES,
+    baseline="none",
+    weight="n_effective",
+    value_unit="trials",
+    scale="time_to_event",
+    description="Trials to criterion in each stage of a series, such as reversal_1",
+    definition=(
+        "Trials to criterion of the first set under the rule of each stage (kind in "
+        "flexibility.task); right-censored where the stage was not finished, absent where it "
+        "was not begun"
+    ),
+    reference="Birrell & Brown 2000 J Neurosci 20:4320",
+    options=("flexibility.task",),
+)
+
+
+def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
+    """Trials to criterion of each stage that starts in the cell.
+
+    Parameters
+    ----------
+    trials : EpochTrials
+        Trials and sets of one cell.
+    options : mapping
+        Unused.
+
+    Returns
+    -------
+    list of Value
+        One for each stage in which a choice was made, in the order of the series; none in a task
+        without stages.
+    """
+    return stage_values(trials, "trials_to_criterion")
