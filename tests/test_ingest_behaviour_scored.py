@@ -304,6 +304,8 @@ def test_measure_gives_observations_per_epoch(tmp_path):
         "epochs": tmp_path / "e.tsv",
         "coupling": tmp_path / "c.nc",
         "timecourse": tmp_path / "t.parquet",
+        "scored_trials": tmp_path / "scored_trials.tsv",
+        "sets": tmp_path / "sets.tsv",
     }
     settings = measure_settings(experiment, experiment.sessions[0])
     measure(settings=settings, outputs=outputs, inputs=inputs)

@@ -7,7 +7,7 @@ from experiments import minimal
 from pipeline.steps.extract import extract
 from pipeline.steps.measure import measure
 from pipeline.steps.outcomes_check import load_checked
-from pipeline.steps.paths import EXTRACTED
+from pipeline.steps.paths import EXTRACTED, MEASURED
 from pipeline.steps.settings import extract_settings, measure_settings
 
 SCORED = {
@@ -38,7 +38,7 @@ def test_scored_videos_come_through_both_steps(tmp_path):
     paths = {key: tmp_path / key for key in EXTRACTED if key != "status"}
     outcome = extract(settings=extract_settings(experiment, session, {}), outputs=paths)
     assert outcome.facts["n_bouts"] == 2
-    outputs = {key: tmp_path / f"{key}.out" for key in ("observations", "spectra", "epochs")}
+    outputs = {key: tmp_path / f"{key}.out" for key in MEASURED if key != "status"}
     measure(settings=measure_settings(experiment, session), outputs=outputs, inputs=paths)
     table = pd.read_parquet(outputs["observations"])
     values = table.set_index(["metric", "phase", "band"])["value"]

@@ -241,7 +241,8 @@ def test_zones_come_through_both_steps(experiment_of_tracks, tmp_path):
         extract(settings=extract_settings(experiment, session, {}), outputs=paths)
         outputs = {"observations": folder / "o.parquet", "spectra": folder / "s.nc",
                    "coupling": folder / "c.nc", "timecourse": folder / "c.parquet",
-                   "epochs": folder / "e.tsv"}  # fmt: skip
+                   "epochs": folder / "e.tsv", "sets": folder / "sets.tsv",
+                   "scored_trials": folder / "scored_trials.tsv"}  # fmt: skip
         outcome = measure(
             settings=measure_settings(experiment, session), outputs=outputs, inputs=paths
         )

@@ -19,6 +19,7 @@ from pipeline.steps.guard import Outcome
 from pipeline.steps.session_data import SessionData, Span, assess, resolve_spans
 from pipeline.steps.sources import Sources, cell_sources, interval_sources
 from pipeline.steps.time_courses import column_speed, session_spectra, write_time_course
+from pipeline.steps.trial_tables import write_trials
 
 #: columns of a session's observations; the cohort step joins the design columns to them
 COLUMNS = (
@@ -59,7 +60,7 @@ def measure(
     settings : mapping
         :func:`pipeline.steps.settings.measure_settings`.
     outputs : mapping of str to Path
-        observations, spectra, coupling, timecourse, epochs.
+        observations, spectra, coupling, timecourse, scored_trials, sets, epochs.
     inputs : mapping of str to Path
         lfp, units, trials, movement, scored, sync, as ``extract`` left them.
 
@@ -95,6 +96,7 @@ def measure(
     write_spectra(spectra, short, column_speed(short, data, settings), outputs["spectra"])
     write_coupling(pooled, outputs["coupling"])
     write_time_course(short, data, settings, outputs["timecourse"])
+    write_trials(pooled, data, settings, scored=outputs["scored_trials"], sets=outputs["sets"])
     write_epochs(spans, data, quality, dict_of(spectra), outputs["epochs"])
     return Outcome(quality.warnings, quality.facts)
 

@@ -22,6 +22,8 @@ _MEASURED = {
     "spectra": "spectra.nc",
     "coupling": "coupling.nc",
     "timecourse": "timecourse.parquet",
+    "scored_trials": "scored_trials.tsv",
+    "sets": "sets.tsv",
     "epochs": "epochs.tsv",
     "status": "measure.status.json",
 }

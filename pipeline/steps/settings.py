@@ -57,6 +57,7 @@ _ROOMS = {
         "steps/epoch_tables.py",
         "steps/coupling_tables.py",
         "steps/time_courses.py",
+        "steps/trial_tables.py",
         "steps/extract.py",
         "steps/guard.py",
     ),
