@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from pipeline.lfp import lfp_array
+from pipeline.lfp import lfp_array, spectrogram
 from pipeline.lfp.bands import band_power
 from pipeline.lfp.multitaper import frequencies_hz, multitaper_psd
 from pipeline.lfp.spectrogram import session_spectrogram, short_spectra
@@ -120,6 +120,26 @@ def test_the_spectrogram_lies_on_the_same_bins():
     plain = session_spectrogram(lfp(values), max_hz=100.0)
     assert plain["time"].values.tolist() == [5, 15, 25, 35, 45, 55, 65]
     assert plain["frequency"].values.tolist() == list(range(101))
+
+
+def test_pieces_and_gaps_change_nothing_and_a_gap_is_not_read(monkeypatch):
+    values = noise(300, 2)
+    clean = [[0, 52], [240, 271], [273, 300]]
+    whole = short_spectra(lfp(values), bands=BANDS, clean=clean, origin_s=7.0)
+    reads = []
+    read = spectrogram.read_samples
+
+    def counted(one, start, stop, channels):
+        reads.append((start, stop))
+        return read(one, start, stop, channels)
+
+    monkeypatch.setattr(spectrogram, "read_samples", counted)
+    monkeypatch.setattr(spectrogram, "_READ_VALUES", 3 * 2500 * 2)
+    pieces = short_spectra(lfp(values), bands=BANDS, clean=clean, origin_s=7.0)
+    xr.testing.assert_identical(whole.power, pieces.power)
+    xr.testing.assert_identical(whole.spectrogram, pieces.spectrogram)
+    assert max(stop - start for start, stop in reads) <= 3 * 2500
+    assert not any(start < 200 * RATE and stop > 100 * RATE for start, stop in reads)
 
 
 def test_recovery_over_signal_to_noise():

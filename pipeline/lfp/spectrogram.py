@@ -7,7 +7,7 @@ moment, the administration: a bin then lies before it or after it, never across.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +16,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.lfp.bands import bin_widths, line_bands
 from pipeline.lfp.multitaper import multitaper_psd
-from pipeline.lfp.signal import extent, good_channels, rate_of, sample_ranges, start_of
-from pipeline.lfp.spectrum import channel_coords, cut, passed_frequencies
+from pipeline.lfp.signal import (
+    extent,
+    good_channels,
+    rate_of,
+    read_samples,
+    sample_ranges,
+    start_of,
+)
+from pipeline.lfp.spectrum import channel_coords, passed_frequencies
 
 #: longest window in seconds: four fill a bin of 10 s, with two tapers of 1 Hz each, and an artefact
 #: costs little more than its own time
 LONGEST_WINDOW_S = 2.5
+#: values read from the LFP at a time, over all channels (16 MB)
+_READ_VALUES = 2**22
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +72,7 @@ def short_spectra(
     Parameters
     ----------
     lfp : DataArray (time, channel)
-        Microvolts; read bin by bin.
+        Microvolts; read piece by piece.
     bin_s : float
         Width of a bin. It is divided into the fewest equal windows that are not longer than
         `longest_window_s`, so that all of its samples are used.
@@ -116,12 +125,9 @@ def short_spectra(
     needed = max(shown, int(np.flatnonzero(weights.any(axis=1)).max(initial=0)) + 1)
     gram = np.full((len(starts), len(channels), len(edges)), np.nan, dtype=np.float32)
     powers = [np.empty((0, len(regions), len(names)))]
-    for column in np.flatnonzero(inside.any(axis=1)):
-        used = np.flatnonzero(inside[column])
-        first, past = firsts[column, used[0]], firsts[column, used[-1]] + length
-        segments = cut(lfp, first, past, channels, length=length, step=length)
+    for column, segments in _segments(lfp, firsts, inside, channels, length):
         psd = multitaper_psd(
-            segments[:, used - used[0]],
+            segments,
             rate_hz=rate,
             half_bandwidth_hz=max(half_bandwidth_hz, rate / length),
             n_frequencies=needed,
@@ -219,6 +225,33 @@ def _windows_inside(
         return np.zeros(firsts.shape, dtype=bool)
     holder = np.searchsorted(ranges[:, 0], firsts, side="right") - 1
     return (holder >= 0) & (firsts + length <= ranges[np.maximum(holder, 0), 1])
+
+
+def _segments(
+    lfp: xr.DataArray,
+    firsts: NDArray[np.int64],
+    inside: NDArray[np.bool_],
+    channels: NDArray[np.int64],
+    length: int,
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Bin by bin, its number and its clean windows (channel, window, sample).
+
+    Several bins are read at once: asking a file for a bin costs more than its spectra.
+    """
+    columns = np.flatnonzero(inside.any(axis=1))
+    at_once = max(1, _READ_VALUES // (firsts.shape[1] * length * len(channels)))
+    # by their number, not their count: a long gap must not be read
+    blocks = np.flatnonzero(np.diff(columns // at_once)) + 1
+    for group in np.split(columns, blocks):
+        if not len(group):
+            continue
+        begins = firsts[group][inside[group]]
+        start = int(begins[0])
+        samples = read_samples(lfp, start, int(begins[-1]) + length, channels)
+        for column in group:
+            own = firsts[column, inside[column]] - start
+            windows = own[:, np.newaxis] + np.arange(length)
+            yield int(column), samples[:, windows]
 
 
 def _band_weights(

@@ -8,8 +8,10 @@ lookup                      rows of contrasts.tsv as records
 sentences                   a verdict in plain words; feeds answer, captions and alternative texts
 style                       colours of conditions, shapes of contexts, the look of every chart
 views, marks, estimation    one outcome: what is shown, the marks' records, the chart
-survival, spectra,          Kaplan-Meier curves; differences of spectra with their clusters
-spectra_chart
+survival, spectra,          Kaplan-Meier curves; differences of spectra, and time courses of band
+spectra_chart,              power, with their clusters
+time_courses,
+time_courses_chart
 calibration                 error rates of this cohort and of its designs
 tested, beside              tables of tests; what stands under a verdict and never decides
 figures                     charts as files
@@ -20,6 +22,7 @@ methods_statistics
 embed, page, templates/     the pages
 session_page,               one page per session, and the index of them
 session_charts,
+session_spectrogram,
 session_tables, png
 ==========================  =====================================================================
 
