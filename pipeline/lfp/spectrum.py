@@ -207,5 +207,8 @@ def _spectral_array(
             "frequency": ("frequency", frequency, {"units": "Hz"}),
         },
         name="psd",
-        attrs={"units": "uV^2/Hz"},
+        attrs={
+            "units": "uV^2/Hz",
+            "reference": str(lfp.attrs.get("reference", "recorded")),
+        },
     )

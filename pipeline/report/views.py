@@ -5,6 +5,7 @@ All statistics of a figure are computed or looked up here; the drawing never com
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from pipeline.report.slug import slug
 if TYPE_CHECKING:
     import pandas as pd
 
-#: so many exploratory outcomes have each their figure; of more, those in which something was found
+#: so many exploratory outcomes have each their figure; of more, the surest
 MANY = 24
 
 
@@ -83,8 +84,9 @@ def figure_keys(
     """Figures of a cohort: each outcome, phase and question that holds data, without splits.
 
     Where there are more than :data:`MANY` exploratory outcomes, those of them are drawn in which
-    something was found (:func:`found`); a hundred flat figures would hide them. The others keep
-    their row in the matrix and all their numbers in the tables.
+    something was found, at most so many again, the surest first (:func:`least_p`): a hundred flat
+    figures would hide them. The others keep their row in the matrix and all their numbers in the
+    tables.
 
     Parameters
     ----------
@@ -110,20 +112,20 @@ def figure_keys(
     exploratory = set(whole.loc[whole["priority"] == "exploratory", "outcome"].astype(str))
     if len(exploratory) <= MANY:
         return keys
-    alpha = names.plan.alpha
-    return [
-        key for key in keys if key.outcome not in exploratory or found(key, contrasts, alpha=alpha)
-    ]
+    least = {key: least_p(key, contrasts) for key in keys if key.outcome in exploratory}
+    surest = sorted((p, index) for index, p in enumerate(least.values()) if p < names.plan.alpha)
+    drawn = {list(least)[index] for _, index in surest[:MANY]}
+    return [key for key in keys if key.outcome not in exploratory or key in drawn]
 
 
-def found(key: FigureKey, contrasts: Contrasts, *, alpha: float) -> bool:
-    """Whether a planned comparison, or while blind the omnibus test, is below alpha, adjusted."""
+def least_p(key: FigureKey, contrasts: Contrasts) -> float:
+    """Return the least adjusted p of what a figure shows; infinity where nothing was tested.
+
+    Of the planned comparisons and, for while blind there are no others, the omnibus tests.
+    """
     effects = contrasts.at(outcome=key.outcome, phase=key.phase, modifier=key.modifier)
-    return any(
-        effect.p_adjusted < alpha
-        for effect in effects
-        if effect.contrast in (*PLANNED, OMNIBUS) and finite(effect.p_adjusted)
-    )
+    tested = [effect for effect in effects if effect.contrast in (*PLANNED, OMNIBUS)]
+    return min((e.p_adjusted for e in tested if finite(e.p_adjusted)), default=math.inf)
 
 
 def figure_name(key: FigureKey, names: Names) -> str:

@@ -115,7 +115,7 @@ BANDS: Mapping[tuple[str, str], PlantedBand] = {
         band_hz=BANDS_HZ["theta"], over_background_db=10.0, walk_db=4.0, acute_db=-0.2
     ),
     ("low_gamma", "CA1"): PlantedBand(band_hz=BANDS_HZ["low_gamma"], over_background_db=5.0),
-    ("high_gamma", "CA1"): PlantedBand(band_hz=BANDS_HZ["high_gamma"], over_background_db=6.0),
+    ("high_gamma", "CA1"): PlantedBand(band_hz=BANDS_HZ["high_gamma"], over_background_db=5.0),
 }
 
 #: by how much a drug flattens CA1's spectrum, in every context: everything tilts around theta,
@@ -134,7 +134,7 @@ DRUG_DEPTH: Mapping[str, ByContext] = {
     "ketamine": (0.3, 0.3, 0.3),
 }
 MODULATED = ("high_gamma", "CA1")
-CARRIER_HZ = (73.0, 92.0)
+CARRIER_HZ = (75.0, 90.0)
 MODULATION_RAD = 1.0
 
 #: sd between animals of each drug's change of everything that a region's channels record

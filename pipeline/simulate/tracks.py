@@ -92,14 +92,15 @@ def drifting_phase(
 
 
 def following_phase(
-    leader: Track, *, jitter_rad: Track, rng: np.random.Generator, correlation_s: float = 1.0
+    leader: Track, *, jitter_rad: Track, rng: np.random.Generator, correlation_s: float = 0.5
 ) -> Track:
     """Return the phase of a rhythm that follows another one more or less closely.
 
-    The phase between them is an Ornstein-Uhlenbeck process with a given standard deviation. Neither
-    amplitude depends on it: coupling can change while power stays exactly what it was. Where the
-    deviation is s, and both rhythms are pure, their coherence is ``exp(-s^2 / 2)`` over windows
-    that are short against ``correlation_s``.
+    The phase between them wanders with a given standard deviation, smoothly (white noise through
+    two equal first-order low-passes), so that no power leaves the band: neither amplitude nor the
+    spectrum beside the rhythm depends on it, and coupling can change alone. Where the deviation
+    is s, and both rhythms are pure, their coherence is ``exp(-s^2 / 2)`` over windows that are
+    short against ``correlation_s``, and less over longer ones.
 
     Parameters
     ----------
@@ -107,16 +108,25 @@ def following_phase(
         Phase in radians, evenly spaced points (:func:`drifting_phase`).
     jitter_rad : Track
         Standard deviation over time.
+    rng : numpy.random.Generator
+        Source of the wandering.
+    correlation_s : float
+        Time constant of each low-pass.
     """
     step_s = float(leader.times_s[1] - leader.times_s[0])
     keep = math.exp(-step_s / correlation_s)
-    shocks = rng.standard_normal(len(leader.times_s)) * math.sqrt(1.0 - keep**2)
-    wander = np.empty(len(shocks))
-    state = float(rng.standard_normal())
-    for index, shock in enumerate(shocks.tolist()):
-        state = keep * state + shock
-        wander[index] = state
-    return Track(leader.times_s, leader.values + jitter_rad.at(leader.times_s) * wander)
+    # Started so long before the first point that nothing of the start is left.
+    ahead = math.ceil(20 * correlation_s / step_s)
+    wander = np.empty(ahead + len(leader.times_s))
+    once = twice = 0.0
+    for index, shock in enumerate(rng.standard_normal(len(wander)).tolist()):
+        once = keep * once + shock
+        twice = keep * twice + once
+        wander[index] = twice
+    # Variance of the second-order recursion under unit white noise.
+    variance = (1 + keep**2) / (1 - keep**2) ** 3
+    between = wander[ahead:] / math.sqrt(variance)
+    return Track(leader.times_s, leader.values + jitter_rad.at(leader.times_s) * between)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from pipeline.steps.epoch_tables import write_epochs, write_spectra
 from pipeline.steps.extract import write_parquet
 from pipeline.steps.guard import Outcome
 from pipeline.steps.session_data import SessionData, Span, assess, resolve_spans
-from pipeline.steps.sources import Sources, cell_sources, interval_sources
+from pipeline.steps.sources import Sources, cell_sources, interval_sources, trial_sources
 from pipeline.steps.time_courses import column_speed, session_spectra, write_time_course
 from pipeline.steps.trial_tables import write_trials
 
@@ -83,22 +83,28 @@ def measure(
             if not split and sources.get("spectrum") is not None:
                 spectra.append((span, sources["spectrum"]))
     pooled: list[tuple[Span, Sources]] = []
+    logged: list[tuple[Span, Sources]] = []
     for cell in _cells(spans):
-        whole = len(cell) == 1 and cell[0].whole
+        measured = _joined([_clipped(span, data.recorded) for span in cell])
         within = np.vstack([span.intervals for span in cell])
-        for split, level, part in _splits(within, data, also_empty=True):
-            sources = cell_sources(part, data, quality, whole=whole, split=split)
-            rows += _observe(_joined(cell), sources, split, level, settings, grain="cell")
+        for split, level, part in _splits(within, data):
+            sources = cell_sources(part, data, quality, split=split)
+            rows += _observe(measured, sources, split, level, settings, grain="cell")
             if not split:
-                pooled.append((_joined(cell), sources))
+                pooled.append((measured, sources))
+        # Trials go on where no recording does, so that their cell has bounds of its own.
+        whole = len(cell) == 1 and cell[0].whole
+        trials = trial_sources(within, data, whole=whole)
+        rows += _observe(_joined(cell), trials, "", "", settings, grain="cell")
+        logged.append((_joined(cell), trials))
     write_observations(rows, outputs["observations"])
     short = session_spectra(data, quality, settings)
     write_spectra(spectra, short, column_speed(short, data, settings), outputs["spectra"])
     write_coupling(pooled, outputs["coupling"])
     write_time_course(short, data, settings, outputs["timecourse"])
-    write_trials(pooled, data, settings, scored=outputs["scored_trials"], sets=outputs["sets"])
-    write_epochs(spans, data, quality, dict_of(spectra), outputs["epochs"])
-    return Outcome(quality.warnings, quality.facts)
+    write_trials(logged, data, settings, scored=outputs["scored_trials"], sets=outputs["sets"])
+    lacking = write_epochs(spans, data, quality, dict_of(spectra), outputs["epochs"])
+    return Outcome((*quality.warnings, *lacking), quality.facts)
 
 
 def dict_of(spectra: Iterable[tuple[Span, Any]]) -> dict[tuple[str, str, str, int], Any]:
@@ -117,24 +123,27 @@ def _clipped(span: Span, recorded: Intervals) -> Span:
 def _joined(cell: Sequence[Span]) -> Span:
     """All intervals of a cell as one span, from the first one's start to the last one's end.
 
-    A session without clock times has no length; its bounds are unknown.
+    Its middle is that of its intervals, weighted by their length, wherever they lie between those
+    bounds. A session without clock times has no length; its bounds are unknown.
     """
-    start, stop = min(span.start_s for span in cell), max(span.stop_s for span in cell)
-    return replace(cell[0], start_s=start, stop_s=stop if start < stop else float("nan"))
+    lasting = [span for span in cell if span.start_s < span.stop_s]
+    if not lasting:
+        return replace(cell[0], stop_s=float("nan"))
+    seconds = [span.stop_s - span.start_s for span in lasting]
+    return replace(
+        cell[0],
+        start_s=min(span.start_s for span in lasting),
+        stop_s=max(span.stop_s for span in lasting),
+        middle_s=float(np.average([(s.start_s + s.stop_s) / 2 for s in lasting], weights=seconds)),
+    )
 
 
-def _splits(
-    within: Intervals, data: SessionData, *, also_empty: bool = False
-) -> list[tuple[str, str, Intervals]]:
-    """The whole of some intervals, and their parts by movement.
-
-    A cell of a session without clock times has no seconds, and is measured all the same
-    (``also_empty``).
-    """
-    if not len(within) and not also_empty:
+def _splits(within: Intervals, data: SessionData) -> list[tuple[str, str, Intervals]]:
+    """The whole of some intervals, and their parts by movement."""
+    if not len(within):
         return []
     parts = [("", "", within)]
-    for level, intervals in data.strata.items() if len(within) else ():
+    for level, intervals in data.strata.items():
         inside = intersect(within, intervals)
         if len(inside):
             parts.append(("movement", level, inside))
@@ -181,7 +190,7 @@ def _rows(
     compute: Callable[..., Any] = entry.compute
     seconds = min((_seconds(source) for source in used.values()), default=float("nan"))
     zero = span.since_dose_zero_s
-    middle = (span.start_s + span.stop_s) / 2
+    middle = (span.start_s + span.stop_s) / 2 if span.middle_s is None else span.middle_s
     common = {
         "session": settings["session"],
         "animal": settings["animal"],

@@ -20,7 +20,8 @@ _LASTING_S = 5.0
 class Span:
     """One epoch as ``measure`` knows it: the settings' entry with its bounds in seconds.
 
-    ``whole`` marks an epoch that is the session from start to end, with or without clock times.
+    ``whole`` marks an epoch that is the session from start to end, with or without clock times;
+    ``middle_s`` is the middle of what was measured where that is not half way.
     """
 
     context: str
@@ -32,6 +33,7 @@ class Span:
     step: int
     since_dose_zero_s: float | None
     whole: bool = False
+    middle_s: float | None = None
 
     @property
     def intervals(self) -> Intervals:

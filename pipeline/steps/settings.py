@@ -81,6 +81,17 @@ _ROOMS = {
         "steps/cohort.py",
         "steps/measure.py",
     ),
+    "behaviour": (
+        *_CORE,
+        "compare",
+        "flexibility",
+        "experiment/plan.py",
+        "experiment/task.py",
+        "steps/behaviour.py",
+        "steps/cohort.py",
+        "steps/measure.py",
+        "steps/trial_tables.py",
+    ),
     "shuffles": (
         *_CORE,
         "registry.py",
@@ -107,6 +118,7 @@ _LIBRARIES = {
     "measure": ("h5netcdf", "numpy", "pandas", "pyarrow", "scipy", "specparam", "xarray"),
     "cohort": ("numpy", "pandas", "pyarrow", "scipy", "statsmodels"),
     "spectra": ("h5netcdf", "mne", "numpy", "pandas", "pyarrow", "scipy", "xarray"),
+    "behaviour": ("numpy", "pandas", "scipy"),
     "shuffles": ("numpy", "pandas", "pyarrow", "scipy"),
     "report": ("altair", "jinja2", "pandas", "scipy", "vl-convert-python"),
     "pages": ("altair", "pandas", "xarray", "jinja2"),
@@ -205,6 +217,7 @@ def measure_settings(experiment: Experiment, session: Session) -> dict[str, Any]
         "administrations_s": administrations_of(experiment, session),
         "handling_s": list(config.design.handling_s),
         "options": {
+            "design": {"minimum_epoch_s": config.design.minimum_epoch_s},
             "recording": {"line_noise_hz": config.recording.line_noise_hz},
             "lfp": _measured_lfp(config.lfp),
             "spikes": config.spikes.model_dump(mode="json", exclude={"minimum_units"}),
@@ -310,6 +323,22 @@ def spectra_settings(experiment: Experiment) -> dict[str, Any]:
         "time_course": experiment.config.lfp.time_course.model_dump(mode="json"),
         "handling_s": list(experiment.config.design.handling_s),
         "code": _code("spectra"),
+    }
+
+
+def behaviour_settings(experiment: Experiment) -> dict[str, Any]:
+    """Return what ``behaviour`` depends on: design columns, task, error scheme, unit and level."""
+    experiment = shown(experiment)
+    flexibility = experiment.config.flexibility
+    unused = {"primary", "secondary", "smallest_effect", "declared", "baseline"}
+    plan = experiment.plan.model_dump(mode="json", exclude=unused)
+    return {
+        "plan": plan | {"title": "", "species": ""},
+        "anchors": anchor_rows(experiment),
+        "sessions": session_rows(experiment),
+        "task": flexibility.task.model_dump(mode="json") if flexibility.task else None,
+        "error_scheme": flexibility.error_scheme,
+        "code": _code("behaviour"),
     }
 
 

@@ -65,10 +65,8 @@ def interval_sources(within: Intervals, data: SessionData, quality: Quality) -> 
     return Sources(makers)
 
 
-def cell_sources(
-    spans: Intervals, data: SessionData, quality: Quality, *, whole: bool, split: str
-) -> Sources:
-    """Return the sources of the metrics that are computed once per cell.
+def cell_sources(spans: Intervals, data: SessionData, quality: Quality, *, split: str) -> Sources:
+    """Return the sources, but for trials, of the metrics that are computed once per cell.
 
     Parameters
     ----------
@@ -76,22 +74,35 @@ def cell_sources(
         Seconds of all intervals of the cell, or of their parts in one stratum of movement.
     data, quality : SessionData, Quality
         The session, and what is left out of it.
-    whole : bool
-        Whether the cell is the session from start to end, with or without clock times.
     split : str
-        How the cell is split; trials and the way travelled are measured in whole cells only.
+        How the cell is split; the way travelled is measured in whole cells only.
     """
     makers: dict[str, Callable[[], Any]] = {}
     recorded = intersect(spans, data.recorded)
-    if data.has("lfp") and total_seconds(recorded):
-        makers |= _pooled(recorded, data, quality)
-    if split:
+    if not total_seconds(recorded):
         return Sources(makers)
-    if data.has("movement") and len(spans):
+    if data.has("lfp"):
+        makers |= _pooled(recorded, data, quality)
+    if data.has("movement") and not split:
         makers["movement"] = lambda: _movement(recorded, data)
-    if data.has("trials") and (whole or len(spans)):
-        makers["trials"] = lambda: _trials(None if whole else spans, data)
     return Sources(makers)
+
+
+def trial_sources(spans: Intervals, data: SessionData, *, whole: bool) -> Sources:
+    """Return the trials of a cell, which may go on where no recording does.
+
+    Parameters
+    ----------
+    spans : ndarray, shape (n, 2)
+        Seconds of all intervals of the cell.
+    data : SessionData
+        The session.
+    whole : bool
+        Whether the cell is the session from start to end, with or without clock times.
+    """
+    if not data.has("trials") or not (whole or len(spans)):
+        return Sources({})
+    return Sources({"trials": lambda: _trials(None if whole else spans, data)})
 
 
 def _spectral(
@@ -156,7 +167,11 @@ def _pooled(
             data.lfp, clean, options=options["coupling"], line_hz=line_hz
         ),
         "phase_amplitude": lambda: lfp.cell_phase_amplitude(
-            data.lfp, clean, bands=options["bands"], options=options["phase_amplitude"]
+            data.lfp,
+            clean,
+            bands=options["bands"],
+            options=options["phase_amplitude"],
+            line_hz=line_hz,
         ),
         "complexity": lambda: lfp.cell_complexity(
             data.lfp, clean, options=options["complexity"], line_hz=line_hz
