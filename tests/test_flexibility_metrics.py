@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -376,6 +377,13 @@ def test_border_of_an_interval_breaks_the_pair():
     assert by_kind("win_stay", cell_of("Lll Lll Lll Lll", gap))["side"] == (1.0, 1)
 
 
+def test_unscored_trial_breaks_the_pair():
+    table = trial_table("Lll Lll Lll Lll")
+    table.loc[2, "rule"] = "free"
+    cell = cell_of(table, unscored_rules=["free"])
+    assert by_kind("win_stay", cell)["side"] == (1.0, 1)
+
+
 def test_feedback_true_and_misleading():
     # Rewards: Lll yes (true win); Lrl yes (misleading win); Lll no (misleading loss); Lrl no (true
     # loss); Lrr yes, last.
@@ -433,6 +441,17 @@ def test_panel_names_outcomes_that_exist():
     found = specificity(["omissions", "trials_to_criterion", "band_power/theta@mPFC"])
     assert [row.outcome for row in found] == ["trials_to_criterion", "omissions"]
     assert {row.about for row in PANEL} == {"shift", "control"}
+
+
+def test_docs_define_every_outcome_and_its_kinds():
+    text = (Path(__file__).parents[1] / "docs" / "flexibility.md").read_text(encoding="utf-8")
+    for name in NAMES:
+        assert f"`{name}" in text, name
+        for kind in metrics()[name].band_names:
+            assert f"/{kind}`" in text, (name, kind)
+    defaults = make_task()
+    assert f"`after_switch_trials` ({defaults.after_switch_trials})" in text
+    assert f"`switch_cost_trials` ({defaults.switch_cost_trials})" in text
 
 
 def test_metrics_of_error_types_name_the_scheme():

@@ -29,8 +29,7 @@ class EpochTrials:
     ----------
     trials : pandas.DataFrame
         Scored trials inside the cell's intervals (columns of :class:`Scores`), warm-up left out,
-        with ``interval``: position of the interval, from 0. Two trials follow each other where
-        ``scored_trial`` grows by one inside one interval (:func:`following`).
+        with ``interval``: which of the intervals, from 0.
     sets : pandas.DataFrame
         Sets that start in the cell (columns of :class:`Scores`), summarised over their trials up to
         the end of the cell's last interval, or up to an administration before that; ``censored``
@@ -118,7 +117,9 @@ def epoch_trials(
 
 
 def following(trials: pd.DataFrame) -> np.ndarray:
-    """Whether each trial directly follows the one before it, inside one interval.
+    """Whether each trial directly follows the one before it in the log, inside one interval.
+
+    A trial that is not scored stands between its neighbours, too.
 
     Parameters
     ----------
@@ -130,7 +131,7 @@ def following(trials: pd.DataFrame) -> np.ndarray:
     ndarray of bool, shape (n - 1,)
         For the second trial of each pair of neighbouring rows.
     """
-    number, interval = trials["scored_trial"].to_numpy(), trials["interval"].to_numpy()
+    number, interval = trials["log_trial"].to_numpy(), trials["interval"].to_numpy()
     return (np.diff(number) == 1) & (np.diff(interval) == 0)
 
 

@@ -75,6 +75,7 @@ def score(trials: pd.DataFrame, task: Task) -> Scores:
         * ``outcome``: ``correct``, ``error``, ``omission`` or ``unscored`` (warm-up); the log's own
           ``correct`` and ``omission`` stay as they are;
         * ``t_trial``: ``t_cue``, else ``t_init``, else ``t_choice`` (s);
+        * ``log_trial``: row of the table, from 1;
         * ``scored_trial``, ``set_index``, ``trial_in_set``: from 1; 0 on unscored trials;
         * ``correct_side``: side that the rule makes correct;
         * ``previous_rule``: rule of the set before, "" for none;
@@ -131,6 +132,7 @@ def _add_columns(trials: pd.DataFrame, coded: CodedTrials, task: Task) -> pd.Dat
     columns = {
         "outcome": category(OUTCOMES, coded.outcome, UNSCORED),
         "t_trial": trial_times(trials),
+        "log_trial": np.arange(count) + 1,
         "scored_trial": spread(np.arange(len(row)) + 1, 0),
         "set_index": spread(set_id + 1, 0),
         "trial_in_set": spread(trial_in_set, 0),
