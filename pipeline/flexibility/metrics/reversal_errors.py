@@ -1,0 +1,57 @@
+"""Errors after a reversal, before and after the first correct choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.flexibility.epochs import EpochTrials
+from pipeline.flexibility.reversals import reversal_errors
+from pipeline.metric import Metric, Value
+
+METRIC = Metric(
+    name="reversal_errors",
+    label="Errors per reversal",
+    domain="flexibility",
+    entity="animal",
+    needs=("trials",),
+    grain="cell",
+    per_band=True,
+    band_names=("first_trial", "perseverative", "regressive"),
+    baseline="none",
+    weight="n_effective",
+    value_unit="errors",
+    scale="count",
+    zero_offset="half_count",
+    description="Errors per reversal: first choice, until the first correct one, after it",
+    definition=(
+        "perseverative: consecutive wrong choices after the reversal until the first correct "
+        "one, without an uninformed first one, which is first_trial (their sum is the count "
+        "that includes it); regressive: wrong choices from there up to the criterion. Means "
+        "over reversals: with a choice (first_trial), with a correct choice (perseverative; "
+        "the errors so far, right-censored, without any), with the criterion met (regressive)"
+    ),
+    reference=(
+        "Bari et al. 2010 Neuropsychopharmacology 35:1290; the first choice apart: "
+        "docs/digging_and_reversal.md"
+    ),
+    options=("flexibility.task",),
+)
+
+
+def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
+    """Mean errors over the reversals that start in the cell.
+
+    Parameters
+    ----------
+    trials : EpochTrials
+        Trials and sets of one cell.
+    options : mapping
+        Unused.
+
+    Returns
+    -------
+    list of Value
+        One for each kind that is known; n_effective is the number of reversals.
+    """
+    return reversal_errors(trials)
