@@ -23,6 +23,7 @@ rule all:
         "results/report/sessions.html",
         "results/cohort/clusters.tsv",
         "results/cohort/calibration.tsv",
+        "results/cohort/trials.tsv.gz",
         "results/acknowledged.txt",
 
 

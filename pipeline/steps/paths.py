@@ -55,5 +55,14 @@ SPECTRA_TABLES = {
     "timecourse_clusters": "results/cohort/timecourse_clusters.tsv",
 }
 
+#: outputs of the rule ``behaviour``
+BEHAVIOUR_TABLES = {
+    "trials": "results/cohort/trials.tsv.gz",
+    "error_types": "results/cohort/error_types.tsv",
+    "schemes": "results/cohort/schemes.tsv",
+    "switches": "results/cohort/switch_aligned.tsv",
+    "latencies": "results/cohort/latencies.tsv",
+}
+
 #: output of the rule ``shuffles``
 SHUFFLES = "results/cohort/calibration.tsv"

@@ -34,6 +34,23 @@ rule spectra:
         "../scripts/spectra.py"
 
 
+rule behaviour:
+    """All sessions' scored trials, and error types, switches and latencies brought to animals."""
+    input:
+        trials=[session_file(name, "scored_trials.tsv") for name in SESSIONS],
+        sets=[session_file(name, "sets.tsv") for name in SESSIONS],
+    output:
+        **BEHAVIOUR_TABLES,
+    log:
+        "results/logs/behaviour.log",
+    conda:
+        "../../environment.yml"
+    params:
+        settings=settings.behaviour_settings(EXPERIMENT),
+    script:
+        "../scripts/behaviour.py"
+
+
 rule shuffles:
     """Error rates in this very cohort with its labels shuffled (statistics.calibrate)."""
     input:

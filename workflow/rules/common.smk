@@ -9,6 +9,7 @@ from pipeline.errors import InputError
 from pipeline.steps import inputs, settings
 from pipeline.steps.outcomes_check import load_checked
 from pipeline.steps.paths import (
+    BEHAVIOUR_TABLES,
     COHORT_TABLES,
     EXTRACTED,
     MEASURED,

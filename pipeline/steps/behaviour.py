@@ -1,0 +1,319 @@
+"""Set-shifting of the cohort: all scored trials, and what the report's figures of them show.
+
+Every table has rows of animals (``part`` is ``animal``) and of the means over animals' own values
+with t intervals (``part`` is ``mean``); figures and captions only look up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.compare.slices import units_of
+from pipeline.experiment.plan import AnalysisPlan
+from pipeline.experiment.task import Task
+from pipeline.flexibility import SCHEMES, EpochTrials
+from pipeline.flexibility.cross_table import cross_table, scheme_agreement
+from pipeline.flexibility.latencies import KINDS, latencies, trial_kinds
+from pipeline.flexibility.switches import switch_aligned
+from pipeline.steps.cohort import OBSERVATION_COLUMNS, join_design
+from pipeline.steps.measure import COLUMNS
+from pipeline.steps.trial_tables import SCORED_TYPES, read_scored, read_sets
+
+#: trials before and after a switch
+BEFORE, AFTER = 5, 20
+#: quantiles of latencies
+QUANTILES = tuple(round(0.1 * step, 1) for step in range(1, 10))
+#: with fewer latencies an animal has no quantiles
+MINIMUM_LATENCIES = 10
+#: which of a trial's times
+LATENCIES = ("initiation", "choice", "collection")
+#: direction of all switches together
+ALL = "all"
+#: condition of what was measured before, or without, any dose
+NONE = "none"
+
+#: whose rows a row is about, in every table
+WHO = ("part", "unit", "animal")
+PLACE = ("condition", "context", "phase")
+_CELL = ["session", "anchor", "step", "phase", "context"]
+_TABLES = {
+    "error_types": (("scheme", "type"), ("errors",), ("n_sets",)),
+    "types": (("scheme", "type"), ("fraction",), ("n",)),
+    "agreement": (("scheme", "other"), ("agreement",), ("n", "n_same", "n_either", "n_both")),
+    "switches": (
+        ("direction", "kind", "lag"),
+        ("share_correct", "share_previous_rule"),
+        ("n_switches", "n_trials", "n_correct", "n_omissions", "n_compared", "n_previous_rule"),
+    ),
+    "latencies": (("latency", "kind", "quantile"), ("seconds",), ("n_trials",)),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cell:
+    """One cell of one session: whose it is, and its trials and sets."""
+
+    key: dict[str, Any]
+    trials: EpochTrials
+
+
+def behaviour(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
+    """Join all sessions' trials to the design, and bring them to animals.
+
+    Parameters
+    ----------
+    inputs : object
+        ``trials`` (scored_trials.tsv) and ``sets`` (sets.tsv) of all sessions, in one order; empty
+        files of failed sessions and of sessions without trials are passed over.
+    outputs : object
+        Attributes named as :data:`pipeline.steps.paths.BEHAVIOUR_TABLES`.
+    settings : mapping
+        :func:`pipeline.steps.settings.behaviour_settings`.
+    """
+    plan = AnalysisPlan.model_validate(settings["plan"])
+    pairs = [
+        (read_scored(Path(trials)), read_sets(Path(sets)))
+        for trials, sets in zip(inputs.trials, inputs.sets, strict=True)
+        if Path(trials).stat().st_size
+    ]
+    scored = [_with_design(trials, settings, plan) for trials, _ in pairs]
+    cells = [
+        cell
+        for trials, (_, sets) in zip(scored, pairs, strict=True)
+        for cell in _cells(trials, sets, settings)
+    ]
+    everything = pd.concat(scored, ignore_index=True) if scored else _no_trials(settings, plan)
+    everything.drop(columns="unit").to_csv(
+        outputs.trials, sep="\t", index=False, compression={"method": "gzip", "mtime": 1}
+    )
+    errors = _summary("error_types", [_error_types(cell) for cell in cells], plan)
+    types = _summary("types", [_scheme_types(cell) for cell in cells], plan)
+    agreement = _summary("agreement", [_agreement(cell) for cell in cells], plan)
+    schemes = [part.assign(table=name) for name, part in (("types", types), ("pairs", agreement))]
+    _write(errors, outputs.error_types)
+    _write(pd.concat(schemes, ignore_index=True), outputs.schemes)
+    aligned = _summary("switches", [_switches(cell) for cell in cells], plan)
+    _write(aligned, outputs.switches)
+    _write(_summary("latencies", _latencies(cells), plan), outputs.latencies)
+
+
+# -- sessions ----------------------------------------------------------------------------------
+
+
+def _with_design(
+    trials: pd.DataFrame, settings: Mapping[str, Any], plan: AnalysisPlan
+) -> pd.DataFrame:
+    """Scored trials with the cohort's design columns; only here do labels enter."""
+    keys = trials[["session", "animal", "anchor", "step"]].drop_duplicates()
+    joined = join_design(keys.reindex(columns=list(COLUMNS)), settings)
+    # a blank anchor: outside of all cells
+    texts = joined.assign(condition=joined["condition"].where(keys["anchor"].array != "", ""))
+    design = texts[["session", "anchor", *_design_columns(trials.columns, joined.columns)]]
+    design = design.assign(
+        condition=design["condition"].fillna(NONE), unit=units_of(joined, plan).astype(str).array
+    )
+    first = [name for name in ("session", "animal") if name in trials]
+    table = trials.merge(design, on=["session", "anchor"], how="left", validate="m:1")
+    described = [name for name in design.columns if name not in ("session", "anchor")]
+    return table[[*first, *described, *(c for c in trials.columns if c not in first)]]
+
+
+def _design_columns(own: Sequence[str], joined: Sequence[str]) -> list[str]:
+    """Design columns and factors; a factor called like a column of the trials stays out."""
+    return [
+        name for name in joined if name not in own and (name not in COLUMNS or name == "condition")
+    ]
+
+
+def _no_trials(settings: Mapping[str, Any], plan: AnalysisPlan) -> pd.DataFrame:
+    factors = [name for name in plan.factors if name not in SCORED_TYPES]
+    design = [name for name in OBSERVATION_COLUMNS if name not in (*COLUMNS, *SCORED_TYPES)]
+    own = [name for name in SCORED_TYPES if name not in ("session", "animal")]
+    return pd.DataFrame(columns=["session", "animal", *design, *factors, "unit", *own])
+
+
+def _cells(
+    trials: pd.DataFrame, sets: pd.DataFrame, settings: Mapping[str, Any]
+) -> Iterator[_Cell]:
+    """The cells of one session, as the metrics had them."""
+    task = Task.model_validate(settings["task"])
+    runs = dict(iter(sets.groupby(_CELL, dropna=False)))
+    for key, rows in trials[trials["phase"] != ""].groupby(_CELL, sort=False):
+        own = runs.get(key, sets.iloc[:0])
+        first = rows.iloc[0]
+        yield _Cell(
+            key={name: first[name] for name in ("unit", "animal", "session", *PLACE)},
+            trials=EpochTrials(trials=rows, sets=own, scheme=settings["error_scheme"], task=task),
+        )
+
+
+# -- one cell ----------------------------------------------------------------------------------
+
+
+def _error_types(cell: _Cell) -> pd.DataFrame:
+    """Errors of each type up to the criterion, mean over completed sets that follow another rule.
+
+    As :func:`pipeline.flexibility.per_set.errors_per_shift`, for every scheme.
+    """
+    sets = cell.trials.sets
+    rows = []
+    for name, scheme in SCHEMES.items():
+        shifts = sets[
+            sets["reached"] & (sets["previous_rule"] != "") & (sets[f"{name}_untyped"] == 0)
+        ]
+        for kind in scheme.types if len(shifts) else ():
+            mean = float(shifts[f"{name}_{kind}"].mean())
+            rows.append({"scheme": name, "type": kind, "errors": mean, "n_sets": len(shifts)})
+    return pd.DataFrame(rows).assign(**cell.key)
+
+
+def _scheme_types(cell: _Cell) -> pd.DataFrame:
+    return cross_table(cell.trials).drop(columns="fraction").assign(**cell.key)
+
+
+def _agreement(cell: _Cell) -> pd.DataFrame:
+    """Pairs of schemes, all conditions and contexts of a phase together: it is the same errors."""
+    table = scheme_agreement(cell.trials)
+    either = table["n_perseverative"] + table["n_perseverative_other"]
+    both = table["n_both_perseverative"]
+    counts = table[["scheme", "other", "n"]].assign(
+        n_same=(table["agreement"].fillna(0) * table["n"]).round().astype(int),
+        n_either=either - both,
+        n_both=both,
+    )
+    return counts.assign(**cell.key | {"condition": "", "context": ""})
+
+
+def _switches(cell: _Cell) -> pd.DataFrame:
+    """Counts by lag, of each direction and of all together."""
+    table = switch_aligned(cell.trials, before=BEFORE, after=AFTER)
+    whole = table.drop(columns="direction").groupby(["kind", "lag"], as_index=False).sum()
+    return pd.concat([whole.assign(direction=ALL), table]).assign(**cell.key)
+
+
+def _latencies(cells: Sequence[_Cell]) -> list[pd.DataFrame]:
+    """Quantiles of an animal's latencies, all its sessions of a cell together."""
+    pools: dict[tuple[Any, ...], list[np.ndarray]] = {}
+    keys: dict[tuple[Any, ...], dict[str, Any]] = {}
+    sessions: dict[tuple[Any, ...], set[str]] = {}
+    for cell in cells:
+        masks = trial_kinds(cell.trials)
+        for what in LATENCIES:
+            seconds = latencies(cell.trials.trials, what)
+            known = np.isfinite(seconds)
+            for kind in KINDS:
+                key = (cell.key["animal"], *(cell.key[name] for name in PLACE), what, kind)
+                pools.setdefault(key, []).append(seconds[known & masks[kind]])
+                keys[key] = {name: cell.key[name] for name in ("unit", "animal", *PLACE)}
+                sessions.setdefault(key, set()).add(cell.key["session"])
+    parts = []
+    for key, pieces in pools.items():
+        pooled = np.concatenate(pieces)
+        if len(pooled) < MINIMUM_LATENCIES:
+            continue
+        parts.append(
+            pd.DataFrame({"quantile": QUANTILES, "seconds": np.quantile(pooled, QUANTILES)}).assign(
+                latency=key[-2],
+                kind=key[-1],
+                n_trials=len(pooled),
+                n_sessions=len(sessions[key]),
+                **keys[key],
+            )
+        )
+    return parts
+
+
+# -- animals -----------------------------------------------------------------------------------
+
+
+def _summary(name: str, parts: Sequence[pd.DataFrame], plan: AnalysisPlan) -> pd.DataFrame:
+    """Rows of the animals, then the means over them."""
+    keys, values, counts = _TABLES[name]
+    parts = [part for part in parts if len(part)]
+    columns = [*WHO, *PLACE, *keys, *values, *counts, "n_sessions"]
+    columns += [f"{value}_{what}" for value in values for what in ("low", "high", "n")]
+    if not parts:
+        return pd.DataFrame(columns=columns)
+    rows = pd.concat(parts, ignore_index=True)
+    by = ["unit", "animal", *PLACE, *keys]
+    grouped = rows.groupby(by, sort=True)
+    if name == "latencies":
+        animals = rows
+    elif name == "error_types":  # sessions first, as the outcome of that name
+        animals = grouped.agg(errors=("errors", "mean"), n_sets=("n_sets", "sum"))
+    else:
+        animals = grouped[list(counts)].sum()
+    if name != "latencies":
+        animals = animals.assign(n_sessions=grouped["session"].nunique()).reset_index()
+    animals = _shares(name, animals).assign(part="animal")
+    means = cell_means(animals, [*PLACE, *keys], values, plan).assign(part="mean")
+    table = pd.concat([animals, means], ignore_index=True).reindex(columns=columns)
+    table[["unit", "animal"]] = table[["unit", "animal"]].fillna("")
+    order = ["part", *PLACE, *keys, "unit", "animal"]
+    return table.sort_values(order, kind="stable", ignore_index=True)
+
+
+def _shares(name: str, animals: pd.DataFrame) -> pd.DataFrame:
+    """Ratios of an animal's own counts, all its sessions of a cell together."""
+    if name == "types":
+        whole = animals.groupby(["animal", *PLACE, "scheme"])["n"].transform("sum")
+        return animals.assign(fraction=animals["n"] / whole.where(whole > 0))
+    if name == "agreement":
+        return animals.assign(agreement=animals["n_same"] / animals["n"].where(animals["n"] > 0))
+    if name == "switches":
+        trials, compared = animals["n_trials"], animals["n_compared"]
+        return animals.assign(
+            share_correct=animals["n_correct"] / trials.where(trials > 0),
+            share_previous_rule=animals["n_previous_rule"] / compared.where(compared > 0),
+        )
+    return animals
+
+
+def cell_means(
+    animals: pd.DataFrame, keys: Sequence[str], values: Sequence[str], plan: AnalysisPlan
+) -> pd.DataFrame:
+    """Means over the experimental units' own values, with t intervals.
+
+    Parameters
+    ----------
+    animals : DataFrame
+        With ``unit``, the keys and the values; missing values are left out. Animals of one unit (a
+        cage) are averaged first.
+    keys, values : sequence of str
+        Columns.
+    plan : AnalysisPlan
+        ``alpha`` sets the level.
+
+    Returns
+    -------
+    DataFrame
+        The keys, and per value its mean under its own name, ``_low`` and ``_high`` (NaN below two
+        units) and ``_n`` (units).
+    """
+    from scipy.special import stdtrit
+
+    units = animals.groupby([*keys, "unit"], sort=True, dropna=False)[list(values)].mean()
+    grouped = units.groupby(level=list(range(len(keys))), sort=True, dropna=False)
+    mean, sd, n = grouped.mean(), grouped.std(), grouped.count()
+    parts = {}
+    for name in values:
+        enough = n[name] > 1
+        quantile = stdtrit(n[name].where(enough, 2) - 1, 1 - plan.alpha / 2)
+        half = np.where(enough, quantile * sd[name] / np.sqrt(n[name].clip(lower=1)), np.nan)
+        parts |= {
+            name: mean[name],
+            f"{name}_low": mean[name] - half,
+            f"{name}_high": mean[name] + half,
+            f"{name}_n": n[name],
+        }
+    return pd.DataFrame(parts).reset_index()
+
+
+def _write(table: pd.DataFrame, path: str) -> None:
+    table.to_csv(path, sep="\t", index=False, float_format="%.9g", lineterminator="\n")
