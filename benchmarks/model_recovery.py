@@ -1,9 +1,9 @@
 """Are the models' parameters recovered from sessions of realistic length? Tables of docs/models.md.
 
 Run ``python benchmarks/model_recovery.py`` (all parts) or name parts: ``recovery states learning
-shrinkage lengths comparison speed``. Every part prints its seed; sessions of the light/side task
-with a criterion of 10 (explore/exploit, which is deaf to reward: a switch every 20 trials), 150
-trials, 2 % omissions.
+shrinkage lengths unchanged comparison speed``. Seeds are fixed by the names of the parts. Sessions
+of the light/side task with a criterion of 10 (explore/exploit, which is deaf to reward: a switch
+every 20 trials), 150 trials, 2 % omissions.
 """
 
 from __future__ import annotations
@@ -57,13 +57,35 @@ def simulate(agent, rng, *, n_trials=150, set_trials=None):
 
 
 def coded(log) -> Choices:
-    """One session as the models read it."""
-    return session_choices(score(log, TASK).trials, TASK)
+    """One session as the models read it.
+
+    Only what the models read of a scored session is made here: error types and counts, which they
+    do not read, would take most of the time.
+    """
+    rule = log["rule"].to_numpy(dtype=object)
+    first = np.flatnonzero(np.r_[True, rule[1:] != rule[:-1]])
+    number = np.repeat(np.arange(len(first)), np.diff(np.r_[first, len(rule)]))
+    before = np.r_[[""], rule[first][:-1]].astype(object)
+    missed = log["omission"].to_numpy(dtype=bool)
+    right = log["correct"].to_numpy(dtype=bool)
+    cue = log["cue_side"].to_numpy(dtype=object)
+    scored = log.assign(
+        set_index=number + 1,
+        trial_in_set=np.arange(len(rule)) - first[number] + 1,
+        previous_rule=before[number],
+        correct_side=np.where(rule == "light", cue, rule),
+        outcome=np.where(missed, "omission", np.where(right, "correct", "error")),
+    )
+    return session_choices(scored, TASK)
+
+
+#: Any session of the task, for the models' parameters.
+ANY = coded(simulate(ReinforcementAgent(), generator("any"), n_trials=60))
 
 
 def parameters(model: Model):
     """Parameters of a model in this task."""
-    return model.parameters(coded(simulate(ReinforcementAgent(), generator("any"), n_trials=9)))
+    return model.parameters(ANY)
 
 
 def session(name: str, free, rng, *, n_trials=150):
@@ -198,7 +220,7 @@ def _pair_tests(estimates, others):
     return stats.ttest_rel(estimates, others, axis=1).pvalue < 0.05
 
 
-def shrinkage(experiments: int = 80, animals: int = 12) -> None:
+def shrinkage(experiments: int = 60, animals: int = 12) -> None:
     """A drug contrast on single-session and on shrunken estimates: false alarms, power, size."""
     name, model = "rule_observer", rule_observer.MODEL
     known = parameters(model)
@@ -235,7 +257,7 @@ def shrinkage(experiments: int = 80, animals: int = 12) -> None:
                       f"contrast {(second - first).mean():+.3f}, error {error:.2f}")  # fmt: skip
 
 
-def lengths(experiments: int = 60, animals: int = 12) -> None:
+def lengths(experiments: int = 40, animals: int = 12) -> None:
     """False alarms where one condition has half the trials and nothing else changes."""
     from scipy import stats
 
@@ -258,6 +280,52 @@ def lengths(experiments: int = 60, animals: int = 12) -> None:
                   f"prior's mean; significant in")  # fmt: skip
             for p, rate in zip(known, np.mean(rejected, axis=0), strict=True):
                 print(f"  {p.name}: {rate:.3f}")
+
+
+def unchanged(cohorts: int = 40, animals: int = 10) -> None:
+    """How often two sessions of the same animals differ where nothing changed, per outcome."""
+    from scipy import stats
+
+    rng, known = generator("unchanged"), parameters(reinforcement.MODEL)
+    logs = []
+    for row in draw("reinforcement", rng, cohorts * animals, width=0.5):
+        logs += [session("reinforcement", row, rng) for _ in range(2)]
+    sessions = [coded(log) for log in logs]
+    batch, values = stack(sessions), {}
+    fit = fit_map(reinforcement.MODEL, batch)
+    for position, p in enumerate(known[1:], 1):
+        values[f"rl_parameters/{p.name}"] = fit.values[:, position]
+    fit = fit_map(rule_observer.MODEL, batch)
+    values["observer_hazard"] = np.log2(fit.column("hazard"))
+    values["observer_lapse"] = np.log2(fit.column("lapse"))
+    fit = fit_map(explore_exploit.MODEL, batch)
+    shares = []
+    for choices, row in zip(sessions, fit.values, strict=True):
+        found = explore_exploit.infer_states(choices, row)
+        old = explore_exploit.old_rule_after_switch(choices, found, lags=10)
+        shares.append((found.posterior[:, 0].mean(), old.mean() if len(old) else np.nan))
+    share = np.array(shares)
+    logit = np.log((share * 150 + 0.5) / ((1 - share) * 150 + 0.5))
+    values["explore_probability"], values["old_rule_probability"] = logit.T
+    print(
+        f"\nnothing changed: {cohorts} cohorts of {animals} animals x 2 sessions, paired t at 5 %"
+    )
+
+    def report(name: str, column) -> None:
+        pairs = np.asarray(column).reshape(cohorts, animals, 2)
+        p = stats.ttest_rel(pairs[..., 0], pairs[..., 1], axis=1, nan_policy="omit").pvalue
+        print(f"  {name}: significant in {np.mean(np.asarray(p) < 0.05):.3f}")
+
+    for name, column in values.items():
+        report(name, column)
+    options = {"flexibility": {"task": TASK.model_dump(mode="json")}}
+    cells = [epoch_trials(score(log, TASK), None, scheme="floresco_block") for log in logs]
+    for name in ("learning_trial", "switch_offset", "switch_slope"):
+        compute, column = registered()[name].compute, []
+        for cell in cells:
+            found = compute(trials=cell, options=options)
+            column.append(found[0].value if found and not found[0].censored else np.nan)
+        report(name, np.log2(column) if name == "switch_slope" else column)
 
 
 def comparison(count: int = 40) -> None:
@@ -304,7 +372,7 @@ def speed() -> None:
 
 PARTS = {
     part.__name__: part
-    for part in (recovery, states, learning, shrinkage, lengths, comparison, speed)
+    for part in (recovery, states, learning, shrinkage, lengths, unchanged, comparison, speed)
 }
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ METRIC = Metric(
         "exploit (one per side, and per rule that is not a side), fixed emissions, four transition "
         "probabilities at their posterior mode; at least 60 choices"
     ),
-    reference="Chen et al. 2021, Curr Biol 31:5050; Ebitz et al. 2018, Neuron 97:450",
+    reference="Ebitz et al. 2018, Neuron 97:450, with a state for the rule that is no side",
     options=("flexibility.task",),
 )
 

@@ -25,7 +25,7 @@ METRIC = Metric(
         "sets that follow another rule, in the explore/exploit hidden Markov model of "
         "explore_probability; at least 60 choices in the cell"
     ),
-    reference="Chen et al. 2021, Curr Biol 31:5050; Ebitz et al. 2018, Neuron 97:450",
+    reference="Ebitz et al. 2018, Neuron 97:450, with a state for the rule that is no side",
     options=("flexibility.task",),
 )
 
