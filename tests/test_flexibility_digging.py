@@ -363,3 +363,17 @@ def test_example_of_summary_tables_loads_and_its_costs_are_the_differences():
             assert own[cost] == (late - early, open_end) and not unfinished
     assert [animal for animal, own in values.items() if own["trials_ED"][1]] == ["R05"]
     assert "trials_REV3" not in values["R05"]
+
+
+def test_config_in_the_docs_is_a_config():
+    text = (CONFIG.parent / "docs" / "digging_and_reversal.md").read_text(encoding="utf-8")
+    shown = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
+    mapping = yaml.safe_load((CONFIG / "behaviour" / "digging.yaml").read_text(encoding="utf-8"))
+    (sheet,) = shown["behaviour"]["formats"].values()
+    assert sheet == {name: mapping[name] for name in ("columns", "values")}
+    assert (CONFIG / shown["flexibility"]["task"]).exists()
+    for outcome in shown["outcomes"]["primary"]:
+        name, _, band = outcome.partition("/")
+        assert band in ("", *registered()[name].metric.band_names)
+    for name in STAGES:
+        assert name.split("_")[0] in text
