@@ -368,6 +368,18 @@ def test_omission_breaks_the_pair_and_the_switch_does_not():
     assert by_kind("win_stay", cell_of("Lll All"))["side"] == (1.0, 1)
 
 
+@pytest.mark.parametrize("nothing", ["", None, np.nan])
+def test_missing_choice_with_correct_0_is_neither_win_nor_loss(nothing):
+    table = trial_table("Lll Lll Lll").drop(columns="omission")
+    table["choice_side"] = table["choice_side"].astype(object)
+    table.loc[1, ["choice_side", "correct"]] = [nothing, 0.0]
+    cell = cell_of(table)
+    for name in ("win_stay", "lose_shift"):
+        assert compute(name, cell) == []
+    assert by_kind("latency_choice", cell)["all"][1] == 2
+    assert by_kind("side_bias_index", cell) == {"": (1.0, 2)}
+
+
 def test_border_of_an_interval_breaks_the_pair():
     assert by_kind("win_stay", cell_of("Lll Lll Lll Lll"))["side"] == (1.0, 3)
     for pieces in ([[0.0, 15.0], [18.0, 500.0]], [[0.0, 20.0], [20.0, 500.0]]):

@@ -177,3 +177,33 @@ def test_real_reversal_logs_give_every_table(real_data):
             if "errors" not in name or name == "errors_to_criterion":
                 for value in compute(name, cell):
                     assert np.isfinite(value.value), (path.name, name)
+
+
+@pytest.mark.real
+def test_real_probabilistic_vectors_give_plain_win_stay(real_data):
+    task = Task.model_validate(
+        {
+            "sides": ["lick", "wait"],
+            "rules": {"likely": "choose lick", "unlikely": "reverse likely"},
+            "criterion": {"m": 18, "of": 20},
+            "probabilistic": True,
+        }
+    )
+    for folder in sorted(real_data.glob("hjort_reversal/Sample_Choice_Data/A*")):
+        choice, outcome = np.load(folder / "HL_choice.npy"), np.load(folder / "HL_outcome.npy")
+        trials = pd.DataFrame(
+            {
+                "rule": np.where(np.arange(160) < 60, "likely", "unlikely"),
+                "choice_side": np.where(choice == 1, "lick", "wait"),
+                "rewarded": outcome == 1,
+            }
+        )
+        cell = epoch_trials(score(trials, task), None, scheme="initial_run")
+        same, won = choice[1:] == choice[:-1], outcome[:-1] == 1
+        for name, mask, stays in (("win_stay", won, same), ("lose_shift", ~won, ~same)):
+            found = {value.band: value for value in compute(name, cell)}
+            assert found["side"].value == pytest.approx(stays[mask].mean()), folder.name
+            assert found["side"].n_effective == mask.sum()
+            parts = [v.n_effective for band, v in found.items() if band.startswith("side_")]
+            assert sum(parts) == mask.sum()
+            assert "cue" not in found

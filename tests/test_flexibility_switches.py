@@ -85,6 +85,17 @@ def test_new_label_for_the_same_sides_is_no_switch():
     assert set(switch_rows(scores, before=3, after=3)["switch"]) == {3}
 
 
+def test_new_label_for_the_same_sides_is_no_shift_of_any_outcome():
+    text = "Lll Lrr Lll  Mlr Mrr Mrr Mrr  Arr Arl Arl Arl"
+    cell = cell_of(text, after_switch_trials=2)
+    assert cell.sets["switch"].tolist() == ["", "repeat", "extradimensional"]
+    # One shift was completed, light to left; its only error is the first trial's.
+    assert by_kind("perseverative_errors", cell) == {"": (0.0, 1)}
+    assert by_kind("latency_choice", cell)["switch"][1] == 2
+    assert by_kind("latency_choice", cell)["stable"][1] == 1 + 2 + 2
+    assert list(by_kind("trials_to_criterion_by_direction", cell)) == ["cue_to_side"]
+
+
 def test_no_switch_and_no_trials_give_empty_tables():
     for text in ("Lll Lrr", "Ll-"):
         assert len(switch_rows(scores_of(text), before=5, after=20)) == 0
@@ -272,6 +283,16 @@ def test_pause_belongs_to_no_phase_and_a_missing_time_to_the_trial_before():
     ]
     table["t_cue"] = [0.0, 10.0, np.nan, 30.0, 40.0]
     assert phases_of(score(table, make_task(rules=RULES))) == [("established", 1, 0.0, 50.0)]
+
+
+def test_new_label_for_the_same_sides_ends_no_phase():
+    scores = score(trial_table("Lll Lrr Lll  Mll Mrl Mrr Mrr Mrr  Arr Arr Arl"), make_task())
+    assert phases_of(scores) == [
+        ("established", 1, 0.0, 30.0),
+        ("before_switch", 2, 50.0, 80.0),
+        ("perseverative", 3, 80.0, 100.0),
+        ("post_perseverative", 3, 100.0, 110.0),
+    ]
 
 
 def test_log_without_times_has_no_phases():

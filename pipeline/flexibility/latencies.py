@@ -55,7 +55,8 @@ def trial_kinds(cell: EpochTrials) -> dict[str, NDArray[np.bool_]]:
     """Which trials of a cell are of each kind.
 
     A trial without a previous rule is neither conflict nor congruent. The first trials of a set
-    that follows no other rule come after no switch: they are neither switch nor stable.
+    that follows no other rule (or a new label for the same sides) come after no switch: they are
+    neither switch nor stable.
 
     Parameters
     ----------
@@ -70,7 +71,6 @@ def trial_kinds(cell: EpochTrials) -> dict[str, NDArray[np.bool_]]:
     trials = cell.trials
     conflict = _column(trials, "conflict")
     number = trials["trial_in_set"].to_numpy()
-    shifted = (trials["previous_rule"] != "").to_numpy()
     early = number <= cell.task.after_switch_trials
     return {
         "all": np.ones(len(trials), dtype=bool),
@@ -78,7 +78,7 @@ def trial_kinds(cell: EpochTrials) -> dict[str, NDArray[np.bool_]]:
         "error": (trials["outcome"] == "error").to_numpy(),
         "conflict": conflict == 1,
         "congruent": conflict == 0,
-        "switch": early & shifted,
+        "switch": early & _shifted(cell, early),
         "stable": ~early,
     }
 
@@ -115,6 +115,23 @@ def median_latencies(cell: EpochTrials, what: str, kinds: Iterable[str] = KINDS)
                 )
             )
     return values
+
+
+def _shifted(cell: EpochTrials, which: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether each of some trials follows a rule that asks for other sides; False elsewhere."""
+    import pandas as pd
+
+    shifted = np.zeros(len(which), dtype=bool)
+    chosen = cell.trials.loc[which, ["previous_rule", "rule"]]
+    before, old = pd.factorize(chosen["previous_rule"])
+    now, new = pd.factorize(chosen["rule"])
+    table = [
+        [bool(a) and str(a) != str(b) and cell.task.switch(str(a), str(b)) != "repeat" for b in new]
+        for a in old
+    ]
+    if len(chosen):
+        shifted[which] = np.array(table)[before, now]
+    return shifted
 
 
 def _column(trials: pd.DataFrame, name: str) -> NDArray[np.float64]:

@@ -133,6 +133,8 @@ def share(part: int, whole: int, *, unit: str, band: str = "") -> list[Value]:
 def errors_per_shift(cell: EpochTrials, kind: str, *, options: Mapping[str, Any]) -> list[Value]:
     """Mean errors of one type over completed sets that follow another rule.
 
+    A new label for the same sides (``repeat``) is no other rule: there is nothing to shift from.
+
     Parameters
     ----------
     cell : EpochTrials
@@ -161,7 +163,7 @@ def errors_per_shift(cell: EpochTrials, kind: str, *, options: Mapping[str, Any]
     # A set with errors that the scheme cannot classify would count too few.
     shifts = cell.sets[
         cell.sets["reached"]
-        & (cell.sets["previous_rule"] != "")
+        & ~cell.sets["switch"].isin(["", "repeat"])
         & (cell.sets[f"{scheme}_untyped"] == 0)
     ]
     if not len(shifts):

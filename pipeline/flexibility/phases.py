@@ -11,8 +11,8 @@ log, in the order of its trials:
 * ``before_switch``: of the established trials the last ``task.switch_cost_trials`` ones, where
   another rule follows; taken out of ``established``.
 
-The trials of a set that follows no other rule, before its criterion run, are acquisition and in no
-phase. A set with an error that the scheme cannot type has no perseverative and post-perseverative
+The trials of a set that follows no other rule (or a new label for the same sides), before its
+criterion run, are in no phase. A set with an error that the scheme cannot type has no perseverative and post-perseverative
 phase, rather than wrong ones. A trial lasts until the next trial of the log begins.
 """
 
@@ -132,8 +132,9 @@ def _phase_of_trials(trials: pd.DataFrame, scores: Scores, scheme: str) -> NDArr
     np.maximum.at(last_error, set_id[persists], number[persists])
     untyped = wrong & (codes == ERROR_TYPES.index("none")) & ~learnt
     typed = np.bincount(set_id[untyped], minlength=len(sets)) == 0
-    typed &= (sets["previous_rule"] != "").to_numpy()
-    followed = np.arange(len(sets)) < len(sets) - 1
+    is_shift = ~sets["switch"].isin(["", "repeat"]).to_numpy()
+    typed &= is_shift
+    followed = np.append(is_shift[1:], False)[: len(sets)]
     from_end = sets["n_trials"].to_numpy()[set_id] - number
     last = learnt & followed[set_id] & (from_end < scores.task.switch_cost_trials)
     early = ~learnt & typed[set_id]

@@ -96,13 +96,13 @@ def summarise_sets(trials: pd.DataFrame, task: Task) -> pd.DataFrame:
     run_begins = np.where(reached, runs.begin - first + 1, 0)
     rule = trials["rule"].to_numpy(dtype=object)[first]
     previous_rule = trials["previous_rule"].to_numpy(dtype=object)[first]
-    switches = [_switch(before, now, task) for before, now in zip(previous_rule, rule, strict=True)]
+    directions, kinds = _switches(previous_rule, rule, task)
     columns = {
         "set_index": set_index,
         "rule": pd.array(rule, dtype="str"),
         "previous_rule": pd.array(previous_rule, dtype="str"),
-        "direction": pd.array([direction for direction, _ in switches], dtype="str"),
-        "switch": pd.array([kind for _, kind in switches], dtype="str"),
+        "direction": pd.array(directions, dtype="str"),
+        "switch": pd.array(kinds, dtype="str"),
         "first_trial": number[first],
         "last_trial": number[last],
         "n_trials": tally(np.ones(n_trials, dtype=bool)),
@@ -192,18 +192,14 @@ def summarise_session(trials: pd.DataFrame, sets: pd.DataFrame, task: Task) -> p
     return pd.DataFrame([row])
 
 
-def _switch(before: str, now: str, task: Task) -> tuple[str, str]:
-    """Direction ("light to side") and kind of a switch; empty without a previous rule."""
-    if not before:
-        return "", ""
-    old, new = task.correct_sides(before), task.correct_sides(now)
-    direction = task.direction(before, now)
-    differs = [old[cue] != new[cue] for cue in old if cue in new]
-    if task.dimension(before) != task.dimension(now):
-        return direction, "extradimensional"
-    if all(differs):
-        return direction, "reversal"
-    return direction, "intradimensional" if any(differs) else "repeat"
+def _switches(
+    before: NDArray[np.object_], now: NDArray[np.object_], task: Task
+) -> tuple[list[str], list[str]]:
+    """Direction ("light to side") and kind of each switch; empty without a previous rule."""
+    pairs = list(zip(before, now, strict=True))
+    named = {pair: (task.direction(*pair), task.switch(*pair)) for pair in set(pairs) if pair[0]}
+    found = [named.get(pair, ("", "")) for pair in pairs]
+    return [direction for direction, _ in found], [kind for _, kind in found]
 
 
 def _trial_numbers(trials: pd.DataFrame) -> NDArray[np.int64]:
