@@ -12,8 +12,9 @@ log, in the order of its trials:
   another rule follows; taken out of ``established``.
 
 The trials of a set that follows no other rule (or a new label for the same sides), before its
-criterion run, are in no phase. A set with an error that the scheme cannot type has no perseverative and post-perseverative
-phase, rather than wrong ones. A trial lasts until the next trial of the log begins.
+criterion run, are in no phase. A set with an error that the scheme cannot type has no perseverative
+and post-perseverative phase, rather than wrong ones. A trial lasts until the next trial of the log
+begins.
 """
 
 from __future__ import annotations
