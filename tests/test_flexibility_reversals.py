@@ -323,6 +323,17 @@ def test_correct_is_the_better_side_whatever_was_paid():
         score(table, options_task(criterion={"consecutive": 4}))
 
 
+def test_probabilistic_log_without_choices_is_refused_and_all_omissions_are_not():
+    task = options_task(probabilistic=True)
+    silent = log("A:---").assign(correct=np.nan, omission=True)
+    assert score(silent, task).sets["n_omissions"].tolist() == [3]
+    paid = silent.assign(correct=[1, 0, 0], omission=False)
+    with pytest.raises(
+        InputError, match="trials 1-3: choice_side: found none; expected the choices"
+    ):
+        score(paid, task)
+
+
 class WinStayLoseShift:
     """Keeps to what paid and leaves what did not: after the first choice right with P(paid)."""
 

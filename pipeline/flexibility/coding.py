@@ -190,6 +190,11 @@ def code_trials(trials: pd.DataFrame, task: Task) -> CodedTrials:
     by_rule = (choice != NONE) & (correct_side != NONE)
     right = np.where(by_rule, choice == correct_side, logged == 1)
     problems = [] if task.probabilistic else _contradictions(kept, omitted, late, logged, right)
+    if task.probabilistic and (choice == NONE).all() and answered.any():
+        problems.append(
+            f"{rows(kept, answered)}: choice_side: found none; expected the choices, because with "
+            "probabilistic: true `correct` does not say which option was chosen"
+        )
     no_cue = (correct_side == NONE) & ~(no_cues & (omitted | np.isfinite(logged)))
     if no_cue.any():
         where = rows(kept, no_cue)
