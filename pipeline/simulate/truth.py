@@ -88,6 +88,8 @@ def sample_truth() -> dict[str, Any]:
             *(row for drug in drugs for row in _band_verdicts(drug)),
             *(row for drug in drugs for row in _rate_verdicts(drug)),
             *(row for drug in drugs for row in _movement_verdicts(drug)),
+            *(row for drug in drugs for row in _spectral_verdicts(drug)),
+            *(row for drug in drugs for row in _coupling_verdicts(drug)),
             *(_task_verdict(drug) for drug in drugs),
         ],
     }
@@ -201,6 +203,57 @@ def _rate_verdicts(drug: str) -> Iterable[dict[str, str]]:
 def _movement_verdicts(drug: str) -> Iterable[dict[str, str]]:
     for stratum in ("rest", "walk"):
         yield _verdict_row("band_power/theta@CA1", drug, "no drug effect", stratum=stratum)
+
+
+def _spectral_verdicts(drug: str) -> Iterable[dict[str, str]]:
+    """Outcomes of the spectrum's shape, as far as what is planted says them for certain.
+
+    Not claimed for CA1: the exponent, and high gamma above it, where a drug changes how deep theta
+    modulates high gamma in one context, for that moves power to the flanks of its peak; complexity
+    where the animals walk more, for theta is then more of the signal.
+    """
+    flatter = drug in effects.FLATTER
+    uneven = drug in effects.DRUG_DEPTH and len(set(effects.DRUG_DEPTH[drug])) > 1
+    walks = effects.ACUTE_WALK_FRACTION[drug] != effects.BASELINE_WALK_FRACTION
+    if not uneven:
+        verdict = "pill" if flatter else "no drug effect"
+        yield _verdict_row("aperiodic_exponent@CA1", drug, verdict)
+        # What a flatter spectrum raises does not stand higher above its own background.
+        outcome = "band_power_above_aperiodic/high_gamma@CA1"
+        yield _verdict_row(outcome, drug, "no drug effect")
+    planted = effects.BANDS["hfo", "mPFC"].drug_db.get(drug, effects.NOTHING)
+    verdict, pattern = expected_verdict(planted)
+    yield _verdict_row("hfo_power@mPFC", drug, verdict, pattern=pattern)
+    yield _verdict_row("peak_frequency/theta@CA1", drug, "no drug effect")
+    yield _verdict_row("kept_fraction", drug, "no drug effect")
+    if not walks:
+        yield _verdict_row("lempel_ziv@CA1", drug, "no drug effect")
+        yield _verdict_row("spectral_entropy@CA1", drug, "no drug effect")
+
+
+def _coupling_verdicts(drug: str) -> Iterable[dict[str, str]]:
+    """Coupling of the regions' theta, and of CA1's theta with its high gamma.
+
+    Coherence is not claimed where the drug changes how far theta stands above the background.
+    """
+    jitter = effects.DRUG_JITTER_RAD.get(drug)
+    theta = effects.BANDS["theta", "mPFC"].drug_db.get(drug)
+    if jitter or not theta:
+        changes = _changes(jitter, effects.PHASE_JITTER_RAD)
+        verdict, pattern = expected_verdict(changes)
+        for metric in ("coherence", "debiased_wpli"):
+            yield _verdict_row(f"{metric}/theta@CA1~mPFC", drug, verdict, pattern=pattern)
+    changes = _changes(effects.DRUG_DEPTH.get(drug), effects.MODULATION_DEPTH)
+    verdict, pattern = expected_verdict(changes)
+    band, region = effects.MODULATED
+    yield _verdict_row(f"modulation_index/theta-{band}@{region}", drug, verdict, pattern=pattern)
+
+
+def _changes(planted: ByContext | None, baseline: float) -> ByContext:
+    """What a drug changes in each context."""
+    if planted is None:
+        return effects.NOTHING
+    return (planted[0] - baseline, planted[1] - baseline, planted[2] - baseline)
 
 
 def _task_verdict(drug: str) -> dict[str, str]:
