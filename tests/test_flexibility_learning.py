@@ -18,6 +18,8 @@ from pipeline.flexibility.learning import (
     VARIANCE_LIMITS,
     filter_step,
     learning_curves,
+    session_curve,
+    set_curves,
     smooth,
 )
 from pipeline.flexibility.metrics import learning_trial, switch_offset, switch_slope
@@ -327,6 +329,14 @@ def test_metrics_of_a_session():
     assert not trial.censored
     assert 1 <= trial.value < 30
     assert trial.n_effective_unit == "sets"
+    curves = set_curves(cell.trials, [1, 2], n_sides=2)
+    assert [len(curve.lower) for curve in curves.values()] == (
+        cell.sets["n_correct"] + cell.sets["n_errors"]
+    ).tolist()[:2]
+    whole = session_curve(cell.trials, n_sides=2)
+    assert len(whole.lower) == (cell.trials["outcome"] != "omission").sum()
+    assert set_curves(cell.trials, [99], n_sides=2) == {}
+    assert session_curve(cell.trials.iloc[:0], n_sides=2) is None
     (offset,) = switch_offset.compute(trials=cell, options=options)
     assert -2 < offset.value < 30
     assert offset.n_effective == (cell.sets["previous_rule"] != "").sum()

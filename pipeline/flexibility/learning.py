@@ -18,14 +18,17 @@ chance.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Standard normal quantile of the certainty with which the curve must be above chance (95 %).
 CERTAINTY = 1.6448536269514722
@@ -213,6 +216,59 @@ def learning_curves(
         smoothed = smooth(outcome, variance=variance, offset=offset, start_variance=start_variance)
         curves.append(_curve(smoothed, variance, chance, converged))
     return curves
+
+
+def set_curves(
+    trials: pd.DataFrame, set_index: Iterable[int], *, n_sides: int
+) -> dict[int, LearningCurve]:
+    """Learning curves of sets that follow a switch.
+
+    Parameters
+    ----------
+    trials : pandas.DataFrame
+        Scored trials.
+    set_index : iterable of int
+        Sets to take.
+    n_sides : int
+        Sides of the task: chance is 1 / sides.
+
+    Returns
+    -------
+    dict of int to LearningCurve
+        By set; sets without choices are left out. One value per choice, omissions left out.
+    """
+    chosen = trials[trials["outcome"].isin(["correct", "error"])]
+    sequences = {}
+    for number in set_index:
+        outcome = chosen.loc[chosen["set_index"] == number, "outcome"]
+        if len(outcome):
+            sequences[int(number)] = (outcome == "correct").to_numpy()
+    curves = learning_curves(
+        list(sequences.values()), chance=1 / n_sides, start_sd=SWITCH_START_SD
+    ) if sequences else []  # fmt: skip
+    return dict(zip(sequences, curves, strict=True))
+
+
+def session_curve(trials: pd.DataFrame, *, n_sides: int) -> LearningCurve | None:
+    """Learning curve of all choices of a session, across its switches, from chance.
+
+    Parameters
+    ----------
+    trials : pandas.DataFrame
+        Scored trials.
+    n_sides : int
+        Sides of the task.
+
+    Returns
+    -------
+    LearningCurve or None
+        None without choices.
+    """
+    chosen = trials["outcome"].isin(["correct", "error"])
+    if not chosen.any():
+        return None
+    correct = (trials.loc[chosen, "outcome"] == "correct").to_numpy()
+    return learning_curves([correct], chance=1 / n_sides)[0]
 
 
 def _squared_steps(smoothed: Smoothed) -> float:

@@ -48,22 +48,15 @@ def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
         One value, or none where no set that follows another rule has choices in the cell.
     """
     from pipeline.experiment.task import Task
-    from pipeline.flexibility.learning import SWITCH_START_SD, learning_curves
+    from pipeline.flexibility.learning import set_curves
 
-    task = Task.model_validate(options["flexibility"]["task"])
+    sides = Task.model_validate(options["flexibility"]["task"]).sides
     after = trials.sets[(trials.sets["previous_rule"] != "") & (trials.sets["switch"] != "repeat")]
-    rows = trials.trials
-    chosen = rows[rows["outcome"].isin(["correct", "error"])]
-    sequences = [
-        (chosen.loc[chosen["set_index"] == number, "outcome"] == "correct").to_numpy()
-        for number in after["set_index"]
-    ]
-    sequences = [sequence for sequence in sequences if len(sequence)]
-    if not sequences:
+    curves = set_curves(trials.trials, after["set_index"], n_sides=len(sides)).values()
+    if not curves:
         return []
-    curves = learning_curves(sequences, chance=1 / len(task.sides), start_sd=SWITCH_START_SD)
     found = [curve.learning_trial for curve in curves if curve.learning_trial is not None]
-    averaged = found or [len(sequence) for sequence in sequences]
+    averaged = found or [len(curve.probability) for curve in curves]
     return [
         Value(
             value=sum(averaged) / len(averaged),
