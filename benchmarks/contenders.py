@@ -1,8 +1,9 @@
 """Contenders of a benchmark: each runs in a process of its own and tells its CPU time and memory.
 
 A contender is a function ``prepare(folder, **sizes)`` that imports and opens what it needs and
-returns the work to be measured: a function without arguments. What the work returns (a mapping of
-facts, or None) is passed on. ``python -m benchmarks.contenders MODULE NAME FOLDER SIZES`` runs one.
+returns the work to be measured: a function without arguments. What the work returns is passed on: a
+mapping of facts, None, or a function that tells the facts after the clock has stopped. ``python -m
+benchmarks.contenders MODULE NAME FOLDER SIZES`` runs one.
 """
 
 from __future__ import annotations
@@ -97,10 +98,12 @@ def measure(prepare: Callable[..., Callable[[], Any]], folder: Path, **sizes: An
     start = time.process_time()
     facts = work()
     taken = time.process_time() - start
-    peak = _peak_mb()
+    peak, process_s = _peak_mb(), time.process_time()
+    if callable(facts):
+        facts = facts()
     return Measured(
         cpu_s=round(taken, 3),
-        process_s=round(time.process_time(), 3),
+        process_s=round(process_s, 3),
         peak_mb=round(peak, 1),
         above_mb=round(peak - before, 1),
         facts=facts or {},
