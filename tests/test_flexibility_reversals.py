@@ -131,7 +131,7 @@ def test_first_block_begins_at_the_reversal():
 @pytest.mark.parametrize(
     ("criterion", "needed", "words"),
     [
-        ({"accuracy": 0.55, "block": 20}, 11, "55% correct in a block of 20"),
+        ({"accuracy": 0.56, "block": 25}, 14, "56% correct in a block of 25"),
         ({"accuracy": 0.8, "block": 20, "blocks": 2}, 16, "80% correct in a block of 20, 2 blocks"),
         ({"accuracy": 0.81, "block": 20}, 17, "81% correct in a block of 20"),
         ({"accuracy": 1, "block": 3}, 3, "100% correct in a block of 3"),

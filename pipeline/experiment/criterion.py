@@ -76,7 +76,7 @@ class Criterion(StrictModel):
     def needed(self) -> int:
         """Correct choices that the criterion asks for in its window, or in each of its blocks."""
         if self.accuracy is not None:
-            # 0.55 x 20 is 11.000000000000002 in floating point
+            # 0.56 x 25 is 14.000000000000002 in floating point
             return math.ceil(self.accuracy * self.block - 1e-9)
         return self.m if self.consecutive is None else self.consecutive
 
