@@ -1,10 +1,13 @@
 """What a row of the observations says of the time that it rests on."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from pipeline.steps.measure import _clipped, _joined
-from pipeline.steps.session_data import Span
+from pipeline.lfp.aperiodic import FailedFit
+from pipeline.steps.measure import _clipped, _joined, failed_fits
+from pipeline.steps.session_data import Span, bands_beyond
 from pipeline.steps.sources import Sources
 
 
@@ -54,3 +57,22 @@ def test_a_source_is_made_once_and_only_when_asked_for():
     assert sources.get("none") is None and sources.get("none") is None
     assert sources.get("another") is None
     assert made == ["one", "none"]
+
+
+def test_bands_that_a_recording_cannot_show_are_named():
+    bands = {"theta": [6, 10], "high_gamma": [65, 100], "hfo": [110, 180]}
+    assert bands_beyond(100.0, bands) == [
+        "no value for hfo: the recording holds frequencies up to 100 Hz only"
+    ]
+    assert bands_beyond(400.0, bands) == []
+
+
+def test_failed_fits_are_counted_by_region_and_range():
+    bad = SimpleNamespace(
+        failed=(FailedFit(region="mPFC", which="broad", why="mean error 0.12 above 0.1"),)
+    )
+    good = SimpleNamespace(failed=())
+    assert failed_fits([bad, good, bad]) == [
+        "no aperiodic fit of mPFC (broad range) in 2 of 3 epochs: mean error 0.12 above 0.1"
+    ]
+    assert failed_fits([good]) == []

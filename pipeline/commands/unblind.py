@@ -9,8 +9,9 @@ from pathlib import Path
 from pipeline.errors import InputError
 from pipeline.experiment.blinding import is_hidden, read_record, record_path, utc_now, write_once
 from pipeline.experiment.model import Experiment
+from pipeline.steps.code import code_of_steps
 from pipeline.steps.outcomes_check import load_checked
-from pipeline.steps.settings import code_of_steps, cohort_settings
+from pipeline.steps.settings import cohort_settings
 from pipeline.steps.unblinding import make_record, refuse_without_blind_results, sha256_of
 
 

@@ -68,7 +68,10 @@ class PhaseAmplitudeOptions(StrictModel):
         "low_gamma, high_gamma and hfo, as far as there are such bands",
     )
     seconds: float = Field(
-        60.0, gt=0, description="Length of every estimate; a cell with less has no value"
+        60.0,
+        ge=10,
+        description="Length of every estimate; a cell with less has no value (4 s at the ends of "
+        "each clean stretch do not count)",
     )
     surrogates: int = Field(200, ge=20, description="Time shifts that the z value rests on")
 
@@ -142,7 +145,13 @@ class LfpOptions(StrictModel):
         """Pairs of bands that are measured."""
         if self.phase_amplitude.pairs is not None:
             return self.phase_amplitude.pairs
-        return tuple(pair for pair in DEFAULT_PAIRS if set(pair) <= set(self.bands))
+        known = (pair for pair in DEFAULT_PAIRS if set(pair) <= set(self.bands))
+        return tuple(pair for pair in known if self._holds_sidebands(*pair))
+
+    def _holds_sidebands(self, slow: str, fast: str) -> bool:
+        """Whether the fast band is as wide as modulation by the slow one makes a line in it."""
+        low, high = self.bands[fast]
+        return high - low >= 2 * self.bands[slow][1]
 
     @model_validator(mode="after")
     def _bands_inside_the_passband(self) -> LfpOptions:
@@ -167,5 +176,11 @@ class LfpOptions(StrictModel):
                 raise ValueError(
                     f"phase_amplitude.pairs: [{slow}, {fast}]: the band of the phase must "
                     "lie below that of the amplitude"
+                )
+            if not self._holds_sidebands(slow, fast):
+                raise ValueError(
+                    f"phase_amplitude.pairs: [{slow}, {fast}]: the band of the amplitude must be "
+                    f"at least {2 * self.bands[slow][1]:g} Hz wide, twice the upper end of "
+                    f"{slow}: a narrower one filters the modulation out"
                 )
         return self

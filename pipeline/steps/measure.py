@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from pipeline.steps.session_data import SessionData, Span, assess, resolve_spans
 from pipeline.steps.sources import Sources, cell_sources, interval_sources, trial_sources
 from pipeline.steps.time_courses import column_speed, session_spectra, write_time_course
 from pipeline.steps.trial_tables import write_trials
+
+if TYPE_CHECKING:
+    from pipeline.lfp import SpectralShape
 
 #: columns of a session's observations; the cohort step joins the design columns to them
 COLUMNS = (
@@ -75,6 +78,7 @@ def measure(
     quality = assess(data, baseline, settings["options"])
     rows: list[dict[str, Any]] = []
     spectra: list[tuple[Span, Any]] = []
+    shapes: list[Any] = []
     for span in spans:
         measured = _clipped(span, data.recorded)
         for split, level, within in _splits(measured.intervals, data):
@@ -82,6 +86,8 @@ def measure(
             rows += _observe(measured, sources, split, level, settings, grain="interval")
             if not split and sources.get("spectrum") is not None:
                 spectra.append((span, sources["spectrum"]))
+            if not split and sources.get("shape") is not None:
+                shapes.append(sources["shape"])
     pooled: list[tuple[Span, Sources]] = []
     logged: list[tuple[Span, Sources]] = []
     for cell in _cells(spans):
@@ -104,7 +110,26 @@ def measure(
     write_time_course(short, data, settings, outputs["timecourse"])
     write_trials(logged, data, settings, scored=outputs["scored_trials"], sets=outputs["sets"])
     lacking = write_epochs(spans, data, quality, dict_of(spectra), outputs["epochs"])
-    return Outcome((*quality.warnings, *lacking), quality.facts)
+    return Outcome((*quality.warnings, *lacking, *failed_fits(shapes)), quality.facts)
+
+
+def failed_fits(shapes: Sequence[SpectralShape]) -> list[str]:
+    """Say in how many epochs no aperiodic part could be told, for those outcomes have no value.
+
+    Parameters
+    ----------
+    shapes : sequence of SpectralShape
+        Of all epochs of the session.
+    """
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for shape in shapes:
+        for fit in shape.failed:
+            reasons.setdefault((fit.region, fit.which), []).append(fit.why)
+    return [
+        f"no aperiodic fit of {region} ({which} range) in {len(why)} of {len(shapes)} epochs: "
+        f"{why[0]}"
+        for (region, which), why in sorted(reasons.items())
+    ]
 
 
 def dict_of(spectra: Iterable[tuple[Span, Any]]) -> dict[tuple[str, str, str, int], Any]:

@@ -233,6 +233,7 @@ def assess(data: SessionData, baseline: Sequence[Span], options: Mapping[str, An
                 "they count as no burst and are not left out (long chewing, or a change of the "
                 "whole spectrum)"
             )
+        warnings += bands_beyond(data.lfp.attrs["pass_band_hz"], options["lfp"]["bands"])
     if data.has("movement"):
         from pipeline.ingest import track_warnings
 
@@ -264,3 +265,22 @@ def assess(data: SessionData, baseline: Sequence[Span], options: Mapping[str, An
         warnings=tuple(warnings),
         facts=facts,
     )
+
+
+def bands_beyond(pass_band_hz: float, bands: Mapping[str, Sequence[float]]) -> list[str]:
+    """Say which bands a recording cannot show: an outcome must not vanish in silence.
+
+    Parameters
+    ----------
+    pass_band_hz : float
+        Highest frequency that the LFP holds.
+    bands : mapping
+        Band -> [low, high] in Hz.
+    """
+    beyond = [name for name, (_, high) in bands.items() if high > pass_band_hz + 1e-9]
+    if not beyond:
+        return []
+    return [
+        f"no value for {', '.join(beyond)}: the recording holds frequencies up to "
+        f"{pass_band_hz:g} Hz only"
+    ]

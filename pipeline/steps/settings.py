@@ -15,123 +15,12 @@ from pipeline.experiment.lfp_options import LfpOptions
 from pipeline.experiment.model import Session
 from pipeline.experiment.movement_options import MEASURED, TrackOptions, session_cells
 from pipeline.experiment.sessions import is_aligned
+from pipeline.steps.code import LIBRARIES, ROOMS, code_of, code_of_steps
 from pipeline.steps.inputs import files_of, named_paths, resolve, sortings
 from pipeline.steps.provenance import code_hash, versions
 from pipeline.steps.record import recorded_config, recorded_files
 from pipeline.steps.session_times import administrations_of, contexts_of
 from pipeline.steps.unblinding import statement
-
-_CORE = ("metric.py", "errors.py", "files.py", "intervals.py")
-_ROOMS = {
-    "extract": (
-        *_CORE,
-        "ingest",
-        "lfp",
-        "spikes",
-        "experiment/behaviour_mapping.py",
-        "experiment/behaviour_medpc.py",
-        "experiment/behaviour_rules.py",
-        "experiment/behaviour_scored.py",
-        "experiment/movement_options.py",
-        "steps/extract.py",
-        "steps/extract_quality.py",
-        "steps/extract_recordings.py",
-        "steps/extract_scored.py",
-        "steps/extract_sync.py",
-        "steps/extract_trials.py",
-        "steps/extract_units.py",
-        "steps/guard.py",
-        "steps/outcomes_check.py",
-    ),
-    "measure": (
-        *_CORE,
-        "ingest",
-        "lfp",
-        "spikes",
-        "flexibility",
-        "experiment/task.py",
-        "registry.py",
-        "steps/measure.py",
-        "steps/sources.py",
-        "steps/session_data.py",
-        "steps/epoch_tables.py",
-        "steps/coupling_tables.py",
-        "steps/time_courses.py",
-        "steps/trial_tables.py",
-        "steps/extract.py",
-        "steps/guard.py",
-    ),
-    "cohort": (
-        *_CORE,
-        "registry.py",
-        "compare",
-        "experiment/plan.py",
-        "steps/cohort.py",
-        "steps/measure.py",
-        "steps/record.py",
-    ),
-    "spectra": (
-        *_CORE,
-        "registry.py",
-        "compare",
-        "lfp/bands.py",
-        "experiment/plan.py",
-        "steps/spectra.py",
-        "steps/cohort_time_courses.py",
-        "steps/cohort.py",
-        "steps/measure.py",
-    ),
-    "behaviour": (
-        *_CORE,
-        "compare",
-        "flexibility",
-        "experiment/plan.py",
-        "experiment/task.py",
-        "steps/behaviour.py",
-        "steps/cohort.py",
-        "steps/measure.py",
-        "steps/trial_tables.py",
-    ),
-    "shuffles": (
-        *_CORE,
-        "registry.py",
-        "compare",
-        "experiment/plan.py",
-        "simulate/randomness.py",
-        "steps/shuffles.py",
-    ),
-    "report": (*_CORE, "registry.py", "compare", "report", "experiment/plan.py", "steps/report.py"),
-    "pages": (*_CORE, "flexibility", "experiment/task.py", "report", "steps/pages.py"),
-}
-_LIBRARIES = {
-    "extract": (
-        "h5netcdf",
-        "neo",
-        "numpy",
-        "pandas",
-        "pyarrow",
-        "pynwb",
-        "scipy",
-        "spikeinterface",
-        "xarray",
-    ),
-    "measure": ("h5netcdf", "numpy", "pandas", "pyarrow", "scipy", "specparam", "xarray"),
-    "cohort": ("numpy", "pandas", "pyarrow", "scipy", "statsmodels"),
-    "spectra": ("h5netcdf", "mne", "numpy", "pandas", "pyarrow", "scipy", "xarray"),
-    "behaviour": ("numpy", "pandas", "scipy"),
-    "shuffles": ("numpy", "pandas", "pyarrow", "scipy"),
-    "report": ("altair", "jinja2", "pandas", "scipy", "vl-convert-python"),
-    "pages": ("altair", "pandas", "xarray", "jinja2"),
-}
-
-
-def _code(step: str) -> dict[str, Any]:
-    return {"hash": code_hash(*_ROOMS[step]), "versions": versions(*_LIBRARIES[step])}
-
-
-def code_of_steps() -> dict[str, dict[str, Any]]:
-    """Return the hash of the code and the versions of the libraries of every step."""
-    return {step: _code(step) for step in _ROOMS}
 
 
 def extract_settings(
@@ -189,7 +78,7 @@ def extract_settings(
         "bad_channels": config.lfp.bad_channels,
         "line_noise_hz": config.recording.line_noise_hz,
         "files": list(files_of(experiment, session, absent).values()),
-        "code": _code("extract"),
+        "code": code_of("extract"),
     }
 
 
@@ -225,7 +114,7 @@ def measure_settings(experiment: Experiment, session: Session) -> dict[str, Any]
             "movement": config.movement.model_dump(mode="json", include=MEASURED)
             | {"zones": config.movement.session_zones(session_cells(session))},
         },
-        "code": _code("measure"),
+        "code": code_of("measure"),
     }
 
 
@@ -242,7 +131,7 @@ def _record(experiment: Experiment, absent: Mapping[str, int]) -> dict[str, Any]
     Only what reruns the cohort anyhow: the code of report and pages is not in it.
     """
     before = ("extract", "measure", "cohort")
-    libraries = {name for step in before for name in _LIBRARIES[step]}
+    libraries = {name for step in before for name in LIBRARIES[step]}
     return {
         "blinded": experiment.plan.blind,
         "config": recorded_config(experiment.config, blind=experiment.plan.blind),
@@ -253,7 +142,7 @@ def _record(experiment: Experiment, absent: Mapping[str, int]) -> dict[str, Any]
             )
             for session in experiment.included
         },
-        "code": {step: code_hash(*_ROOMS[step]) for step in before},
+        "code": {step: code_hash(*ROOMS[step]) for step in before},
         "versions": versions(*sorted(libraries)),
     }
 
@@ -301,7 +190,7 @@ def cohort_settings(
             for m in experiment.measurements
         ],
         "record": _record(experiment, absent or {}),
-        "code": _code("cohort"),
+        "code": code_of("cohort"),
     }
 
 
@@ -322,7 +211,7 @@ def spectra_settings(experiment: Experiment) -> dict[str, Any]:
         "segment_s": experiment.config.lfp.segment_s,
         "time_course": experiment.config.lfp.time_course.model_dump(mode="json"),
         "handling_s": list(experiment.config.design.handling_s),
-        "code": _code("spectra"),
+        "code": code_of("spectra"),
     }
 
 
@@ -338,7 +227,7 @@ def behaviour_settings(experiment: Experiment) -> dict[str, Any]:
         "sessions": session_rows(experiment),
         "task": flexibility.task.model_dump(mode="json") if flexibility.task else None,
         "error_scheme": flexibility.error_scheme,
-        "code": _code("behaviour"),
+        "code": code_of("behaviour"),
     }
 
 
@@ -347,7 +236,7 @@ def shuffles_settings(experiment: Experiment) -> dict[str, Any]:
     return {
         "plan": shown(experiment).plan.model_dump(mode="json"),
         "calibrate": experiment.config.statistics.calibrate,
-        "code": _code("shuffles"),
+        "code": code_of("shuffles"),
     }
 
 
@@ -385,14 +274,14 @@ def report_settings(experiment: Experiment) -> dict[str, Any]:
             for interval in session.contexts
         ],
         "warnings": [str(warning) for warning in experiment.warnings],
-        "versions": versions(*sorted({name for names in _LIBRARIES.values() for name in names})),
-        "code": _code("report"),
+        "versions": versions(*sorted({name for names in LIBRARIES.values() for name in names})),
+        "code": code_of("report"),
     }
 
 
 def figures_settings(experiment: Experiment) -> dict[str, Any]:
     """Return what the figures depend on beside the cohort's tables."""
-    return {"plan": shown(experiment).plan.model_dump(mode="json"), "code": _code("report")}
+    return {"plan": shown(experiment).plan.model_dump(mode="json"), "code": code_of("report")}
 
 
 def pages_settings(experiment: Experiment) -> dict[str, Any]:
@@ -417,5 +306,5 @@ def pages_settings(experiment: Experiment) -> dict[str, Any]:
         "around_s": [around.before_s, around.after_s],
         "task": task.model_dump(mode="json") if task else None,
         "error_scheme": experiment.config.flexibility.error_scheme,
-        "code": _code("pages"),
+        "code": code_of("pages"),
     }

@@ -1,0 +1,123 @@
+"""Which code and which libraries every rule depends on: a change of them reruns it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.steps.provenance import code_hash, versions
+
+#: what every room may import
+_CORE = ("metric.py", "errors.py", "files.py", "intervals.py")
+#: rooms and modules that each rule runs
+ROOMS = {
+    "extract": (
+        *_CORE,
+        "ingest",
+        "lfp",
+        "spikes",
+        "experiment/behaviour_mapping.py",
+        "experiment/behaviour_medpc.py",
+        "experiment/behaviour_rules.py",
+        "experiment/behaviour_scored.py",
+        "experiment/movement_options.py",
+        "steps/extract.py",
+        "steps/extract_quality.py",
+        "steps/extract_recordings.py",
+        "steps/extract_scored.py",
+        "steps/extract_sync.py",
+        "steps/extract_trials.py",
+        "steps/extract_units.py",
+        "steps/guard.py",
+        "steps/outcomes_check.py",
+    ),
+    "measure": (
+        *_CORE,
+        "ingest",
+        "lfp",
+        "spikes",
+        "flexibility",
+        "experiment/task.py",
+        "registry.py",
+        "steps/measure.py",
+        "steps/sources.py",
+        "steps/session_data.py",
+        "steps/epoch_tables.py",
+        "steps/coupling_tables.py",
+        "steps/time_courses.py",
+        "steps/trial_tables.py",
+        "steps/extract.py",
+        "steps/guard.py",
+    ),
+    "cohort": (
+        *_CORE,
+        "registry.py",
+        "compare",
+        "experiment/plan.py",
+        "steps/cohort.py",
+        "steps/measure.py",
+        "steps/record.py",
+    ),
+    "spectra": (
+        *_CORE,
+        "registry.py",
+        "compare",
+        "lfp/bands.py",
+        "experiment/plan.py",
+        "steps/spectra.py",
+        "steps/cohort_time_courses.py",
+        "steps/cohort.py",
+        "steps/measure.py",
+    ),
+    "behaviour": (
+        *_CORE,
+        "compare",
+        "flexibility",
+        "experiment/plan.py",
+        "experiment/task.py",
+        "steps/behaviour.py",
+        "steps/cohort.py",
+        "steps/measure.py",
+        "steps/trial_tables.py",
+    ),
+    "shuffles": (
+        *_CORE,
+        "registry.py",
+        "compare",
+        "experiment/plan.py",
+        "simulate/randomness.py",
+        "steps/shuffles.py",
+    ),
+    "report": (*_CORE, "registry.py", "compare", "report", "experiment/plan.py", "steps/report.py"),
+    "pages": (*_CORE, "flexibility", "experiment/task.py", "report", "steps/pages.py"),
+}
+#: packages whose version each rule's results depend on
+LIBRARIES = {
+    "extract": (
+        "h5netcdf",
+        "neo",
+        "numpy",
+        "pandas",
+        "pyarrow",
+        "pynwb",
+        "scipy",
+        "spikeinterface",
+        "xarray",
+    ),
+    "measure": ("h5netcdf", "numpy", "pandas", "pyarrow", "scipy", "specparam", "xarray"),
+    "cohort": ("numpy", "pandas", "pyarrow", "scipy", "statsmodels"),
+    "spectra": ("h5netcdf", "mne", "numpy", "pandas", "pyarrow", "scipy", "xarray"),
+    "behaviour": ("numpy", "pandas", "scipy"),
+    "shuffles": ("numpy", "pandas", "pyarrow", "scipy"),
+    "report": ("altair", "jinja2", "pandas", "scipy", "vl-convert-python"),
+    "pages": ("altair", "pandas", "xarray", "jinja2"),
+}
+
+
+def code_of(step: str) -> dict[str, Any]:
+    """Return the hash of a step's code and the versions of its libraries, for its settings."""
+    return {"hash": code_hash(*ROOMS[step]), "versions": versions(*LIBRARIES[step])}
+
+
+def code_of_steps() -> dict[str, dict[str, Any]]:
+    """Return the hash of the code and the versions of the libraries of every step."""
+    return {step: code_of(step) for step in ROOMS}
