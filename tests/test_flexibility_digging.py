@@ -280,6 +280,9 @@ def test_previous_rule_asks_for_the_old_exemplar_where_there_is_one():
     ]
     # New exemplars: the previous rule has nothing to say of the error.
     assert trials["error_rule_consistent"].iloc[-1] == "none"
+    kinds = score(log(WHOLE), dig_task()).sets["switch"].tolist()
+    assert kinds[:4] == ["", "compound", "reversal", "intradimensional"]
+    assert kinds[4:] == ["reversal", "extradimensional", "reversal"]
     assert dig_task().switch("REV1", "ID") == "intradimensional"
     assert dig_task().switch("CD", "REV1") == "reversal"
 

@@ -31,10 +31,7 @@ def is_reversal_task(task: Task) -> bool:
 
 def reversal_sets(scored: Scores | EpochTrials) -> pd.DataFrame:
     """Sets that follow another rule by reversal (rows of the table of sets)."""
-    sets, task = scored.sets, scored.task
-    kind = {pair: task.switch(*pair) for pair in permutations(task.rules, 2)}
-    pairs = zip(sets["previous_rule"], sets["rule"], strict=True)
-    return sets[np.array([kind.get(pair) == "reversal" for pair in pairs], dtype=bool)]
+    return scored.sets[scored.sets["switch"] == "reversal"]
 
 
 def reversal_count(cell: EpochTrials) -> tuple[int, int]:
