@@ -6,6 +6,7 @@ import base64
 import json
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -151,6 +152,16 @@ def test_rates_per_epoch_and_reasons_for_units_left_out(session):
     assert rows["a"][3] == "yes" and rows["b"][3] == "no: quality mua"
     assert rows["a"][5:] == ("1.00", "2.00")
     assert rows["b"][5:] == ("10.00", "20.00")
+
+
+def test_rates_count_the_recorded_part_of_a_cell_only(session):
+    beyond = session.epochs.copy()
+    last = beyond.index[-1]
+    beyond.loc[last, "stop_s"] += 3600.0  # the log goes on for an hour after the recording
+    rows = {row[0]: row for row in unit_table(replace(session, epochs=beyond)).rows}
+    assert rows["a"][5:] == ("1.00", "2.00")
+    beyond.loc[last, ["recorded_s", "start_s"]] = 0.0, 600.0
+    assert len(unit_table(replace(session, epochs=beyond)).columns) == 6
 
 
 def test_trials_are_counted_per_set(session):

@@ -210,12 +210,11 @@ def unit_table(page: SessionPage) -> Table | None:
     left_out = page.step_facts.get("units_left_out", {})
     columns = ["unit", "region", "quality", "used", "spikes"]
     rates = []
-    for label, spans in cells.items():
+    for label, (spans, seconds) in cells.items():
         columns.append(f"{label}, Hz")
         inside = np.zeros(len(times), dtype=bool)
         for start, stop in spans:
             inside |= (times >= start) & (times < stop)
-        seconds = sum(stop - start for start, stop in spans)
         rates.append(np.bincount(owner[inside], minlength=n_units) / seconds)
     counts = np.bincount(owner, minlength=n_units)
     rows = []
@@ -234,14 +233,20 @@ def unit_table(page: SessionPage) -> Table | None:
     return Table(columns=tuple(columns), rows=tuple(rows))
 
 
-def _cells(epochs: pd.DataFrame | None) -> dict[str, list[tuple[float, float]]]:
-    """Seconds of each phase and context; open or empty epochs are left out."""
-    cells: dict[str, list[tuple[float, float]]] = {}
+def _cells(
+    epochs: pd.DataFrame | None,
+) -> dict[str, tuple[list[tuple[float, float]], float]]:
+    """Intervals of each phase and context, and the seconds of them that were recorded.
+
+    Cells of which nothing was recorded are left out: a log goes on where the recording ends.
+    """
+    cells: dict[str, tuple[list[tuple[float, float]], float]] = {}
     for row in [] if epochs is None else epochs.to_dict("records"):
-        start, stop = row["start_s"], row["stop_s"]
-        if finite(start) and finite(stop) and stop > start:
+        start, stop, recorded = row["start_s"], row["stop_s"], row["recorded_s"]
+        if finite(start) and finite(stop) and stop > start and recorded > 0:
             label = f"{spoken(text(row['phase']))}, {spoken(text(row['context']))}"
-            cells.setdefault(label, []).append((float(start), float(stop)))
+            spans, seconds = cells.get(label, ([], 0.0))
+            cells[label] = ([*spans, (float(start), float(stop))], seconds + float(recorded))
     return cells
 
 
