@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report.behaviour import BehaviourTables
 from pipeline.report.beside import beside_verdict
-from pipeline.report.embed import inline_svg, read_specification
-from pipeline.report.figures import SUFFIXES
+from pipeline.report.embed import read_specification
 from pipeline.report.lookup import Contrasts, text
 from pipeline.report.matrix import VERDICTS
 from pipeline.report.names import Names, capital, parse
 from pipeline.report.numbers import count, finite, listing, number, with_unit
+from pipeline.report.pictures import Picture, behaviour_pictures, picture_files, picture_svg
 from pipeline.report.published import Published, published_beside
 from pipeline.report.sentences import bound_text, verdict_sentence
 from pipeline.report.spectra import (
@@ -51,6 +52,8 @@ CHAPTERS: tuple[tuple[str, str, str], ...] = (
 )
 #: the chapter that spectra close
 _OF_SPECTRA = "oscillations"
+#: the chapter that trials close
+_OF_BEHAVIOUR = "flexibility"
 _PRIORITIES = ("primary", "secondary", "exploratory")
 
 
@@ -63,19 +66,6 @@ class Said:
     sentence: str
     beside: tuple[str, ...]
     published: Published | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Picture:
-    """A further figure of an outcome or a chapter; without a specification it stays a drawing."""
-
-    id: str
-    title: str
-    alt: str
-    caption: str
-    svg: Markup
-    specification: Any
-    files: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,13 +99,15 @@ class Spectrum:
 
 @dataclass(frozen=True, kw_only=True)
 class Chapter:
-    """A chapter; without figures it says why in one line."""
+    """A chapter; without figures it says why in one line, and so for pictures that are absent."""
 
     id: str
     title: str
     figures: tuple[Figure, ...]
     empty: str
     spectra: tuple[Spectrum, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    absent: tuple[str, ...] = ()
 
 
 def outcome_order(outcomes: pd.DataFrame, bands: Sequence[str]) -> list[str]:
@@ -163,6 +155,7 @@ def chapters(
     clusters: pd.DataFrame | None = None,
     time_courses: pd.DataFrame | None = None,
     time_clusters: pd.DataFrame | None = None,
+    behaviour: BehaviourTables | None = None,
 ) -> list[Chapter]:
     """Build the chapters.
 
@@ -184,6 +177,8 @@ def chapters(
         spectra_units.parquet and clusters.tsv; without them, no spectra.
     time_courses, time_clusters : pandas.DataFrame, optional
         timecourses.parquet and timecourse_clusters.tsv; without them, no time courses.
+    behaviour : BehaviourTables, optional
+        Trials of set-shifting and what was made of them.
 
     Returns
     -------
@@ -218,6 +213,7 @@ def chapters(
         _time_course(band, names, figures)
         for band in time_course_views(time_courses, time_clusters, names)
     )
+    pictures, absent = behaviour_pictures(behaviour, contrasts, names, figures)
     return [
         Chapter(
             id=domain,
@@ -225,6 +221,8 @@ def chapters(
             figures=tuple(drawn[domain]),
             empty=empty,
             spectra=curves_of_regions if domain == _OF_SPECTRA else (),
+            pictures=pictures if domain == _OF_BEHAVIOUR else (),
+            absent=absent if domain == _OF_BEHAVIOUR else (),
         )
         for domain, title, empty in CHAPTERS
     ]
@@ -266,9 +264,9 @@ def _drawing(
         title=title,
         alt=" ".join([f"{said}.", caption, *found]),
         caption=caption,
-        svg=_svg(folder, name),
+        svg=picture_svg(folder, name),
         specification=None,
-        files=_files(name),
+        files=picture_files(name),
     )
 
 
@@ -306,26 +304,13 @@ def _figure(
         sentences=sentences,
         alt=f"Estimation plot of {names.in_sentence(outcome)}. {said} {caption}".strip(),
         caption=caption,
-        svg=_svg(folder, view.name),
+        svg=picture_svg(folder, view.name),
         specification=read_specification(folder / f"{view.name}.vl.json"),
         pictures=pictures,
         tests=tables_of(
             contrasts.at(outcome=outcome, phase=view.key.phase, modifier=view.key.modifier), names
         ),
-        files=_files(view.name),
-    )
-
-
-def _svg(folder: Path, name: str) -> Markup:
-    return inline_svg((folder / f"{name}.svg").read_text(encoding="utf-8"))
-
-
-def _files(name: str) -> tuple[tuple[str, str], ...]:
-    """Label and address of a figure's files."""
-    return tuple(
-        (suffix.lstrip(".").upper().replace("VL.JSON", "Vega-Lite"), f"figures/{name}{suffix}")
-        for suffix in (".svg", ".pdf", ".tsv", ".vl.json")
-        if suffix in SUFFIXES
+        files=picture_files(view.name),
     )
 
 
@@ -339,9 +324,9 @@ def _survival_pictures(
             title="Times to the event",
             alt=f"{names.title(view.outcome)}. {survival_caption(view, names)}",
             caption=survival_caption(view, names),
-            svg=_svg(folder, view.name),
+            svg=picture_svg(folder, view.name),
             specification=read_specification(folder / f"{view.name}.vl.json"),
-            files=_files(view.name),
+            files=picture_files(view.name),
         )
         for view in survival_views(outcomes, names)
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.files import replacing
 from pipeline.metric import Metric
+from pipeline.report.behaviour import BehaviourTables, behaviour_figures
 from pipeline.report.estimation import estimation_chart
 from pipeline.report.lookup import Contrasts
 from pipeline.report.names import Names
@@ -42,6 +43,7 @@ def write_figures(
     clusters: pd.DataFrame | None = None,
     time_courses: pd.DataFrame | None = None,
     time_clusters: pd.DataFrame | None = None,
+    behaviour: BehaviourTables | None = None,
 ) -> list[Path]:
     """Write one estimation figure per outcome (and phase and question where there are several).
 
@@ -61,6 +63,8 @@ def write_figures(
         spectra_units.parquet and clusters.tsv: one more figure per region.
     time_courses, time_clusters : pandas.DataFrame, optional
         timecourses.parquet and timecourse_clusters.tsv: one more figure per region and band.
+    behaviour : BehaviourTables, optional
+        Trials of set-shifting and what was made of them: error types, curves, rasters.
 
     Returns
     -------
@@ -92,6 +96,9 @@ def write_figures(
     for band in time_course_views(time_courses, time_clusters, names):
         written += save_chart(time_course_chart(band, names), folder / band.name)
         written.append(save_table(time_course_data(band), folder / band.name))
+    for drawn in behaviour_figures(behaviour, index, names)[0]:
+        written += save_chart(drawn.draw(), folder / drawn.name)
+        written.append(save_table(drawn.data, folder / drawn.name))
     return written
 
 

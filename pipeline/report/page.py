@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.metric import Metric
+from pipeline.report.behaviour import BehaviourTables
 from pipeline.report.blinding import notice, omnibus_lines
 from pipeline.report.calibration import calibration_view
 from pipeline.report.chapters import chapters, outcome_order
@@ -52,6 +53,11 @@ FURTHER_TABLES = {
     "clusters": ("Clusters of spectra", "../cohort/clusters.tsv"),
     "time_courses": ("Time courses (Parquet)", "../cohort/timecourses.parquet"),
     "time_clusters": ("Clusters of time courses", "../cohort/timecourse_clusters.tsv"),
+    "trials": ("Scored trials", "../cohort/trials.tsv.gz"),
+    "error_types": ("Error types", "../cohort/error_types.tsv"),
+    "schemes": ("Error schemes side by side", "../cohort/schemes.tsv"),
+    "switches": ("Choices by lag from the switch", "../cohort/switch_aligned.tsv"),
+    "latencies": ("Latencies", "../cohort/latencies.tsv"),
     "calibration": ("Error rates with shuffled labels", "../cohort/calibration.tsv"),
 }
 
@@ -74,6 +80,7 @@ def write_report(
     time_courses: pd.DataFrame | None = None,
     time_clusters: pd.DataFrame | None = None,
     calibration: pd.DataFrame | None = None,
+    behaviour: BehaviourTables | None = None,
 ) -> Path:
     """Write the cohort report, one file that needs no network.
 
@@ -106,6 +113,8 @@ def write_report(
         timecourses.parquet and timecourse_clusters.tsv, likewise.
     calibration : pandas.DataFrame, optional
         calibration.tsv: error rates of this cohort with shuffled labels.
+    behaviour : BehaviourTables, optional
+        Trials of set-shifting and what was made of them.
 
     Returns
     -------
@@ -138,11 +147,12 @@ def write_report(
         "time_courses": time_courses,
         "time_clusters": time_clusters,
         "calibration": calibration,
+        **({} if behaviour is None else behaviour.by_name),
     }
     further = [
         link
         for name, link in FURTHER_TABLES.items()
-        if given[name] is not None and not given[name].empty
+        if given.get(name) is not None and not given[name].empty
     ]
     scripts = (vega_library(), template_text("report.js"))
     page = (
@@ -176,6 +186,7 @@ def write_report(
                 clusters=clusters,
                 time_courses=time_courses,
                 time_clusters=time_clusters,
+                behaviour=behaviour,
             ),
             splits=splits,
             carry_over=carry_over(index, order, names),

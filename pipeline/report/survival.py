@@ -123,7 +123,7 @@ def _panel(view: SurvivalView, step: int, context: str, names: Names) -> alt.Lay
     last = _last(view)
     width = max(150.0, min(260.0, _WIDTH / len(view.panels)))
     order = [spoken(name) for name in conditions]
-    colours, dashes = condition_colours(names.plan), _dashes(names.plan)
+    colours, dashes = condition_colours(names.plan), condition_dashes(names.plan)
     colour = alt.Color(
         "condition:N",
         legend=None,
@@ -186,7 +186,8 @@ def _lines(view: SurvivalView) -> int:
     return int(view.cells.groupby(["step", "context"])["condition"].nunique().max())
 
 
-def _dashes(plan: AnalysisPlan) -> dict[str, list[int]]:
+def condition_dashes(plan: AnalysisPlan) -> dict[str, list[int]]:
+    """Dashes of each condition's line, in the plan's order."""
     return {
         entry.name: _DASHES[index % len(_DASHES)] for index, entry in enumerate(plan.conditions)
     }

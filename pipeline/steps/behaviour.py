@@ -45,7 +45,11 @@ _CELL = ["session", "anchor", "step", "phase", "context"]
 _TABLES = {
     "error_types": (("scheme", "type"), ("errors",), ("n_sets",)),
     "types": (("scheme", "type"), ("fraction",), ("n",)),
-    "agreement": (("scheme", "other"), ("agreement",), ("n", "n_same", "n_either", "n_both")),
+    "agreement": (
+        ("scheme", "other"),
+        ("agreement", "overlap"),
+        ("n", "n_same", "n_either", "n_both"),
+    ),
     "switches": (
         ("direction", "kind", "lag"),
         ("share_correct", "share_previous_rule"),
@@ -53,6 +57,13 @@ _TABLES = {
     ),
     "latencies": (("latency", "kind", "quantile"), ("seconds",), ("n_trials",)),
 }
+#: how the report reads the tables: these columns are numbers, the others text
+NUMBERS = frozenset(
+    ["quantile", "lag", "n_sessions"]
+    + [name for _, values, counts in _TABLES.values() for name in (*values, *counts)]
+    + [f"{v}_{what}" for _, values, _ in _TABLES.values() for v in values
+       for what in ("low", "high", "n")]
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,7 +276,11 @@ def _shares(name: str, animals: pd.DataFrame) -> pd.DataFrame:
         whole = animals.groupby(["animal", *PLACE, "scheme"])["n"].transform("sum")
         return animals.assign(fraction=animals["n"] / whole.where(whole > 0))
     if name == "agreement":
-        return animals.assign(agreement=animals["n_same"] / animals["n"].where(animals["n"] > 0))
+        n, either = animals["n"], animals["n_either"]
+        return animals.assign(
+            agreement=animals["n_same"] / n.where(n > 0),
+            overlap=animals["n_both"] / either.where(either > 0),
+        )
     if name == "switches":
         trials, compared = animals["n_trials"], animals["n_compared"]
         return animals.assign(

@@ -87,7 +87,18 @@ ROOMS = {
         "simulate/randomness.py",
         "steps/shuffles.py",
     ),
-    "report": (*_CORE, "registry.py", "compare", "report", "experiment/plan.py", "steps/report.py"),
+    "report": (
+        *_CORE,
+        "registry.py",
+        "compare",
+        "flexibility/schemes.py",
+        "flexibility/specificity.py",
+        "report",
+        "experiment/plan.py",
+        "steps/behaviour.py",
+        "steps/report.py",
+        "steps/trial_tables.py",
+    ),
     "pages": (*_CORE, "flexibility", "experiment/task.py", "report", "steps/pages.py"),
 }
 #: packages whose version each rule's results depend on

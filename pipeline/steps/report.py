@@ -16,9 +16,18 @@ from pipeline.compare.curve_tables import CLUSTERS
 from pipeline.compare.tables import CONTRASTS, VERDICTS
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.registry import metrics
+from pipeline.report.behaviour import BehaviourTables
+from pipeline.steps.behaviour import NUMBERS
+from pipeline.steps.trial_tables import SCORED_TYPES
 
 #: numbers of calibration.tsv
 _RATES = dict.fromkeys(("rate", "low", "high", "n_shuffles", "n_tests"), "float64")
+#: numbers of trials.tsv.gz; sets and trials are counted
+TRIAL_NUMBERS = {
+    name: "float64" if name in ("step", "interval") else dtype
+    for name, dtype in SCORED_TYPES.items()
+    if dtype != "str"
+}
 
 
 def read_typed(path: str | Path, types: Mapping[str, str]) -> pd.DataFrame:
@@ -57,6 +66,19 @@ def _time_courses(inputs: Any) -> dict[str, pd.DataFrame | None]:
     }
 
 
+def behaviour_tables(inputs: Any, settings: Mapping[str, Any]) -> BehaviourTables | None:
+    """Trials and tables of set-shifting; None where the run has none."""
+    if getattr(inputs, "behaviour_trials", None) is None:
+        return None
+    numbers = dict.fromkeys(NUMBERS, "float64")
+    names = ("error_types", "schemes", "switches", "latencies")
+    return BehaviourTables(
+        scheme=settings["error_scheme"],
+        trials=read_typed(inputs.behaviour_trials, TRIAL_NUMBERS),
+        **{name: read_typed(getattr(inputs, name), numbers) for name in names},
+    )
+
+
 def _table(inputs: Any, name: str, types: Mapping[str, str]) -> pd.DataFrame | None:
     path = getattr(inputs, name, None)
     return None if path is None else read_typed(path, types)
@@ -90,6 +112,7 @@ def figures(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
         partial,
         **_spectra(inputs),
         **_time_courses(inputs),
+        behaviour=behaviour_tables(inputs, settings),
     )
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
@@ -136,6 +159,7 @@ def report(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
         **_spectra(inputs),
         **_time_courses(inputs),
         calibration=_table(inputs, "calibration", _RATES),
+        behaviour=behaviour_tables(inputs, settings),
     )
     write_run_page(
         Path(outputs.run),

@@ -260,6 +260,7 @@ def report_settings(experiment: Experiment) -> dict[str, Any]:
     return {
         "plan": experiment.plan.model_dump(mode="json"),
         "config": shown_config(experiment),
+        "error_scheme": experiment.config.flexibility.error_scheme,
         "blinding": statement(experiment, code_of_steps()),
         "sessions": session_rows(experiment),
         "anchors": routes,
@@ -281,7 +282,11 @@ def report_settings(experiment: Experiment) -> dict[str, Any]:
 
 def figures_settings(experiment: Experiment) -> dict[str, Any]:
     """Return what the figures depend on beside the cohort's tables."""
-    return {"plan": shown(experiment).plan.model_dump(mode="json"), "code": code_of("report")}
+    return {
+        "plan": shown(experiment).plan.model_dump(mode="json"),
+        "error_scheme": experiment.config.flexibility.error_scheme,
+        "code": code_of("report"),
+    }
 
 
 def pages_settings(experiment: Experiment) -> dict[str, Any]:

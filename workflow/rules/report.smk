@@ -8,6 +8,11 @@ rule figures:
         clusters=SPECTRA_TABLES["clusters"],
         time_courses=SPECTRA_TABLES["timecourses"],
         time_clusters=SPECTRA_TABLES["timecourse_clusters"],
+        behaviour_trials=BEHAVIOUR_TABLES["trials"],
+        error_types=BEHAVIOUR_TABLES["error_types"],
+        schemes=BEHAVIOUR_TABLES["schemes"],
+        switches=BEHAVIOUR_TABLES["switches"],
+        latencies=BEHAVIOUR_TABLES["latencies"],
     output:
         directory("results/report/figures"),
     log:
@@ -31,6 +36,11 @@ rule report:
         clusters=SPECTRA_TABLES["clusters"],
         time_courses=SPECTRA_TABLES["timecourses"],
         time_clusters=SPECTRA_TABLES["timecourse_clusters"],
+        behaviour_trials=BEHAVIOUR_TABLES["trials"],
+        error_types=BEHAVIOUR_TABLES["error_types"],
+        schemes=BEHAVIOUR_TABLES["schemes"],
+        switches=BEHAVIOUR_TABLES["switches"],
+        latencies=BEHAVIOUR_TABLES["latencies"],
         calibration=SHUFFLES,
         figures="results/report/figures",
     output:

@@ -1,0 +1,71 @@
+"""A drawing with its words and files, wherever it stands on the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.report.behaviour import BehaviourTables, behaviour_figures
+from pipeline.report.embed import inline_svg
+from pipeline.report.figures import SUFFIXES
+from pipeline.report.lookup import Contrasts
+from pipeline.report.names import Names
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A further figure of an outcome or a chapter; without a specification it stays a drawing."""
+
+    id: str
+    title: str
+    alt: str
+    caption: str
+    svg: Markup
+    specification: Any
+    files: tuple[tuple[str, str], ...]
+
+
+def picture_svg(folder: Path, name: str) -> Markup:
+    """The drawing of a figure that :func:`pipeline.report.figures.write_figures` wrote."""
+    return inline_svg((folder / f"{name}.svg").read_text(encoding="utf-8"))
+
+
+def picture_files(name: str) -> tuple[tuple[str, str], ...]:
+    """Label and address of a figure's files."""
+    return tuple(
+        (suffix.lstrip(".").upper().replace("VL.JSON", "Vega-Lite"), f"figures/{name}{suffix}")
+        for suffix in (".svg", ".pdf", ".tsv", ".vl.json")
+        if suffix in SUFFIXES
+    )
+
+
+def behaviour_pictures(
+    tables: BehaviourTables | None, contrasts: Contrasts, names: Names, folder: Path
+) -> tuple[tuple[Picture, ...], tuple[str, ...]]:
+    """Return the pictures of set-shifting, and what is said where one is absent.
+
+    Parameters
+    ----------
+    tables, contrasts, names
+        As :func:`pipeline.report.behaviour.behaviour_figures`, which drew the same figures.
+    folder : pathlib.Path
+        That :func:`pipeline.report.figures.write_figures` filled.
+    """
+    figures, absent = behaviour_figures(tables, contrasts, names)
+    pictures = [
+        Picture(
+            id=f"fig-{figure.name}",
+            title=figure.title,
+            alt=f"{figure.title}. {figure.caption}",
+            caption=figure.caption,
+            svg=picture_svg(folder, figure.name),
+            specification=None,
+            files=picture_files(figure.name),
+        )
+        for figure in figures
+    ]
+    return tuple(pictures), tuple(absent)
