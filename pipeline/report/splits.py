@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: levels of the splits that are known, in the order of the table; others follow as they come
-_LEVELS = {"movement": ("rest", "walk", "run")}
+_LEVELS = {
+    "movement": ("rest", "walk", "run"),
+    "learning": ("before_switch", "perseverative", "post_perseverative", "established"),
+}
 _EFFECTS = (PROCESS, PILL, ONE_CONTEXT)
 
 

@@ -324,10 +324,7 @@ def simulate_choices(
             if isinstance(state, _ExploreState):
                 row["state"] = state.label
         rows.append(row)
-        if set_trials is None:
-            done = sum(hits[-task.criterion.window :]) >= task.criterion.needed
-        else:
-            done = in_set == set_trials
+        done = task.criterion.met(hits) if set_trials is None else in_set == set_trials
         if done:
             position, hits, in_set = position + 1, [], 0
     import pandas as pd

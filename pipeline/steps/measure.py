@@ -100,7 +100,8 @@ def measure(
                 pooled.append((measured, sources))
         # Trials go on where no recording does, so that their cell has bounds of its own.
         whole = len(cell) == 1 and cell[0].whole
-        trials = trial_sources(within, data, whole=whole)
+        given = settings["administrations_s"]
+        trials = trial_sources(within, data, whole=whole, administrations_s=given)
         rows += _observe(_joined(cell), trials, "", "", settings, grain="cell")
         logged.append((_joined(cell), trials))
     write_observations(rows, outputs["observations"])
@@ -164,14 +165,15 @@ def _joined(cell: Sequence[Span]) -> Span:
 
 
 def _splits(within: Intervals, data: SessionData) -> list[tuple[str, str, Intervals]]:
-    """The whole of some intervals, and their parts by movement."""
+    """The whole of some intervals, and their parts by movement and by learning phase."""
     if not len(within):
         return []
     parts = [("", "", within)]
-    for level, intervals in data.strata.items():
-        inside = intersect(within, intervals)
-        if len(inside):
-            parts.append(("movement", level, inside))
+    for split, levels in data.splits.items():
+        for level, intervals in levels.items():
+            inside = intersect(within, intervals)
+            if len(inside):
+                parts.append((split, level, inside))
     return parts
 
 

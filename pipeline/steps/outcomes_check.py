@@ -104,6 +104,9 @@ def _wrong_outcome(outcome: str, experiment: Experiment, *, whole: bool) -> str:
         bands = dict.fromkeys(map("-".join, config.lfp.phase_amplitude_pairs))
     if metric.band_names:
         kind, key, bands = "kind", metric.name, dict.fromkeys(metric.band_names)
+        task = config.flexibility.task
+        if "flexibility.task.rules" in metric.options and task is not None:
+            bands |= task.directions
     if "scored" in metric.needs:
         kind, key = "behaviour", "behaviour.formats"
         scored = [mapping.scored for mapping in config.behaviour.formats.values()]

@@ -137,6 +137,21 @@ class SessionData:
         )
 
     @cached_property
+    def learning(self) -> dict[str, Intervals]:
+        """Intervals of the learning phases; empty where nothing was recorded beside the trials."""
+        beside = ("lfp", "units", "movement")
+        if not self.has("trials") or not any(self.has(source) for source in beside):
+            return {}
+        from pipeline.flexibility.phases import learning_strata
+
+        return learning_strata(self.scores, scheme=self.options["flexibility"]["error_scheme"])
+
+    @property
+    def splits(self) -> dict[str, dict[str, Intervals]]:
+        """Ways to split an epoch: split -> level -> intervals."""
+        return {"movement": self.strata, "learning": self.learning}
+
+    @cached_property
     def recorded(self) -> Intervals:
         """Seconds of the session clock that a recording covers."""
         if self.has("lfp"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.intervals import Intervals, intersect, subtract, total_seconds
@@ -88,7 +88,9 @@ def cell_sources(spans: Intervals, data: SessionData, quality: Quality, *, split
     return Sources(makers)
 
 
-def trial_sources(spans: Intervals, data: SessionData, *, whole: bool) -> Sources:
+def trial_sources(
+    spans: Intervals, data: SessionData, *, whole: bool, administrations_s: Sequence[float]
+) -> Sources:
     """Return the trials of a cell, which may go on where no recording does.
 
     Parameters
@@ -99,10 +101,13 @@ def trial_sources(spans: Intervals, data: SessionData, *, whole: bool) -> Source
         The session.
     whole : bool
         Whether the cell is the session from start to end, with or without clock times.
+    administrations_s : sequence of float
+        When anything was given: a set that is under way then ends there.
     """
     if not data.has("trials") or not (whole or len(spans)):
         return Sources({})
-    return Sources({"trials": lambda: _trials(None if whole else spans, data)})
+    times = None if whole else spans
+    return Sources({"trials": lambda: _trials(times, data, administrations_s)})
 
 
 def _spectral(
@@ -203,8 +208,8 @@ def _scored(recorded: Intervals, data: SessionData) -> Any:
     return epoch_scored(data.scored, recorded)
 
 
-def _trials(spans: Intervals | None, data: SessionData) -> Any:
+def _trials(spans: Intervals | None, data: SessionData, administrations_s: Sequence[float]) -> Any:
     from pipeline.flexibility import epoch_trials
 
     scheme = data.options["flexibility"]["error_scheme"]
-    return epoch_trials(data.scores, spans, scheme=scheme)
+    return epoch_trials(data.scores, spans, scheme=scheme, administrations_s=administrations_s)
