@@ -102,10 +102,11 @@ def _wrong_outcome(outcome: str, experiment: Experiment, *, whole: bool) -> str:
     if "phase_amplitude" in metric.needs:
         kind, key = "pair of bands", "lfp.phase_amplitude.pairs"
         bands = dict.fromkeys(map("-".join, config.lfp.phase_amplitude_pairs))
-    if metric.band_names:
+    by_direction = "flexibility.task.rules" in metric.options
+    if metric.band_names or by_direction:
         kind, key, bands = "kind", metric.name, dict.fromkeys(metric.band_names)
         task = config.flexibility.task
-        if "flexibility.task.rules" in metric.options and task is not None:
+        if by_direction and task is not None:
             bands |= task.directions
     if "scored" in metric.needs:
         kind, key = "behaviour", "behaviour.formats"
