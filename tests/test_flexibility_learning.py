@@ -163,10 +163,10 @@ def test_without_learning_the_learning_trial_is_stated_in_less_than_one_in_twent
     rng = generator(6)
     stated = [
         learning_curves([rng.random(40) < 0.5], chance=0.5)[0].learning_trial is not None
-        for _ in range(50)
+        for _ in range(36)
     ]
     # 99.9 % limit of 5 %; benchmarks/model_recovery.py finds 1 to 4 %.
-    assert sum(stated) <= stats.binom.ppf(0.999, 50, 0.05)
+    assert sum(stated) <= stats.binom.ppf(0.999, 36, 0.05)
 
 
 @pytest.mark.parametrize("start", [0.0, SWITCH_START_SD])
@@ -227,7 +227,7 @@ def test_the_posterior_of_one_set_is_the_sum_over_its_curve():
 
 def test_offset_and_its_uncertainty_are_recovered():
     rng, off, means = generator(8), [], []
-    for _ in range(10):
+    for _ in range(8):
         offset, slope = rng.uniform(3, 30, size=8), math.exp(rng.normal(-0.7, 0.4))
         lags = [np.flatnonzero(rng.random(int(s) + 15) < 0.5) for s in offset]
         hits = [
