@@ -128,7 +128,6 @@ def settings(**changes):
         "anchors": anchors,
         "sessions": listed,
         "task": TASK,
-        "error_scheme": SCHEME,
     } | changes
 
 

@@ -38,6 +38,8 @@ ALL = "all"
 #: condition of what was measured before, or without, any dose
 NONE = "none"
 
+#: cells name a scheme; nothing here depends on it
+_ANY_SCHEME = next(iter(SCHEMES))
 #: whose rows a row is about, in every table
 WHO = ("part", "unit", "animal")
 PLACE = ("condition", "context", "phase")
@@ -160,7 +162,7 @@ def _cells(
         first = rows.iloc[0]
         yield _Cell(
             key={name: first[name] for name in ("unit", "animal", "session", *PLACE)},
-            trials=EpochTrials(trials=rows, sets=own, scheme=settings["error_scheme"], task=task),
+            trials=EpochTrials(trials=rows, sets=own, scheme=_ANY_SCHEME, task=task),
         )
 
 

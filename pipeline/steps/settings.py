@@ -216,17 +216,19 @@ def spectra_settings(experiment: Experiment) -> dict[str, Any]:
 
 
 def behaviour_settings(experiment: Experiment) -> dict[str, Any]:
-    """Return what ``behaviour`` depends on: design columns, task, error scheme, unit and level."""
+    """Return what ``behaviour`` depends on: design columns, task, unit and level.
+
+    All error schemes are in its tables: which one is configured matters to the figures only.
+    """
     experiment = shown(experiment)
-    flexibility = experiment.config.flexibility
+    task = experiment.config.flexibility.task
     unused = {"primary", "secondary", "smallest_effect", "declared", "baseline"}
     plan = experiment.plan.model_dump(mode="json", exclude=unused)
     return {
         "plan": plan | {"title": "", "species": ""},
         "anchors": anchor_rows(experiment),
         "sessions": session_rows(experiment),
-        "task": flexibility.task.model_dump(mode="json") if flexibility.task else None,
-        "error_scheme": flexibility.error_scheme,
+        "task": task.model_dump(mode="json") if task else None,
         "code": code_of("behaviour"),
     }
 
