@@ -355,3 +355,21 @@ def test_the_page_has_them_after_the_outcomes(tables, tmp_path, monkeypatch):
             assert (folder / f"{name}{suffix}").is_file()
             assert f'href="figures/{name}{suffix}"' in chapter
     assert "../cohort/trials.tsv.gz" in text and "There is no" not in chapter
+
+
+def luminance(colour):
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return sum(w * p for w, p in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("page", ["#ffffff", "#14181d"])
+def test_ticks_stand_out_on_both_pages(page):
+    from pipeline.report.behaviour_raster import _COLOURS
+
+    ground = luminance(page)
+    for kind, (_, colour) in TYPES.items():
+        if kind in _COLOURS:
+            continue  # an ink that the style sheet changes
+        high, low = sorted((luminance(colour), ground), reverse=True)
+        assert (high + 0.05) / (low + 0.05) >= 3, kind

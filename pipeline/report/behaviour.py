@@ -45,10 +45,14 @@ class BehaviourTables:
 
 @dataclass(frozen=True, kw_only=True)
 class BehaviourFigure:
-    """One figure of the chapter: its words, its data, and how it is drawn when it is written."""
+    """One figure of the chapter: its words, its data, and how it is drawn when it is written.
+
+    ``title`` heads it, ``kind`` its caption.
+    """
 
     name: str
     title: str
+    kind: str
     caption: str
     data: pd.DataFrame
     draw: Callable[[], alt.TopLevelMixin]
@@ -222,6 +226,7 @@ def _error_types(tables: BehaviourTables, names: Names) -> Iterator[BehaviourFig
     for part in slices(table, names, by_context=False):
         yield BehaviourFigure(
             name=figure_stem("error-types", part, names),
+            kind="Error types",
             title=f"Error types under {scheme}{where_words(part, names)}",
             caption=(
                 f"Errors up to the criterion per completed set that follows another rule, typed by "
@@ -247,6 +252,7 @@ def _schemes(tables: BehaviourTables, names: Names) -> Iterator[BehaviourFigure]
         data = part.table.merge(agreement.drop(columns=["table"]), how="outer", sort=False)
         yield BehaviourFigure(
             name=figure_stem("error-schemes", part, names),
+            kind="Schemes",
             title=f"The same errors under five schemes{where_words(part, names)}",
             caption=(
                 "Above: errors per completed set by type under every scheme, means over "
@@ -271,6 +277,7 @@ def _curves(tables: BehaviourTables, names: Names) -> Iterator[BehaviourFigure]:
             continue
         yield BehaviourFigure(
             name=figure_stem("switch-aligned", part, names),
+            kind="Switch-aligned curves",
             title=f"Choices around the change of the rule{where_words(part, names)}",
             caption=(
                 "Share of choices by trials from the change (0: the first trial under the new "
@@ -292,7 +299,8 @@ def _latencies(tables: BehaviourTables, names: Names) -> Iterator[BehaviourFigur
         decile = sorted(set(part.means["quantile"]))
         yield BehaviourFigure(
             name=figure_stem("latencies", part, names),
-            title=f"Latencies{where_words(part, names)}",
+            kind="Latencies",
+            title=f"How long trials took{where_words(part, names)}",
             caption=(
                 f"Cumulative share of trials by latency: quantiles {number(decile[0])} to "
                 f"{number(decile[-1])} of each one's trials, averaged over {names.animals()[1]}, "

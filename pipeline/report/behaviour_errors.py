@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-#: type -> letter and fill; the letter stands in the bar, so that colour is never needed
+#: type -> letter and fill; the letter stands in the bar, so that colour is never needed. The fills
+#: of ticks stand out on the light and on the dark page.
 TYPES: dict[str, tuple[str, str]] = {
     "first_trial": ("1", "#c3c9d1"),
-    "perseverative": ("P", "#5b2a86"),
-    "post_perseverative": ("Q", "#9a4f8f"),
+    "perseverative": ("P", "#8b4fc0"),
+    "post_perseverative": ("Q", "#b0609f"),
     "regressive": ("R", "#d07f3c"),
     "never_reinforced": ("N", "#4f9480"),
 }
@@ -41,7 +42,7 @@ def error_types_chart(part: Slice, names: Names) -> alt.ConcatChart:
 
     types = in_order(part.means["type"], TYPES)
     top = max(1.0, float(part.animals["errors"].max())) * 1.05
-    total = part.means.groupby(["condition", "context"])["errors"].sum().max()
+    total = part.means.groupby(["condition", "context"])["errors"].sum().max() or 1.0
     charts: list[Any] = []
     for context in part.contexts:
         means = part.means[part.means["context"] == context]
@@ -221,7 +222,7 @@ def schemes_chart(part: Slice, agreement: pd.DataFrame, names: Names) -> alt.VCo
     schemes = in_order([*agreement["scheme"], *agreement["other"]], SCHEMES)
     types = in_order(part.means["type"], TYPES)
     means = part.means.groupby(["scheme", "condition", "type"], as_index=False)["errors"].mean()
-    reach = 1.08 * float(means.groupby(["scheme", "condition"])["errors"].sum().max())
+    reach = 1.08 * float(means.groupby(["scheme", "condition"])["errors"].sum().max()) or 1.0
     # the scheme with most types carries the legend, once for all
     stacks = [
         _stack(means[means["scheme"] == scheme], part, types, names, reach=reach, title=scheme,

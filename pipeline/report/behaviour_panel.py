@@ -45,6 +45,7 @@ def panel_figures(contrasts: Contrasts, names: Names) -> Iterator[BehaviourFigur
         many = len(names.plan.phases) > 1
         yield BehaviourFigure(
             name=f"specificity{f'-in-{slug(phase)}' if many else ''}",
+            kind="Specificity panel",
             title="Is it flexibility, or motor and motivation?"
             + (f" {spoken(phase).capitalize()} phase" if many else ""),
             caption=_caption(found, rows, names),
@@ -65,7 +66,8 @@ def _effects(
             outcome=outcome, condition=entry.name, phase=phase, split="", split_level="",
             modifier=modifier,
         )  # fmt: skip
-        alone = evidence.simple[0] if len(evidence.simple) == 1 else None
+        levels = {effect.level for effect in evidence.simple}
+        alone = min(evidence.simple, key=lambda e: e.step) if len(levels) == 1 else None
         effect = evidence.main if evidence.main and finite(evidence.main.estimate) else alone
         if effect is not None and finite(effect.estimate):
             effects.append(effect)

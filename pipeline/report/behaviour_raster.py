@@ -61,6 +61,7 @@ def raster_figure(trials: pd.DataFrame, scheme: str, names: Names) -> Iterator[B
     phases = listing(f"the {spoken(name)} phase" for name in names.plan.phases)
     yield BehaviourFigure(
         name="rasters",
+        kind="Rasters",
         title="All trials of all sessions",
         caption=(
             f"One row per session ({count(sessions, 'session')} of {count(animals, *species)}). "
@@ -193,7 +194,7 @@ class _Marks:
         for kind, words in names:
             if kind not in met:
                 continue
-            wide = (34 + 5.6 * len(words)) * pixel
+            wide = (28 + 5.3 * len(words)) * pixel
             if x + wide > longest:
                 x, y = 1.0, y + 20
             if kind == "correct":

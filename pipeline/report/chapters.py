@@ -106,7 +106,7 @@ class Chapter:
     figures: tuple[Figure, ...]
     empty: str
     spectra: tuple[Spectrum, ...] = ()
-    pictures: tuple[Picture, ...] = ()
+    pictures: tuple[tuple[str, Picture], ...] = ()
     absent: tuple[str, ...] = ()
 
 

@@ -45,8 +45,8 @@ def picture_files(name: str) -> tuple[tuple[str, str], ...]:
 
 def behaviour_pictures(
     tables: BehaviourTables | None, contrasts: Contrasts, names: Names, folder: Path
-) -> tuple[tuple[Picture, ...], tuple[str, ...]]:
-    """Return the pictures of set-shifting, and what is said where one is absent.
+) -> tuple[tuple[tuple[str, Picture], ...], tuple[str, ...]]:
+    """Return the pictures of set-shifting with their titles, and what is said where one is absent.
 
     Parameters
     ----------
@@ -57,14 +57,17 @@ def behaviour_pictures(
     """
     figures, absent = behaviour_figures(tables, contrasts, names)
     pictures = [
-        Picture(
-            id=f"fig-{figure.name}",
-            title=figure.title,
-            alt=f"{figure.title}. {figure.caption}",
-            caption=figure.caption,
-            svg=picture_svg(folder, figure.name),
-            specification=None,
-            files=picture_files(figure.name),
+        (
+            figure.title,
+            Picture(
+                id=f"fig-{figure.name}",
+                title=figure.kind,
+                alt=f"{figure.title}. {figure.caption}",
+                caption=figure.caption,
+                svg=picture_svg(folder, figure.name),
+                specification=None,
+                files=picture_files(figure.name),
+            ),
         )
         for figure in figures
     ]

@@ -93,6 +93,7 @@ def chart_config() -> dict[str, Any]:
             "titleLimit": 360,
         },
         "axisX": {"grid": False},
+        "legend": {"labelColor": INK, "titleColor": INK},
         "title": {"color": INK, "fontSize": 12, "fontWeight": "bold", "anchor": "start"},
         "concat": {"spacing": 16},
     }
