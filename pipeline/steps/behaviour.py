@@ -7,7 +7,7 @@ with t intervals (``part`` is ``mean``); figures and captions only look up.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from pipeline.experiment.task import Task
 from pipeline.flexibility import SCHEMES, EpochTrials
 from pipeline.flexibility.cross_table import cross_table, scheme_agreement
 from pipeline.flexibility.latencies import KINDS, latencies, trial_kinds
+from pipeline.flexibility.per_set import errors_per_shift
 from pipeline.flexibility.switches import switch_aligned
 from pipeline.steps.cohort import OBSERVATION_COLUMNS, join_design
 from pipeline.steps.measure import COLUMNS
@@ -170,19 +171,16 @@ def _cells(
 
 
 def _error_types(cell: _Cell) -> pd.DataFrame:
-    """Errors of each type up to the criterion, mean over completed sets that follow another rule.
-
-    As :func:`pipeline.flexibility.per_set.errors_per_shift`, for every scheme.
-    """
-    sets = cell.trials.sets
+    """Errors of each type per completed shift, as the outcomes count them, under every scheme."""
     rows = []
     for name, scheme in SCHEMES.items():
-        shifts = sets[
-            sets["reached"] & (sets["previous_rule"] != "") & (sets[f"{name}_untyped"] == 0)
-        ]
-        for kind in scheme.types if len(shifts) else ():
-            mean = float(shifts[f"{name}_{kind}"].mean())
-            rows.append({"scheme": name, "type": kind, "errors": mean, "n_sets": len(shifts)})
+        options = {"flexibility": {"error_scheme": name}}
+        trials = replace(cell.trials, scheme=name)
+        for kind in scheme.types:
+            rows += [
+                {"scheme": name, "type": kind, "errors": found.value, "n_sets": found.n_effective}
+                for found in errors_per_shift(trials, kind, options=options)
+            ]
     return pd.DataFrame(rows).assign(**cell.key)
 
 
