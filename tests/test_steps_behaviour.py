@@ -243,3 +243,29 @@ def test_cages_are_the_unit_where_the_plan_says_so(found, tmp_path):
     table = read(out.error_types)
     means = table[(table["part"] == "mean") & (table["phase"] == "acute")]
     assert set(means.loc[means["condition"] == "vehicle", "errors_n"]) == {3}
+
+
+def test_a_new_label_for_the_same_sides_is_no_shift(tmp_path, monkeypatch):
+    """Inside one set the rule gets another label: what follows it is no shift."""
+    rules = example.TASK["rules"]
+    task = example.TASK | {"rules": rules | {"lamp": rules["light"]}}
+    monkeypatch.setattr(example, "TASK", task)
+    session, animal, *_ = example.sessions()[0]
+    log = log_of(0)
+    acute = log["t_cue"] >= 220
+    sets = (log["rule"] != log["rule"].shift()).cumsum()
+    last = sets[acute & (log["rule"] == "light")].max()
+    middle = log.index[sets == last][5]
+    log.loc[middle:, "rule"] = log.loc[middle:, "rule"].replace("light", "lamp")
+    for name, who, *_ in example.sessions()[1:]:
+        write_session(tmp_path / name, None, who)
+    scores = example.score(log, example.Task.model_validate(task))
+    assert (scores.sets["switch"] == "repeat").sum() == 1
+    write_session(tmp_path / session, log, animal)
+    out = example.run(tmp_path, task=task)
+    rows = animals(read(out.switches), phase="acute", direction="all", kind="all", lag=0)
+    counted = scores.sets[(scores.sets["t_start"] >= 220)]
+    shifts = counted[~counted["switch"].isin(["", "repeat"])]
+    assert rows["n_switches"].tolist() == [len(shifts)]
+    errors = animals(read(out.error_types), phase="acute", scheme=SCHEME)
+    assert set(errors["n_sets"]) == {shifts["reached"].sum()}
