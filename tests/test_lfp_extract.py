@@ -13,7 +13,15 @@ import spikeinterface.core as si
 import xarray as xr
 
 from pipeline.errors import InputError
-from pipeline.lfp import extract_lfp, extract_lfp_to_netcdf, open_lfp
+from pipeline.experiment.lfp_options import LfpOptions
+from pipeline.lfp import (
+    epoch_hfo,
+    epoch_spectrum,
+    extract_lfp,
+    extract_lfp_to_netcdf,
+    open_lfp,
+    spectral_shape,
+)
 from pipeline.lfp.resample import design_resampler, rational_ratio
 
 ROOT = Path(__file__).parents[1]
@@ -153,7 +161,37 @@ def test_slow_recording_passes_through_untouched():
     raw = np.arange(500, dtype=np.int16)[:, None] * np.array([[1, -3]], dtype=np.int16)
     lfp = extract_lfp(make_recording(raw, 250.0, gain=0.5, offset=2.0))
     np.testing.assert_array_equal(lfp.values, raw * 0.5 + 2.0)
-    assert lfp.attrs["rate_hz"] == 250.0 and lfp.attrs["pass_band_hz"] == 125.0
+    assert lfp.attrs["rate_hz"] == 250.0
+
+
+@pytest.mark.parametrize(
+    ("rate_in", "rig", "expected"),
+    [(250.0, None, 100.0), (250.0, 80.0, 80.0), (250.0, 120.0, 100.0), (30000.0, 300.0, 300.0)],
+)
+def test_pass_band_ends_where_extraction_or_the_rig_ends_it(rate_in, rig, expected):
+    lfp = extract_lfp(make_recording(tone(10, rate_in, 1), rate_in), rig_pass_hz=rig)
+    assert lfp.attrs["pass_band_hz"] == expected
+
+
+def test_roll_off_of_the_rig_is_no_oscillation():
+    """1/f^1.5 noise through the anti-alias filter (8 poles, 0.45 x rate) of a slow rig."""
+    n, rate_hz = 4000 * 60, 500.0
+    spectrum = np.fft.rfft(np.random.default_rng(3).standard_normal(n))
+    frequency = np.fft.rfftfreq(n, 1 / 4000.0)
+    keep = frequency > 0.5
+    spectrum *= np.where(keep, np.where(keep, frequency, 1.0) ** -0.75, 0.0)
+    spectrum /= np.sqrt(1 + (frequency / (0.45 * rate_hz)) ** 16)
+    values = np.fft.irfft(spectrum, n)[:: int(4000 / rate_hz), np.newaxis]
+    recording = make_recording((1e3 * values / values.std()).astype(np.float32), rate_hz)
+    lfp = extract_lfp(recording, region={"0": "A"})
+    options = LfpOptions().model_dump()
+    shape = spectral_shape(
+        epoch_spectrum(lfp, [[0, 60]]), options=options["aperiodic"], line_hz=None
+    )
+    assert shape.fast_hz == (60.0, 200.0)
+    found = epoch_hfo(lfp, [[0, 60]], shape=shape, options=options["hfo"], line_hz=None)
+    assert abs(10 * np.log10(found.regions["A"].power)) < 0.3
+    assert found.regions["A"].frequency_hz is None
 
 
 def test_short_recording_gives_the_samples_between_its_ends():

@@ -189,6 +189,12 @@ class RecordingOptions(StrictModel):
         None, description="Mains frequency, masked with its harmonics; left out: nothing masked"
     )
     stream: str | None = Field(None, description="Stream to read when a recording has several")
+    pass_band_hz: float | None = Field(
+        None,
+        gt=0,
+        description="Highest frequency that the rig's filters pass flat; left out: 0.4 of the "
+        "recording's rate",
+    )
 
 
 class SpikeOptions(StrictModel):

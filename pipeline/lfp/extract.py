@@ -1,7 +1,8 @@
 """Raw recording to LFP: microvolts at about 1 kHz, zero phase, streamed.
 
 What the filter keeps: flat (0.01 dB) to 0.4 of the output rate, at least 70 dB down from 0.55 of
-it, no phase shift. Between the two it falls off, so that measures end at ``pass_band_hz``.
+it, no phase shift. Between the two it falls off, so that measures end at ``pass_band_hz``; so
+they do where samples pass through, for the rig's own filter falls off below half its rate.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.lfp.offgrid import BLOCK_OUTPUTS, OffGrid
-from pipeline.lfp.resample import PASS_FRACTION, Resampler, design_resampler, resample_blocks
+from pipeline.lfp.resample import Resampler, design_resampler, pass_band, resample_blocks
 from pipeline.lfp.signal import lfp_array, write_lfp
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def extract_lfp(
     start_s: float = 0.0,
     region: Mapping[str, str] | None = None,
     bad: Collection[str] = (),
+    rig_pass_hz: float | None = None,
     source: str = "recording",
     chunk_values: int = CHUNK_VALUES,
     progress: Progress | None = None,
@@ -114,6 +116,8 @@ def extract_lfp(
         Time of the first sample on the session clock.
     region, bad
         As in :func:`pipeline.lfp.signal.lfp_array`.
+    rig_pass_hz : float, optional
+        Highest frequency that the rig's filters pass flat; the LFP's pass band ends no higher.
     source : str
         What messages call the recording (its file).
     chunk_values : int
@@ -131,7 +135,9 @@ def extract_lfp(
         If the recording has several segments, no samples or no gains, a channel is unknown, or a
         sample is not finite.
     """
-    origin = open_source(recording, rate_hz=rate_hz, channels=channels, name=source)
+    origin = open_source(
+        recording, rate_hz=rate_hz, channels=channels, rig_pass_hz=rig_pass_hz, name=source
+    )
     values = np.empty((origin.n_out, len(origin.channels)), dtype=np.float32)
     first = 0
     for block in lfp_blocks(origin, chunk_values=chunk_values, progress=progress):
@@ -159,6 +165,7 @@ def extract_lfp_to_netcdf(
     start_s: float = 0.0,
     region: Mapping[str, str] | None = None,
     bad: Collection[str] = (),
+    rig_pass_hz: float | None = None,
     source: str = "recording",
     chunk_values: int = CHUNK_VALUES,
     progress: Progress | None = None,
@@ -167,7 +174,7 @@ def extract_lfp_to_netcdf(
 
     Parameters
     ----------
-    recording, rate_hz, channels, start_s, region, bad, source, chunk_values, progress
+    recording, rate_hz, channels, start_s, region, bad, rig_pass_hz, source, chunk_values, progress
         As in :func:`extract_lfp`.
     path : str or Path
         The netCDF file (variables lfp, time, channel, region, bad).
@@ -182,7 +189,9 @@ def extract_lfp_to_netcdf(
     InputError
         As :func:`extract_lfp`; nothing is left at `path` then.
     """
-    origin = open_source(recording, rate_hz=rate_hz, channels=channels, name=source)
+    origin = open_source(
+        recording, rate_hz=rate_hz, channels=channels, rig_pass_hz=rig_pass_hz, name=source
+    )
     return write_lfp(
         path,
         lfp_blocks(origin, chunk_values=chunk_values, progress=progress),
@@ -198,7 +207,12 @@ def extract_lfp_to_netcdf(
 
 
 def open_source(
-    recording: BaseRecording, *, rate_hz: float, channels: Sequence[str] | None, name: str
+    recording: BaseRecording,
+    *,
+    rate_hz: float,
+    channels: Sequence[str] | None,
+    name: str,
+    rig_pass_hz: float | None = None,
 ) -> Source:
     """Check a recording and design its resampler; no sample is read.
 
@@ -239,6 +253,7 @@ def open_source(
         )
     rate_in_hz = float(recording.get_sampling_frequency())
     resampler = design_resampler(rate_in_hz, rate_hz)
+    rate_out_hz = rate_in_hz if resampler is None else resampler.rate_hz
     return Source(
         recording=recording,
         name=name,
@@ -248,8 +263,8 @@ def open_source(
         offset=offset,
         n_samples=n_samples,
         resampler=resampler,
-        rate_hz=rate_in_hz if resampler is None else resampler.rate_hz,
-        pass_band_hz=rate_in_hz / 2 if resampler is None else PASS_FRACTION * resampler.rate_hz,
+        rate_hz=rate_out_hz,
+        pass_band_hz=pass_band(rate_out_hz, rig_pass_hz),
     )
 
 

@@ -19,9 +19,15 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.intervals import Intervals, intersect
-from pipeline.lfp.extract import CHUNK_VALUES, Progress, Source, lfp_blocks, open_source
+from pipeline.lfp.extract import (
+    CHUNK_VALUES,
+    Progress,
+    Source,
+    lfp_blocks,
+    open_source,
+)
 from pipeline.lfp.offgrid import design_offgrid
-from pipeline.lfp.resample import PASS_FRACTION
+from pipeline.lfp.resample import pass_band
 from pipeline.lfp.signal import write_lfp
 
 if TYPE_CHECKING:
@@ -119,6 +125,7 @@ def extract_parts_to_netcdf(
     rate_hz: float = 1000.0,
     region: Mapping[str, str] | None = None,
     bad: Collection[str] = (),
+    rig_pass_hz: float | None = None,
     chunk_values: int = CHUNK_VALUES,
     progress: Progress | None = None,
 ) -> Joined:
@@ -134,6 +141,8 @@ def extract_parts_to_netcdf(
         Wanted rate; the exact one is that of the earliest part.
     region, bad
         As in :func:`pipeline.lfp.signal.lfp_array`, by the session's names of the channels.
+    rig_pass_hz : float, optional
+        Highest frequency that the rig's filters pass flat.
     chunk_values : int
         Raw values held at a time, over all probes. The result does not depend on it.
     progress : callable, optional
@@ -149,7 +158,7 @@ def extract_parts_to_netcdf(
         As :func:`pipeline.lfp.extract_lfp`; if a part is slower than the LFP; if there is no time
         that all probes recorded.
     """
-    joined = place(probes, rate_hz=rate_hz)
+    joined = place(probes, rate_hz=rate_hz, rig_pass_hz=rig_pass_hz)
     everything = [placed for track in joined.placed for placed in track]
     n_samples = max(placed.first + placed.n_samples for placed in everything)
     held = max(1, chunk_values // len(probes))
@@ -179,12 +188,12 @@ def extract_parts_to_netcdf(
     return joined
 
 
-def place(probes: Sequence[Probe], *, rate_hz: float) -> Joined:
+def place(probes: Sequence[Probe], *, rate_hz: float, rig_pass_hz: float | None = None) -> Joined:
     """Put every part on the grid of the session; no sample is read.
 
     Parameters
     ----------
-    probes, rate_hz
+    probes, rate_hz, rig_pass_hz
         As in :func:`extract_parts_to_netcdf`.
 
     Returns
@@ -197,10 +206,10 @@ def place(probes: Sequence[Probe], *, rate_hz: float) -> Joined:
         As :func:`extract_parts_to_netcdf`.
     """
     first = min((part for probe in probes for part in probe.parts), key=lambda p: p.start_s)
-    grid = _opened(first, rate_hz)
+    grid = _opened(first, rate_hz, rig_pass_hz)
     tracks = []
     for probe in probes:
-        track = [_placed(part, grid, first, rate_hz) for part in probe.parts]
+        track = [_placed(part, grid, first, rate_hz, rig_pass_hz) for part in probe.parts]
         # Two parts that touch may both claim the sample at their border: the later one has it.
         ends = [later.first for later in track[1:]] + [track[-1].first + track[-1].n_samples]
         tracks.append(
@@ -212,12 +221,20 @@ def place(probes: Sequence[Probe], *, rate_hz: float) -> Joined:
     return Joined(grid.rate_hz, first.start_s, tuple(tracks), _recorded(tracks, grid, first))
 
 
-def _opened(part: Part, rate_hz: float) -> Source:
-    return open_source(part.recording, rate_hz=rate_hz, channels=part.channels, name=part.name)
+def _opened(part: Part, rate_hz: float, rig_pass_hz: float | None) -> Source:
+    return open_source(
+        part.recording,
+        rate_hz=rate_hz,
+        channels=part.channels,
+        rig_pass_hz=rig_pass_hz,
+        name=part.name,
+    )
 
 
-def _placed(part: Part, grid: Source, first: Part, rate_hz: float) -> Placed:
-    source = _opened(part, rate_hz)
+def _placed(
+    part: Part, grid: Source, first: Part, rate_hz: float, rig_pass_hz: float | None
+) -> Placed:
+    source = _opened(part, rate_hz, rig_pass_hz)
     offset = (part.start_s - first.start_s) * grid.rate_hz
     nearest = round(offset)
     if source.rate_hz == grid.rate_hz and abs(offset - nearest) <= GRID_SLACK:
@@ -236,7 +253,7 @@ def _placed(part: Part, grid: Source, first: Part, rate_hz: float) -> Placed:
         source,
         resampler=filter_,
         rate_hz=grid.rate_hz,
-        pass_band_hz=PASS_FRACTION * grid.rate_hz,
+        pass_band_hz=pass_band(grid.rate_hz, rig_pass_hz),
     )
     return Placed(part, source, number, source.n_out)
 

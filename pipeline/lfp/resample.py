@@ -37,6 +37,12 @@ MIN_BLOCK_OUTPUTS = 16
 MIN_BLOCK_INPUTS = 64
 
 
+def pass_band(rate_hz: float, rig_pass_hz: float | None) -> float:
+    """Highest frequency that stays flat at an output rate, or that the rig's filters let pass."""
+    own = PASS_FRACTION * rate_hz
+    return own if rig_pass_hz is None else min(own, rig_pass_hz)
+
+
 @dataclass(frozen=True, eq=False)
 class Resampler:
     """A resampling filter in the form of one banded matrix.

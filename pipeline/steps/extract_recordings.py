@@ -148,6 +148,7 @@ def _write_one(
         start_s=part.starts_at_s,
         region=regions,
         bad=bad,
+        rig_pass_hz=settings["pass_band_hz"],
         source=part.name,
         progress=_progress(settings["session"]),
     )
@@ -185,6 +186,7 @@ def _write_joined(
         rate_hz=settings["rate_hz"],
         region=regions,
         bad=bad,
+        rig_pass_hz=settings["pass_band_hz"],
         progress=_progress(settings["session"]),
     )
     with opened_lfp(path) as lfp:

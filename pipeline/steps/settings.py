@@ -74,6 +74,7 @@ def extract_settings(
         ],
         "stream": config.recording.stream or "",
         "rate_hz": config.lfp.rate_hz,
+        "pass_band_hz": config.recording.pass_band_hz,
         "reference": config.lfp.reference,
         "bad_channels": config.lfp.bad_channels,
         "line_noise_hz": config.recording.line_noise_hz,
