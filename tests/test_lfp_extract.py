@@ -189,7 +189,7 @@ def test_roll_off_of_the_rig_is_no_oscillation():
         epoch_spectrum(lfp, [[0, 60]]), options=options["aperiodic"], line_hz=None
     )
     assert shape.fast_hz == (60.0, 200.0)
-    found = epoch_hfo(lfp, [[0, 60]], shape=shape, options=options["hfo"], line_hz=None)
+    found = epoch_hfo(lfp, [[0, 60]], shape=shape, options=options["hfo"])
     assert abs(10 * np.log10(found.regions["A"].power)) < 0.3
     assert found.regions["A"].frequency_hz is None
 

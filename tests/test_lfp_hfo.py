@@ -50,7 +50,7 @@ def lfp_of(values, regions=None):
 def measured(lfp, intervals=None, *, line_hz=None, **changes):
     intervals = [[0, 1e6]] if intervals is None else intervals
     shape = spectral_shape(epoch_spectrum(lfp, intervals), options=APERIODIC, line_hz=line_hz)
-    return epoch_hfo(lfp, intervals, shape=shape, options=OPTIONS | changes, line_hz=line_hz)
+    return epoch_hfo(lfp, intervals, shape=shape, options=OPTIONS | changes)
 
 
 def values_of(found, name):
@@ -113,7 +113,7 @@ def test_what_cannot_be_stated():
     shape = spectral_shape(epoch_spectrum(lfp, [[0, 60]]), options=APERIODIC, line_hz=None)
 
     def found(intervals, shape=shape, **changes):
-        return epoch_hfo(lfp, intervals, shape=shape, options=OPTIONS | changes, line_hz=None)
+        return epoch_hfo(lfp, intervals, shape=shape, options=OPTIONS | changes)
 
     assert found([[0, 0.9], [5, 5.9]]) is None
     assert found([[0, 60]], band_hz=[80, 300]) is None  # beyond the fitted range
@@ -198,7 +198,7 @@ def test_muscle_bursts_are_no_oscillation():
     # without flanks nothing tells them from an oscillation
     options = APERIODIC | {"hfo_fit_hz": [80, 200]}
     shape = spectral_shape(epoch_spectrum(lfp, [[0, 60]]), options=options, line_hz=None)
-    blind = epoch_hfo(lfp, [[0, 60]], shape=shape, options=OPTIONS, line_hz=None)
+    blind = epoch_hfo(lfp, [[0, 60]], shape=shape, options=OPTIONS)
     assert values_of(blind, "prevalence").mean() > 0.06  # of 5 bursts in 60 s
 
 

@@ -117,7 +117,9 @@ class SpectralShape:
     failed : tuple of FailedFit
         Those.
     line_hz : float or None
-        Mains that was left out.
+        Mains that was left out of powers.
+    mains : ndarray, shape (n, 2)
+        Hz that the fits left out.
     least_height : float
         log10 of the least height of a peak.
     n_windows : int
@@ -132,6 +134,7 @@ class SpectralShape:
     fast: Mapping[str, Fit]
     failed: tuple[FailedFit, ...]
     line_hz: float | None
+    mains: NDArray[np.float64]
     least_height: float
     n_windows: int
     seconds: float
@@ -181,7 +184,11 @@ class SpectralShape:
 
 
 def spectral_shape(
-    spectrum: Spectrum, *, options: Mapping[str, Any], line_hz: float | None
+    spectrum: Spectrum,
+    *,
+    options: Mapping[str, Any],
+    line_hz: float | None,
+    mains: NDArray[np.float64] | None = None,
 ) -> SpectralShape | None:
     """Fit the aperiodic part and the peaks of every region.
 
@@ -194,6 +201,9 @@ def spectral_shape(
         min_r_squared, max_error.
     line_hz : float or None
         Mains frequency.
+    mains : ndarray, shape (n, 2), optional
+        What fits leave out around it, Hz (:func:`pipeline.lfp.mains.mains_ranges` of the session);
+        from this very spectrum when not given.
 
     Returns
     -------
@@ -204,7 +214,7 @@ def spectral_shape(
     density = region_mean(spectrum.psd)
     if not density.sizes["region"]:
         return None
-    mains = mains_ranges(density, line_hz)
+    mains = mains_ranges(density, line_hz) if mains is None else mains
     frequency = density["frequency"].values
     spans = {
         "broad": fitted_range(frequency, options["fit_hz"], mains=mains),
@@ -231,6 +241,7 @@ def spectral_shape(
         fast=fits["fast"],
         failed=tuple(failed),
         line_hz=line_hz,
+        mains=mains,
         least_height=options["min_peak_height"],
         n_windows=spectrum.n_windows,
         seconds=spectrum.seconds,

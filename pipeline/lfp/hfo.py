@@ -33,7 +33,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.lfp.aperiodic import SpectralShape
 from pipeline.lfp.bands import bin_widths
-from pipeline.lfp.mains import mains_ranges
 from pipeline.lfp.multitaper import multitaper_psd
 from pipeline.lfp.signal import good_channels, rate_of, sample_ranges
 from pipeline.lfp.spectrum import channel_coords, cut, passed_frequencies
@@ -93,7 +92,6 @@ def epoch_hfo(
     *,
     shape: SpectralShape,
     options: Mapping[str, Any],
-    line_hz: float | None,
 ) -> EpochHfo | None:
     """Fast oscillations in the clean time of one epoch.
 
@@ -104,11 +102,9 @@ def epoch_hfo(
     intervals : array_like, shape (n, 2)
         Clean seconds on the session clock, without overlaps.
     shape : SpectralShape
-        Of the same epoch.
+        Of the same epoch; what it left out around the mains is left out here too.
     options : mapping
         ``lfp.hfo``: band_hz, window_s, over_aperiodic_db.
-    line_hz : float or None
-        Mains frequency.
 
     Returns
     -------
@@ -131,7 +127,7 @@ def epoch_hfo(
     frequency = passed_frequencies(lfp, length)
     frequency = frequency[frequency <= span[1] + 1e-9]
     densities = _window_densities(lfp, starts, length, list(shape.fast), n=len(frequency))
-    mains = left_out(mains_ranges(shape.density, line_hz), window_s=options["window_s"])
+    mains = left_out(shape.mains, window_s=options["window_s"])
     fitted = frequency >= span[0] - 1e-9
     regions = {
         region: _region(

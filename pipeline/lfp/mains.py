@@ -6,6 +6,10 @@ by a straight line in log-log, as the documentation of specparam advises, betwee
 the 2 Hz beside them; an end of the range that lies there is cut off. Where a notch filter reaches
 further, which its skirts show, it is 10 Hz: with 3 Hz the skirts of one real mouse's filter (half
 the density is gone 6 Hz away) would pass for peaks on either side.
+
+How wide it is, is decided once per session (:mod:`pipeline.steps.session_mains`): with a filter
+near the limit a gamma rhythm beside the mains, or noise, would decide it otherwise in every epoch,
+and the exponent would follow.
 """
 
 from __future__ import annotations
@@ -52,6 +56,13 @@ def mains_ranges(density: xr.DataArray, line_hz: float | None) -> NDArray[np.flo
     """What fits leave out around the mains and its harmonics, shape (n, 2), in Hz.
 
     One choice for all regions of a recording, for its filters are those of the rig.
+
+    Parameters
+    ----------
+    density : DataArray (region, frequency)
+        Of the time that decides where a notch filter is wide.
+    line_hz : float or None
+        Mains frequency.
     """
     end = float(density["frequency"].values[-1])
     # one multiple more than band power needs, for these ranges reach further

@@ -17,6 +17,7 @@ from pipeline.steps.epoch_tables import write_epochs, write_spectra
 from pipeline.steps.extract import write_parquet
 from pipeline.steps.guard import Outcome
 from pipeline.steps.session_data import SessionData, Span, assess, resolve_spans
+from pipeline.steps.session_mains import with_mains
 from pipeline.steps.sources import Sources, cell_sources, interval_sources, trial_sources
 from pipeline.steps.time_courses import column_speed, session_spectra, write_time_course
 from pipeline.steps.trial_tables import write_trials
@@ -75,7 +76,7 @@ def measure(
     data = SessionData(inputs, settings["options"])
     spans = resolve_spans(settings["epochs"], data.end_s)
     baseline = [span for span in spans if span.phase == settings["baseline_phase"]]
-    quality = assess(data, baseline, settings["options"])
+    quality = with_mains(assess(data, baseline, settings["options"]), data, baseline)
     rows: list[dict[str, Any]] = []
     spectra: list[tuple[Span, Any]] = []
     shapes: list[Any] = []

@@ -194,6 +194,8 @@ class Quality:
         Seconds of each kind of artefact; a second may be of several kinds. Empty without LFP.
     kept_units : ndarray of bool
         Units that enter the comparison.
+    mains : ndarray, shape (n, 2), or None
+        Hz around the mains that fits leave out, in every epoch alike.
     warnings : tuple of str
     facts : mapping
     """
@@ -202,6 +204,7 @@ class Quality:
     bursts: Intervals | None = None
     kinds: Mapping[str, Intervals] = field(default_factory=dict)
     kept_units: Any = None
+    mains: Any = None
     warnings: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 

@@ -130,14 +130,14 @@ def _spectral(
     def shape() -> Any:
         if made["spectrum"] is None:
             return None
-        return lfp.spectral_shape(made["spectrum"], options=options["aperiodic"], line_hz=line_hz)
+        return lfp.spectral_shape(
+            made["spectrum"], options=options["aperiodic"], line_hz=line_hz, mains=quality.mains
+        )
 
     def hfo() -> Any:
         if made["shape"] is None:
             return None
-        return lfp.epoch_hfo(
-            data.lfp, clean, shape=made["shape"], options=options["hfo"], line_hz=line_hz
-        )
+        return lfp.epoch_hfo(data.lfp, clean, shape=made["shape"], options=options["hfo"])
 
     def leakage() -> Any:
         from pipeline.spikes import select_units, spike_leakage
