@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.intervals import contains, total_seconds
+from pipeline.intervals import contains, intersect, total_seconds
 from pipeline.lfp import artefact_intervals, baseline_statistics, lfp_array
+from pipeline.lfp.artefacts import find_artefacts
 
 RATE = 1000.0
 
@@ -48,12 +49,73 @@ def test_large_deflection_on_one_channel_drops_its_second_and_half_a_second_arou
 
 
 def test_threshold_is_six_robust_standard_deviations():
-    values = noise()
-    sd = baseline_statistics(as_lfp(values), [[0, 60]]).sd[0]
-    centre = baseline_statistics(as_lfp(values), [[0, 60]]).centre[0]
+    """Of a sine, whose spread is the same around every window."""
+    values = 50 * np.sin(2 * np.pi * 7.3 * np.arange(0, 120, 1 / RATE))[:, None].repeat(2, axis=1)
+    found = baseline_statistics(as_lfp(values), [[0, 60]])
     for factor, expected in ((5.9, 0), (6.1, 1)):
-        values[70_250, 0] = centre + factor * sd
+        values[70_250, 0] = found.centre[0] + factor * found.sd[0]
         assert len(artefact_intervals(as_lfp(values), baseline=[[0, 60]])) == expected
+
+
+@pytest.mark.parametrize(("gain_db", "least"), [(3, 0.99), (6, 0.95)])
+def test_a_true_rise_of_the_amplitude_is_kept_and_its_artefacts_are_found(gain_db, least):
+    """A drug's broadband gain is an effect: its time is kept; 15 SD of the baseline are none."""
+    rng = np.random.default_rng(4)
+    hz = np.fft.rfftfreq(600_000, 1 / RATE)
+    spectrum = np.fft.rfft(rng.standard_normal((600_000, 4)), axis=0)
+    values = np.fft.irfft(spectrum * np.maximum(hz, 0.5)[:, None] ** -0.5, 600_000, axis=0)
+    values *= 100 / values.std(axis=0)
+    values[300_000:] *= 10 ** (gain_db / 20)
+    lfp = as_lfp(values)
+    found = find_artefacts(lfp, baseline=[[0, 300]])
+    assert total_seconds(intersect(found.intervals, [[300, 600]])) <= (1 - least) * 300
+    assert total_seconds(intersect(found.intervals, [[0, 300]])) == 0
+    assert total_seconds(found.raised) > 0 and not found.loose
+    sd = baseline_statistics(lfp, [[0, 300]]).sd
+    values[450_500, 3], values[500_500, 1] = 15 * sd[3], -15 * sd[1]
+    again = find_artefacts(as_lfp(values), baseline=[[0, 300]]).intervals
+    assert contains(again, [450.5, 500.5]).all()
+
+
+def test_ten_decibels_of_delta_are_kept():
+    """The filter's steps are slow waves, not artefacts: a strong change of state is kept."""
+    values = noise(300, seed=5)
+    wave = np.sin(2 * np.pi * 2.5 * np.arange(0, 300, 1 / RATE))[:, None]
+    values += 70 * wave * np.where(np.arange(300_000) < 150_000, 1.0, 10 ** (10 / 20))[:, None]
+    assert total_seconds(artefact_intervals(as_lfp(values), baseline=[[0, 150]])) == 0
+
+
+@pytest.mark.parametrize("offset", [400.0, -5000.0])
+def test_a_step_or_a_drift_of_the_potential_costs_its_seconds_only(offset):
+    values = noise(240, seed=6)
+    values[130_400:, 0] += offset
+    found = artefact_intervals(as_lfp(values), baseline=[[0, 60]])
+    assert total_seconds(found) <= 5
+    if abs(offset) > 1000:
+        assert contains(found, [130.4]).all()
+    drifting = noise(240, seed=6) + np.linspace(0, offset, 240_000)[:, None]
+    assert total_seconds(artefact_intervals(as_lfp(drifting), baseline=[[0, 60]])) == 0
+
+
+def test_the_threshold_is_never_raised_above_twice_the_frozen_one():
+    values = noise(240, seed=7)
+    sd = baseline_statistics(as_lfp(values), [[0, 100]]).sd
+    values[120_000:] *= 4
+    values[180_250, 0] = 13 * sd[0]
+    found = artefact_intervals(as_lfp(values), baseline=[[0, 100]])
+    assert contains(found, [180.25]).all()
+
+
+def test_gaps_and_short_recordings_have_levels_around_them():
+    values = noise(40, seed=8)
+    values[15_000:20_400] = np.nan
+    lfp = as_lfp(values)
+    lfp.attrs["recorded_s"] = [0.0, 15.0, 20.4, 40.0]
+    assert len(artefact_intervals(lfp, baseline=[[0, 40]])) == 0
+    values[30_500, 1] = 600.0
+    assert len(artefact_intervals(as_lfp(values[:15_000]), baseline=[[0, 15]])) == 0
+    lfp.values[30_500, 1] = 600.0
+    np.testing.assert_allclose(artefact_intervals(lfp, baseline=[[0, 40]]), [[29.5, 31.5]])
 
 
 def test_artefacts_in_one_epoch_do_not_raise_the_threshold_of_another():
@@ -109,7 +171,7 @@ def test_pieces_of_the_recording_are_looked_at_without_seams(monkeypatch):
     whole = artefact_intervals(lfp, baseline=[[0, 20]])
     assert len(whole) == 2
     for pieces in (1000, 1777 * 2, 33_050 * 2):
-        monkeypatch.setattr("pipeline.lfp.artefacts._CHUNK_VALUES", pieces)
+        monkeypatch.setattr("pipeline.lfp.artefact_scan._CHUNK_VALUES", pieces)
         np.testing.assert_array_equal(artefact_intervals(lfp, baseline=[[0, 20]]), whole)
 
 
@@ -131,3 +193,50 @@ def test_dead_channel_is_refused_by_name():
     values[:, 1] = 0.0
     with pytest.raises(InputError, match=r"channel ch1: .*mark it bad"):
         artefact_intervals(as_lfp(values), baseline=[[0, 20]])
+
+
+# --- channels that come loose ---------------------------------------------------------------------
+
+
+def eight(seed=9, seconds=120):
+    return noise(seconds, 8, seed=seed)
+
+
+def test_a_channel_that_comes_loose_is_left_out_not_the_time_of_all():
+    values = eight()
+    values[72_000:, 2] = 1000 * np.random.default_rng(1).standard_normal(48_000)
+    found = find_artefacts(as_lfp(values), baseline=[[0, 60]])
+    assert total_seconds(found.intervals) == 0
+    assert list(found.loose) == ["ch2"]
+    assert "40 % of the recording" in found.loose["ch2"] and "limit 20 %" in found.loose["ch2"]
+
+
+def test_a_channel_that_is_loose_in_one_epoch_only_is_named_with_it():
+    values = eight()
+    values[80_000:90_000, 1] = 1000 * np.random.default_rng(1).standard_normal(10_000)
+    epochs = {"acute, home_cage": [[75, 105]], "late, home_cage": [[105, 120]]}
+    found = find_artefacts(as_lfp(values), baseline=[[0, 60]], epochs=epochs)
+    assert list(found.loose) == ["ch1"] and "33 % of acute, home_cage" in found.loose["ch1"]
+    kept = find_artefacts(as_lfp(values), baseline=[[0, 60]])
+    assert not kept.loose and total_seconds(kept.intervals) == pytest.approx(11)
+
+
+def test_what_most_channels_see_is_no_channels_fault():
+    values = eight()
+    values[80_000:115_000, :5] *= 40
+    found = find_artefacts(as_lfp(values), baseline=[[0, 60]])
+    assert not found.loose and total_seconds(found.intervals) > 34
+
+
+def test_a_channel_that_is_flat_in_the_baseline_is_left_out():
+    values = eight()
+    values[5_000:25_000, 4] = 3.0
+    found = find_artefacts(as_lfp(values), baseline=[[0, 30]])
+    assert found.loose == {"ch4": "the same value in half of the baseline or more"}
+    assert total_seconds(found.intervals) == 0
+
+
+def test_no_channel_left():
+    found = find_artefacts(as_lfp(np.zeros((20_000, 2))), baseline=[[0, 10]])
+    assert list(found.loose) == ["ch0", "ch1"] and len(found.intervals) == 0
+    assert not found.bursts.possible

@@ -222,7 +222,7 @@ def test_pieces_of_the_recording_change_nothing(monkeypatch):
     lfp = as_lfp(planted())
     whole = find_artefacts(lfp, baseline=[[0, 60]])
     for held in (4 * 1000, 4 * 1777, 4 * 50_001):
-        monkeypatch.setattr("pipeline.lfp.artefacts._CHUNK_VALUES", held)
+        monkeypatch.setattr("pipeline.lfp.artefact_scan._CHUNK_VALUES", held)
         again = find_artefacts(lfp, baseline=[[0, 60]])
         for kind in KINDS:
             np.testing.assert_array_equal(again.kinds[kind], whole.kinds[kind])
@@ -376,7 +376,7 @@ def session(values, **options):
         has=lambda source: source == "lfp",
         lfp=lfp,
         recorded=np.array([[0.0, len(values) / RATE]]),
-        options={"lfp": {"artefact_sd": 6.0}} | options,
+        options={"lfp": {"artefact_sd": 6.0, "bands": {}}} | options,
     )
 
 

@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.lfp.aperiodic import SpectralShape, spectral_shape
-    from pipeline.lfp.artefacts import (
-        BaselineStatistics,
-        artefact_intervals,
-        baseline_statistics,
-    )
+    from pipeline.lfp.artefact_scan import BaselineStatistics
+    from pipeline.lfp.artefacts import artefact_intervals, baseline_statistics
     from pipeline.lfp.complexity import Complexity, cell_complexity
     from pipeline.lfp.coupling import Coupling, cell_coupling
     from pipeline.lfp.extract import extract_lfp, extract_lfp_to_netcdf
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.lfp.spectrum import Spectrum, epoch_spectrum
 
 _HOME = {
-    "BaselineStatistics": "artefacts",
+    "BaselineStatistics": "artefact_scan",
     "Complexity": "complexity",
     "Coupling": "coupling",
     "EpochHfo": "hfo",

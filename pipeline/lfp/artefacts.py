@@ -1,32 +1,40 @@
 """Artefact windows with thresholds frozen on the baseline.
 
 A drug that raises the amplitude of the LFP would hide its own artefacts, or flag its own effect,
-if thresholds followed each epoch: centre and spread are therefore taken from the baseline only and
-hold for the whole recording. What is a second of artefact on one good channel is left out on all,
-so that the channels of a region always rest on the same time.
+if thresholds followed each epoch: they come from the baseline and hold for the whole recording.
+Two things give way, within bounds. Deviations are taken from the level around (the median over 20
+s), for an electrode's potential steps and drifts without any artefact. And where the spread of a
+channel over the minute around is above that of the baseline, the threshold is raised with it, to at
+most twice the frozen one: else a true rise of the amplitude by 6 dB would count as artefact, and
+what is left of it would be biased. It is never lowered.
 
-All kinds are found in one pass over the recording, which costs little more than reading it.
+What is a second of artefact on one good channel is left out on all, so that the channels of a
+region always rest on the same time. A channel whose own artefacts take much of an epoch in which
+the others are clean has come loose: it is left out itself, not the time of all.
+
+All kinds are found in one pass over the recording (:mod:`pipeline.lfp.artefact_scan`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import InputError
-from pipeline.intervals import Intervals, from_mask, intersect, merge, pad
-from pipeline.lfp.bursts import (
-    Bursts,
-    BurstThresholds,
-    burst_thresholds,
-    find_bursts,
-    window_levels,
+from pipeline.intervals import Intervals, intersect, merge, pad, subtract
+from pipeline.lfp.artefact_scan import (
+    BASIC_KINDS,
+    BaselineStatistics,
+    Limits,
+    Scan,
+    scan,
 )
-from pipeline.lfp.rails import Rails
+from pipeline.lfp.bursts import Bursts, burst_thresholds, find_bursts
+from pipeline.lfp.loose import LOOSE_FRACTION, loose_channels
 from pipeline.lfp.signal import (
     extent,
     good_channels,
@@ -38,29 +46,8 @@ from pipeline.lfp.signal import (
 
 #: standard deviation of a normal distribution / its median absolute deviation
 _SD_PER_MAD = 1.482602218505602
-#: values read together (a row of them stays in the cache)
-_CHUNK_VALUES = 2**21
-#: kinds of artefacts that :func:`artefact_intervals` unites
-_BASIC = ("amplitude", "flat", "saturated")
-#: and all kinds, in the order in which they are stated
-KINDS = (*_BASIC, "burst")
-
-
-@dataclass(frozen=True, eq=False)
-class BaselineStatistics:
-    """What the signal is compared with.
-
-    Attributes
-    ----------
-    channels : ndarray of int, shape (n_channels,)
-        Positions of the good channels.
-    centre, sd : ndarray, shape (n_channels,)
-        Median, and robust standard deviation (1.4826 x median absolute deviation), microvolts.
-    """
-
-    channels: NDArray[np.int64]
-    centre: NDArray[np.float64]
-    sd: NDArray[np.float64]
+#: all kinds, in the order in which they are stated
+KINDS = (*BASIC_KINDS, "burst")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +61,16 @@ class Artefacts:
         padded, within the recording.
     bursts : Bursts
         The bursts themselves, without padding.
+    raised : ndarray, shape (n, 2)
+        Time beyond the frozen threshold that only the raised one kept.
+    loose : mapping of str to str
+        Channels that count as bad in this session, besides those marked before -> why.
     """
 
     kinds: Mapping[str, Intervals]
     bursts: Bursts
+    raised: Intervals = field(default_factory=lambda: np.empty((0, 2)))
+    loose: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def intervals(self) -> Intervals:
@@ -108,7 +101,20 @@ def baseline_statistics(
     InputError
         If no baseline was recorded, or a channel is constant in it.
     """
-    channels = good_channels(lfp, bad)
+    found = _statistics(lfp, baseline, good_channels(lfp, bad))
+    if (flat := np.flatnonzero(~(found.sd > 0))).size:
+        name = lfp["channel"].values[found.channels[flat[0]]]
+        raise InputError(
+            f"lfp: channel {name}: found the same value in half of the baseline or more; expected "
+            "a signal (disconnected or switched off? mark it bad in channels.tsv)"
+        )
+    return found
+
+
+def _statistics(
+    lfp: xr.DataArray, baseline: ArrayLike, channels: NDArray[np.int64]
+) -> BaselineStatistics:
+    """As :func:`baseline_statistics`, with an SD of zero for channels that are constant."""
     ranges = sample_ranges(lfp, baseline)
     if len(ranges) == 0:
         raise InputError(
@@ -122,12 +128,6 @@ def baseline_statistics(
         )
         centre[index] = np.median(samples)
         sd[index] = _SD_PER_MAD * np.median(np.abs(samples - np.float32(centre[index])))
-    if (flat := np.flatnonzero(~(sd > 0))).size:
-        name = lfp["channel"].values[channels[flat[0]]]
-        raise InputError(
-            f"lfp: channel {name}: found the same value in half of the baseline or more; expected "
-            "a signal (disconnected or switched off? mark it bad in channels.tsv)"
-        )
     return BaselineStatistics(channels, centre, sd)
 
 
@@ -147,7 +147,9 @@ def artefact_intervals(
 
     A window of `window_s` is flagged when any good channel, in it,
 
-    - leaves its baseline median by more than `threshold_sd` robust standard deviations,
+    - leaves its median over the 20 s around by more than `threshold_sd` robust standard deviations
+      of the baseline, or, where its spread over the minute around is larger than the baseline's, of
+      that spread, but no more than twice the former,
     - is flat: all samples of `flat_s` within `flat_sd` standard deviations, or
     - is saturated: `rail_samples` or more successive samples equal to the channel's highest or
       lowest value in the recording.
@@ -180,24 +182,26 @@ def artefact_intervals(
         frozen = baseline
     else:
         frozen = baseline_statistics(lfp, baseline, bad=bad)
-    limits = _Limits(frozen, threshold_sd, window_s, flat_sd, flat_s, rail_samples)
-    flagged, _ = _scan(lfp, limits, None)
-    return _widened(lfp, np.logical_or.reduce(flagged), limits, pad_s)
+    limits = Limits(frozen, threshold_sd, window_s, flat_sd, flat_s, rail_samples)
+    found = scan(lfp, limits, None)
+    return _widened(lfp, found, found.flagged.any(axis=(0, 1)), pad_s)
 
 
 def find_artefacts(
     lfp: xr.DataArray,
     *,
     baseline: ArrayLike,
+    epochs: Mapping[str, ArrayLike] | None = None,
     threshold_sd: float = 6.0,
     pad_s: float = 0.5,
     window_s: float = 1.0,
     flat_sd: float = 1e-3,
     flat_s: float = 0.1,
     rail_samples: int = 3,
+    loose_fraction: float = LOOSE_FRACTION,
     bad: Collection[str] = (),
 ) -> Artefacts:
-    """All kinds of artefacts, bursts of muscles included.
+    """All kinds of artefacts, bursts of muscles included, and channels that came loose.
 
     Parameters
     ----------
@@ -205,146 +209,63 @@ def find_artefacts(
         As in :func:`artefact_intervals`; bursts are widened by `pad_s` as well.
     baseline : array_like, shape (n, 2)
         Seconds whose statistics set all thresholds.
+    epochs : mapping of str to array_like, shape (n, 2), optional
+        Name -> seconds in which, besides the whole recording, no channel may be loose.
+    loose_fraction : float
+        A channel counts as bad where its own artefacts take more than this part of an epoch or of
+        the recording, and those of most other channels do not; so does one that is constant in
+        half of the baseline or more.
 
     Returns
     -------
     Artefacts
+        Without any time where no channel is left.
 
     Raises
     ------
     InputError
-        As :func:`baseline_statistics`.
+        If no baseline was recorded, or all channels are marked bad.
     """
-    frozen = baseline_statistics(lfp, baseline, bad=bad)
-    thresholds, note = burst_thresholds(lfp, baseline, frozen.channels)
-    limits = _Limits(frozen, threshold_sd, window_s, flat_sd, flat_s, rail_samples)
-    flagged, windows = _scan(lfp, limits, thresholds)
+    names = lfp["channel"].values.astype(str)
+    everything = _statistics(lfp, baseline, good_channels(lfp, bad))
+    fine = everything.sd > 0
+    loose = {
+        str(name): "the same value in half of the baseline or more"
+        for name in names[everything.channels[~fine]]
+    }
+    stretches = {"the recording": extent(lfp), **(epochs or {})}
+    while fine.any():
+        frozen = BaselineStatistics(
+            everything.channels[fine], everything.centre[fine], everything.sd[fine]
+        )
+        thresholds, note = burst_thresholds(lfp, baseline, frozen.channels)
+        limits = Limits(frozen, threshold_sd, window_s, flat_sd, flat_s, rail_samples)
+        found = scan(lfp, limits, thresholds)
+        more = loose_channels(found, stretches, limit=loose_fraction)
+        if not more:
+            break
+        loose |= {str(names[frozen.channels[index]]): why for index, why in more.items()}
+        fine = fine & ~np.isin(names[everything.channels], list(loose))
+    else:
+        nothing = np.empty((0, 2))
+        bursts = Bursts(nothing, nothing, possible=False)
+        return Artefacts(dict.fromkeys(KINDS, nothing), bursts, loose=loose)
     if thresholds is None:
         bursts = Bursts(np.empty((0, 2)), np.empty((0, 2)), note, possible=False)
     else:
         bursts = find_bursts(
-            *windows, thresholds, rate_hz=rate_of(lfp), start_s=start_of(lfp), note=note
+            *found.bursts, thresholds, rate_hz=rate_of(lfp), start_s=start_of(lfp), note=note
         )
     kinds = {
-        kind: _widened(lfp, mask, limits, pad_s) for kind, mask in zip(_BASIC, flagged, strict=True)
+        kind: _widened(lfp, found, flagged.any(axis=0), pad_s)
+        for kind, flagged in zip(BASIC_KINDS, found.flagged, strict=True)
     }
     kinds["burst"] = intersect(pad(bursts.events, pad_s), extent(lfp))
-    return Artefacts(kinds, bursts)
+    raised = intersect(found.intervals(found.raised.any(axis=0)), extent(lfp))
+    left_out = merge(np.concatenate(list(kinds.values())))
+    return Artefacts(kinds, bursts, raised=subtract(raised, left_out), loose=loose)
 
 
-@dataclass(frozen=True, eq=False)
-class _Limits:
-    """What samples are compared with."""
-
-    frozen: BaselineStatistics
-    threshold_sd: float
-    window_s: float
-    flat_sd: float
-    flat_s: float
-    rail_samples: int
-
-
-def _widened(
-    lfp: xr.DataArray, flagged: NDArray[np.bool_], limits: _Limits, pad_s: float
-) -> Intervals:
+def _widened(lfp: xr.DataArray, found: Scan, flagged: NDArray[np.bool_], pad_s: float) -> Intervals:
     """Flagged windows as intervals, padded and within the recording."""
-    windows = from_mask(flagged, rate_hz=1.0 / limits.window_s, start_s=start_of(lfp))
-    return intersect(pad(windows, pad_s), extent(lfp))
-
-
-def _scan(
-    lfp: xr.DataArray, limits: _Limits, thresholds: BurstThresholds | None
-) -> tuple[NDArray[np.bool_], tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """One pass: flagged windows of each basic kind, and the levels that bursts are found in.
-
-    Returns
-    -------
-    flagged : ndarray of bool, shape (3, n_windows)
-        amplitude, flat, saturated.
-    windows : (ndarray of int, ndarray)
-        First samples and levels, as :func:`pipeline.lfp.bursts.find_bursts` takes them; empty
-        without thresholds.
-    """
-    frozen = limits.frozen
-    rate, n_samples = rate_of(lfp), lfp.sizes["time"]
-    n_windows = int(np.ceil(round(n_samples / (limits.window_s * rate), 9)))
-    # Sample -> window by one formula, so that fractional rates do not drift against seconds.
-    edges = np.ceil(np.arange(n_windows + 1) * limits.window_s * rate - 1e-6).astype(np.int64)
-    edges[-1] = n_samples
-    flagged = np.zeros((3, n_windows), dtype=bool)
-    flat_run = max(2, round(limits.flat_s * rate))
-    centre = frozen.centre.astype(np.float32)
-    most = (limits.threshold_sd * frozen.sd).astype(np.float32)
-    width = (limits.flat_sd * frozen.sd).astype(np.float32)
-    rails = [Rails(limits.rail_samples, edges) for _ in frozen.channels]
-    step = 1 if thresholds is None else thresholds.step
-    length = 1 if thresholds is None else thresholds.length
-    reach = max(flat_run, limits.rail_samples, length) - 1
-    begins = [np.empty(0, dtype=np.int64)]
-    levels = [np.empty((0 if thresholds is None else len(thresholds.groups), 0, 2), np.float32)]
-    for first, past, samples in _pieces(lfp, frozen.channels, reach, step):
-        low = int(np.searchsorted(edges, first, side="right")) - 1
-        high = int(np.searchsorted(edges, past, side="left"))
-        starts = np.maximum(edges[low:high], first) - first
-        for index, row in enumerate(samples):
-            own = row[: past - first]
-            top, bottom = np.maximum.reduceat(own, starts), np.minimum.reduceat(own, starts)
-            far = (top - centre[index] > most[index]) | (centre[index] - bottom > most[index])
-            flagged[0, low:high] |= far
-            hit = first + np.flatnonzero(_flat(row, flat_run, width[index]))
-            flagged[1, np.searchsorted(edges, hit, side="right") - 1] = True
-            rails[index].look(row, first, past, low, (top, bottom))
-        if thresholds is not None and samples.shape[1] >= length:
-            found = window_levels(samples[:, : past - first + length - step], thresholds)
-            levels.append(found)
-            begins.append(first + step * np.arange(found.shape[1]))
-    for rail in rails:
-        flagged[2, rail.windows()] = True
-    return flagged, (np.concatenate(begins), np.concatenate(levels, axis=1))
-
-
-def _pieces(
-    lfp: xr.DataArray, channels: NDArray[np.int64], reach: int, step: int
-) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
-    """Pieces of what was recorded: first sample, sample past the last, and samples.
-
-    The samples (n_channels, n) go on for up to `reach` samples, into the next piece of the same
-    stretch; pieces are whole multiples of `step`, counted from the stretch's first sample.
-    """
-    rows = max(1, _CHUNK_VALUES // len(channels), 4 * reach)
-    rows = -(-rows // step) * step
-    for start, stop in sample_ranges(lfp, extent(lfp)):
-        for first in range(start, stop, rows):
-            past = min(first + rows, stop)
-            yield first, past, read_samples(lfp, first, min(past + reach, stop), channels)
-
-
-def _flat(row: NDArray[np.float32], run: int, width: np.float32) -> NDArray[np.bool_]:
-    """Samples in a stretch of `run` that a channel spends within `width`, shape (n,)."""
-    # Every such stretch holds one whole block of this grid, so that blocks tell where to look.
-    block = (run + 1) // 2
-    whole = len(row) - len(row) % block
-    starts = np.arange(0, whole, block)
-    if len(row) < run or len(starts) == 0:
-        return np.zeros(len(row), dtype=bool)
-    spread = np.maximum.reduceat(row[:whole], starts) - np.minimum.reduceat(row[:whole], starts)
-    if not (spread <= width).any():
-        return np.zeros(len(row), dtype=bool)
-    low = high = row
-    # Sliding extremes by doubling: a window of 2 m is two windows of m.
-    span = 1
-    while span < run:
-        shift = min(span, run - span)
-        low = np.minimum(low[:-shift], low[shift:])
-        high = np.maximum(high[:-shift], high[shift:])
-        span += shift
-    return _cover(high - low <= width, run, len(row))
-
-
-def _cover(starts: NDArray[np.bool_], run: int, n_samples: int) -> NDArray[np.bool_]:
-    """Samples covered by stretches of `run` that begin where `starts` is true."""
-    counts = np.zeros(n_samples + 1, dtype=np.int64)
-    begin = np.flatnonzero(starts)
-    np.add.at(counts, begin, 1)
-    np.add.at(counts, begin + run, -1)
-    return np.cumsum(counts[:-1]) > 0
+    return intersect(pad(found.intervals(flagged), pad_s), extent(lfp))

@@ -81,9 +81,13 @@ def _signal(lfp: Mapping[str, Any], recording: Mapping[str, Any]) -> list[str]:
         f"{_stated(lfp, 'rate_hz', 'Hz')}.",
         _BAD.get(lfp.get("bad_channels", ""), ""),
         _REFERENCES.get(lfp.get("reference", ""), ""),
-        f"Windows beyond {_stated(lfp, 'artefact_sd')} robust standard deviations of the baseline, "
-        "flat or saturated ones and broadband bursts like those of muscles were left out as "
-        f"artefacts, with thresholds from the baseline alone. {mains}",
+        f"Windows beyond {_stated(lfp, 'artefact_sd')} robust standard deviations of the baseline "
+        "from the median around (20 s), flat or saturated ones and broadband bursts like those of "
+        "muscles were left out as artefacts. Thresholds came from the baseline alone; that of the "
+        "amplitude was raised where a channel's spread over the minute around was larger, to at "
+        "most twice, so that a true rise of the amplitude was not taken for an artefact. Channels "
+        "with artefacts of their own in more than a fifth of an epoch were left out of the "
+        f"session. {mains}",
     ]
 
 

@@ -59,6 +59,7 @@ def fact_list(page: SessionPage) -> list[tuple[str, str]]:
         ("regions", "Regions", _plain),
         ("bad_channels", "Bad channels", lambda names: _plain(names) or "none"),
         ("bad_channel_reasons", "Why they are bad", lambda reasons: _plain(reasons) or "–"),
+        ("loose_channels", "Channels that came loose", _plain),
         ("line_noise", "Mains", _plain),
         ("reference", "Reference", lambda name: spoken(text(name))),
         ("kept_fraction", "Time kept", lambda part: f"{plain(100 * part, 1)}{SPACE}%"),

@@ -76,7 +76,9 @@ def measure(
     data = SessionData(inputs, settings["options"])
     spans = resolve_spans(settings["epochs"], data.end_s)
     baseline = [span for span in spans if span.phase == settings["baseline_phase"]]
-    quality = with_mains(assess(data, baseline, settings["options"]), data, baseline)
+    quality = assess(data, baseline, settings["options"], epochs=spans)
+    data = data.without(quality.loose)
+    quality = with_mains(quality, data, baseline)
     rows: list[dict[str, Any]] = []
     spectra: list[tuple[Span, Any]] = []
     shapes: list[Any] = []

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.intervals import Intervals, intersect, total_seconds
-
-#: seconds as loud as bursts, but no bursts, from which a warning says so
-_LASTING_S = 5.0
+from pipeline.intervals import Intervals, intersect
 
 
 @dataclass(frozen=True)
@@ -73,21 +70,47 @@ class SessionData:
         session does not have.
     options : mapping
         The config's sections that metrics read.
+    loose : frozenset of str
+        Channels of the LFP that count as bad, besides those marked in the file.
     """
 
     inputs: Mapping[str, Path]
     options: Mapping[str, Any]
+    loose: frozenset[str] = frozenset()
 
     def has(self, source: str) -> bool:
-        """Whether the session has a source (lfp, units, trials, movement, scored)."""
+        """Whether the session has a source (lfp, units, trials, movement, scored).
+
+        An LFP of bad channels only is none.
+        """
+        return self._given(source) and (source != "lfp" or self._good_lfp)
+
+    @property
+    def recorded_lfp(self) -> bool:
+        """Whether an LFP was recorded, with or without a good channel."""
+        return self._given("lfp")
+
+    def _given(self, source: str) -> bool:
         return source in self.inputs and self.inputs[source].stat().st_size > 0
 
     @cached_property
+    def _good_lfp(self) -> bool:
+        return "bad" not in self.lfp.coords or not self.lfp["bad"].values.all()
+
+    def without(self, loose: Collection[str]) -> SessionData:
+        """Return the same session with further channels marked bad in its LFP."""
+        return replace(self, loose=self.loose | frozenset(loose)) if loose else self
+
+    @cached_property
     def lfp(self) -> Any:
-        """LFP (time, channel), read lazily."""
+        """LFP (time, channel), read lazily, with its bad channels marked."""
         from pipeline.lfp import open_lfp
 
-        return open_lfp(self.inputs["lfp"])
+        lfp = open_lfp(self.inputs["lfp"])
+        if not self.loose:
+            return lfp
+        loose = np.isin(lfp["channel"].values.astype(str), list(self.loose))
+        return lfp.assign_coords(bad=("channel", lfp["bad"].values.astype(bool) | loose))
 
     @cached_property
     def units(self) -> Any:
@@ -154,7 +177,7 @@ class SessionData:
     @cached_property
     def recorded(self) -> Intervals:
         """Seconds of the session clock that a recording covers."""
-        if self.has("lfp"):
+        if self._given("lfp"):
             from pipeline.lfp.signal import extent
 
             return np.atleast_2d(extent(self.lfp))
@@ -192,6 +215,9 @@ class Quality:
         they have among the artefacts; None where they cannot be told.
     kinds : mapping of str to ndarray, shape (n, 2)
         Seconds of each kind of artefact; a second may be of several kinds. Empty without LFP.
+    loose : tuple of str
+        Channels that count as bad, besides those marked in the LFP
+        (:meth:`SessionData.without`).
     kept_units : ndarray of bool
         Units that enter the comparison.
     mains : ndarray, shape (n, 2), or None
@@ -203,15 +229,23 @@ class Quality:
     artefacts: Intervals
     bursts: Intervals | None = None
     kinds: Mapping[str, Intervals] = field(default_factory=dict)
+    loose: tuple[str, ...] = ()
     kept_units: Any = None
     mains: Any = None
     warnings: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def assess(data: SessionData, baseline: Sequence[Span], options: Mapping[str, Any]) -> Quality:
-    """Find artefacts and units to leave out, with thresholds frozen on the baseline.
+def assess(
+    data: SessionData,
+    baseline: Sequence[Span],
+    options: Mapping[str, Any],
+    *,
+    epochs: Sequence[Span] = (),
+) -> Quality:
+    """Find artefacts, channels and units to leave out, with thresholds frozen on the baseline.
 
+    A channel may not be loose in any of `epochs`.
     In a session without a baseline of its own the artefacts' thresholds rest on its whole length,
     and a warning says so; units are not judged by their presence then, for a unit that the drug
     silenced would be dropped.
@@ -221,37 +255,20 @@ def assess(data: SessionData, baseline: Sequence[Span], options: Mapping[str, An
     spans = [span.intervals for span in baseline]
     own = intersect(np.vstack(spans), data.recorded) if spans else np.empty((0, 2))
     artefacts: Intervals = np.empty((0, 2))
-    bursts, kinds = None, {}
+    bursts, kinds, loose = None, {}, ()
     if data.has("lfp"):
-        from pipeline.lfp.artefacts import find_artefacts
+        from pipeline.steps.lfp_quality import assess_lfp
 
-        frozen = own
-        if not len(own):
-            frozen = data.recorded
-            warnings.append(
-                "no baseline in this session: artefact thresholds rest on the whole recording"
-            )
-        found = find_artefacts(
-            data.lfp, baseline=frozen, threshold_sd=options["lfp"]["artefact_sd"]
-        )
-        artefacts, kinds = found.intervals, found.kinds
-        bursts = found.bursts.events if found.bursts.possible else None
-        warnings += [found.bursts.note] if found.bursts.note else []
-        seconds = total_seconds(data.recorded)
-        facts["kept_fraction"] = round(1 - total_seconds(artefacts) / seconds, 4)
-        facts["artefact_s"] = {
-            kind: round(total_seconds(intervals), 1) for kind, intervals in kinds.items()
-        }
-        if bursts is not None:
-            facts["n_bursts"] = len(bursts)
-        if (lasting := total_seconds(found.bursts.sustained)) >= _LASTING_S:
-            warnings.append(
-                f"{lasting:.0f} s are as loud at 70-110 Hz and at high frequencies as bursts of "
-                "muscles, but last longer than 2 s or are no louder than the time around them: "
-                "they count as no burst and are not left out (long chewing, or a change of the "
-                "whole spectrum)"
-            )
+        found = assess_lfp(data, own, epochs, options)
+        artefacts, kinds, bursts = found.artefacts, found.kinds, found.bursts
+        loose = tuple(found.loose)
+        warnings += found.warnings
+        facts |= found.facts
         warnings += bands_beyond(data.lfp.attrs["pass_band_hz"], options["lfp"]["bands"])
+    elif data.recorded_lfp:
+        from pipeline.steps.lfp_quality import NOTHING_LEFT
+
+        warnings.append(NOTHING_LEFT)
     if data.has("movement"):
         from pipeline.ingest import track_warnings
 
@@ -279,6 +296,7 @@ def assess(data: SessionData, baseline: Sequence[Span], options: Mapping[str, An
         artefacts,
         bursts=bursts,
         kinds=kinds,
+        loose=loose,
         kept_units=kept,
         warnings=tuple(warnings),
         facts=facts,

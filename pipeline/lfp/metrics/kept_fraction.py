@@ -23,7 +23,9 @@ METRIC = Metric(
     description="Part of the recorded time without artefacts; a drug that changes it selects time",
     definition=(
         "Seconds of the epoch outside artefact windows (amplitude, flat, saturated, bursts; "
-        "thresholds frozen on the baseline) divided by its recorded seconds"
+        "amplitude is the distance from the median over the 20 s around, its threshold that of the "
+        "baseline, raised where the channel's spread over the minute around is larger, to at most "
+        "twice) divided by its recorded seconds"
     ),
     reference="Definition of a proportion",
 )
