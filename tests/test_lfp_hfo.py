@@ -3,6 +3,7 @@
 Simulated epochs are Gaussian noise with a declared spectrum, at 500 Hz; seeds are fixed.
 """
 
+import tracemalloc
 from dataclasses import replace
 from functools import cache
 
@@ -116,8 +117,9 @@ def test_what_cannot_be_stated():
         return epoch_hfo(lfp, intervals, shape=shape, options=OPTIONS | changes)
 
     assert found([[0, 0.9], [5, 5.9]]) is None
-    assert found([[0, 60]], band_hz=[80, 300]) is None  # beyond the fitted range
-    assert found([[0, 60]], band_hz=[50, 200]) is None
+    assert found([[0, 60]], band_hz=[80, 330]) is None  # a third lies beyond the fitted range
+    assert found([[0, 60]], band_hz=[10, 200]) is None
+    assert found([[0, 60]], band_hz=[80, 260]).band_hz == (80, 250)
     assert found([[0, 60]], replace(shape, fast={})) is None
     assert found([[0, 60]], replace(shape, fast_hz=None)) is None
     one = replace(shape, fast={"r001": shape.fast["r001"]})
@@ -174,6 +176,58 @@ def test_noise_alone_is_no_oscillation(line_hz, most):
     power = 10 * np.log10(values_of(found, "power"))
     assert abs(power.mean()) < 0.06
     assert sum(one is not None for one in values_of(found, "frequency_hz")) <= 1
+
+
+@pytest.mark.parametrize("gain", ["slow", "steps"])
+def test_fluctuations_of_gain_are_no_oscillation(gain):
+    """The whole spectrum goes up and down: ln of the amplitude by 0.5, or by 6 dB a third of it."""
+    lfp = quiet(120, 12, seed=44)
+    n = lfp.sizes["time"]
+    rng = np.random.default_rng(45)
+    if gain == "slow":
+        knots = rng.standard_normal(25)
+        curve = np.interp(np.arange(n), np.linspace(0, n - 1, 25), knots)
+        factor = np.exp(0.5 * curve / curve.std())
+    else:
+        factor = np.where(np.repeat(rng.permutation(12) < 4, n // 12), 2.0, 1.0)
+    found = measured(lfp * factor[:, np.newaxis], line_hz=50.0)
+    power = 10 * np.log10(values_of(found, "power"))
+    assert abs(power.mean()) < 0.06 and np.abs(power).max() < 0.3
+    assert all(one is None for one in values_of(found, "frequency_hz"))
+
+
+def test_an_oscillation_in_a_fifth_of_the_time_is_still_seen_while_the_gain_fluctuates():
+    lfp, _ = oscillating(60, 12, 46, height=10.0, duty=0.2)
+    steady = measured(lfp)
+    factor = np.where(np.repeat(np.arange(60) % 6 < 2, round(RATE)), 2.0, 1.0)
+    found = measured(lfp * factor[:, np.newaxis])
+    change = 10 * np.log10(values_of(found, "power") / values_of(steady, "power"))
+    assert 10 * np.log10(values_of(steady, "power")).min() > 1.0
+    assert abs(change.mean()) < 0.2
+    error = values_of(found, "frequency_hz").astype(float) - 140
+    assert abs(error.mean()) < 1.5 and np.sqrt(np.mean(error**2)) < 2.5
+
+
+def test_the_band_is_cut_where_the_recording_ends():
+    """At 500 Hz with 50 Hz mains the fitted range ends at 197 Hz."""
+    lfp = quiet(n_regions=4).copy()
+    lfp.attrs["pass_band_hz"] = 200.0
+    found = measured(lfp, line_hz=50.0)
+    assert found.band_hz == (80.0, 197.0)
+    assert np.abs(10 * np.log10(values_of(found, "power"))).max() < 0.5
+    lfp.attrs["pass_band_hz"] = 160.0
+    assert measured(lfp, line_hz=50.0) is None
+
+
+def test_memory_does_not_grow_with_channels_and_time():
+    rng = np.random.default_rng(47)
+    lfp = lfp_of(rng.standard_normal((round(300 * RATE), 24), dtype=np.float32), ["A"] * 24)
+    shape = spectral_shape(epoch_spectrum(lfp, [[0, 300]]), options=APERIODIC, line_hz=None)
+    tracemalloc.start()
+    epoch_hfo(lfp, [[0, 300]], shape=shape, options=OPTIONS)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30e6
 
 
 def test_mains_is_no_oscillation():

@@ -18,12 +18,16 @@ is higher than the fit.
 
 Power and dominant frequency rest on the mean over windows, which holds brief oscillations by their
 share of the time; the median that the epoch's spectrum is made with would not see an oscillation
-that is there in less than half of it.
+that is there in less than half of it. Mean and median differ by more than oscillations: where the
+gain of the whole spectrum fluctuates (with movement, say), a mean lies above the median at all
+frequencies. The aperiodic part is therefore brought to the level of the mean before the two are
+compared: times the median, over the flanks of the band, of the mean spectrum over the fit (over all
+of the fitted range where the flanks are too narrow).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,8 +49,10 @@ _TIME_HALF_AVERAGE = 12.0
 _MAINS_DRIFT_HZ = 1.0
 #: part of an average's width that must not be mains
 _LEAST_MEASURED = 0.5
-#: values of densities held at a time (32 MB)
-_HELD_VALUES = 2**22
+#: samples held at a time (4 MB)
+_HELD_VALUES = 2**20
+#: part of the band that the fitted range must hold
+_LEAST_BAND = 0.75
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +62,9 @@ class RegionHfo:
     Attributes
     ----------
     power : float
-        Mean power in the band over that of the aperiodic fit in the band.
+        Mean power in the band over that of the aperiodic part in the band.
     frequency_hz : float or None
-        Where the mean spectrum stands highest above the fit; None where no peak does.
+        Where the mean spectrum stands highest above it; None where no peak does.
     prevalence : float
         Part of the windows with a peak, 0 to 1.
     """
@@ -76,12 +82,15 @@ class EpochHfo:
     ----------
     regions : mapping of str to RegionHfo
         Those whose fit of the fast range holds.
+    band_hz : tuple of float
+        Band that was looked at: what the fitted range holds of the one that was asked for.
     n_windows : int
     seconds : float
         Clean seconds that the windows cover.
     """
 
     regions: Mapping[str, RegionHfo]
+    band_hz: tuple[float, float]
     n_windows: int
     seconds: float
 
@@ -109,16 +118,17 @@ def epoch_hfo(
     Returns
     -------
     EpochHfo or None
-        None when no window fits, the fitted range does not hold the band, or no region's fit holds.
+        None when no window fits, the fitted range holds less than three quarters of the band, or no
+        region's fit holds.
 
     Raises
     ------
     InputError
         If intervals overlap or no good channel is left.
     """
-    low, high = options["band_hz"]
     span = shape.fast_hz
-    if span is None or not shape.fast or span[0] > low + 1e-9 or span[1] < high - 1e-9:
+    band = None if span is None else held_band(options["band_hz"], span)
+    if span is None or band is None or not shape.fast:
         return None
     length = round(options["window_s"] * rate_of(lfp))
     starts = window_starts(lfp, intervals, length)
@@ -136,14 +146,25 @@ def epoch_hfo(
             shape.fast[region].density(frequency[fitted]),
             mains=mains,
             least_height=shape.least_height,
+            band=band,
             options=options,
         )
         for region in shape.fast
     }
     n_windows = len(starts)
     return EpochHfo(
-        regions=regions, n_windows=n_windows, seconds=float(n_windows * length / rate_of(lfp))
+        regions=regions,
+        band_hz=band,
+        n_windows=n_windows,
+        seconds=float(n_windows * length / rate_of(lfp)),
     )
+
+
+def held_band(band_hz: Sequence[float], span: tuple[float, float]) -> tuple[float, float] | None:
+    """What a fitted range holds of a band; None where that is less than three quarters of it."""
+    low, high = max(band_hz[0], span[0]), min(band_hz[1], span[1])
+    wanted = _LEAST_BAND * (band_hz[1] - band_hz[0])
+    return (float(low), float(high)) if high - low >= wanted - 1e-9 else None
 
 
 def window_starts(lfp: xr.DataArray, intervals: ArrayLike, length: int) -> NDArray[np.int64]:
@@ -175,7 +196,7 @@ def _window_densities(
     names = channel_coords(lfp, channels)["region"][1]
     members = {region: names == region for region in regions}
     out = {region: np.empty((len(starts), n)) for region in regions}
-    most = max(1, _HELD_VALUES // (len(channels) * n))
+    most = max(1, _HELD_VALUES // (len(channels) * length))
     rate = rate_of(lfp)
     for first, past in runs_of_windows(starts, length, most):
         stop = int(starts[past - 1]) + length
@@ -198,25 +219,25 @@ def _region(
     *,
     mains: NDArray[np.float64],
     least_height: float,
+    band: tuple[float, float],
     options: Mapping[str, Any],
 ) -> RegionHfo:
     """What the windows' densities (n_windows, n) say of one region."""
-    low, high = options["band_hz"]
+    low, high = band
     widths = bin_widths(frequency, low, high, masked=mains)
     reach = _TIME_HALF_AVERAGE / options["window_s"]
     smooth = averaging(frequency, mains=mains, half_width_hz=reach)
     ratio = (density / background) @ smooth
     inside = (frequency >= low) & (frequency < high)
     flank = ~inside & (smooth.sum(axis=0) > 0)
-    if flank.sum() * (frequency[1] - frequency[0]) >= reach:
-        level = np.maximum(np.median(ratio[:, flank], axis=1), 1.0)
-    else:
-        level = np.ones(len(ratio))
-    least = 10.0 ** (options["over_aperiodic_db"] / 10.0) * level
+    flanked = flank.sum() * (frequency[1] - frequency[0]) >= reach
+    level = np.median(ratio[:, flank], axis=1) if flanked else 1.0
+    least = 10.0 ** (options["over_aperiodic_db"] / 10.0) * np.maximum(level, np.ones(len(ratio)))
     counted = inside & local_maxima(ratio) & (ratio >= least[:, np.newaxis])
     mean = density.mean(axis=0)
-    # Bridged for the frequency only: with a hole in it, an average leans to the other side.
     gone = within(frequency, mains)
+    background = background * np.median((mean / background)[(flank if flanked else True) & ~gone])
+    # Bridged for the frequency only: with a hole in it, an average leans to the other side.
     mean_ratio = np.interp(frequency, frequency[~gone], (mean / background)[~gone])
     even = averaging(frequency, mains=mains[:0], half_width_hz=reach)
     return RegionHfo(

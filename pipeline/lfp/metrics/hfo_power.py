@@ -22,7 +22,8 @@ METRIC = Metric(
     definition=(
         "Mean power of 1-s windows in 80 to 200 Hz (3 DPSS tapers of 3 Hz half bandwidth; 4 "
         "Hz around the mains and its harmonics left out) divided by the power there of the "
-        "aperiodic part, a line in log-log fitted from 60 to 250 Hz (Donoghue et al. 2020); "
+        "aperiodic part, a line in log-log fitted from 60 to 250 Hz (Donoghue et al. 2020) and "
+        "brought to the level of the mean power beside the band; "
         "no value where the fit's mean error is above 0.1"
     ),
     reference="Caixeta et al. 2013, Sci Rep 3:2348",
