@@ -46,8 +46,10 @@ _LEAST_PATTERN = 1e-3
 _MOST_WINDOWS = 240
 #: windows that are taken in a row
 _BLOCK_WINDOWS = 10
-#: windows looked at together
+#: windows looked at together at most
 _WINDOWS_AT_ONCE = 100
+#: values of spectra held at a time within the band (64 MB), and before it is cut out (16 MB)
+_HELD_IN_BAND, _HELD_VALUES = 2**22, 2**20
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -57,7 +59,8 @@ class SpikeLeakage:
     Attributes
     ----------
     explained : mapping of str to float
-        By region, 0 to 1; regions without units or without a good channel are not in it.
+        By region, 0 to 1; regions without a good channel, or without a unit that has at least 20
+        spikes in each half of the windows, are not in it: nothing could be estimated there.
     n_spikes : mapping of str to int
         Spikes that the region's prediction rests on.
     seconds : float
@@ -88,8 +91,8 @@ def spike_leakage(
     Returns
     -------
     SpikeLeakage or None
-        None when no region has both units and a good channel, fewer than two windows fit, or the
-        recording does not show the band.
+        None when no region has both a good channel and a unit with enough spikes, fewer than two
+        windows fit, or the recording does not show the band.
 
     Raises
     ------
@@ -111,19 +114,19 @@ def spike_leakage(
     trains = unit_trains(units)
     explained, n_spikes = {}, {}
     for region in regions:
-        halves = _halves(
-            lfp,
-            [trains[unit] for unit in np.flatnonzero(of_unit == region)],
-            channels[of_channel == region],
-            starts,
-            length=length,
-            band=band,
-        )
-        kept = np.min([half.spikes for half in halves], axis=0) >= _LEAST_SPIKES
-        halves = [half.of_units(kept) for half in halves]
+        positions = [
+            (trains[unit] - start_of(lfp)) * rate for unit in np.flatnonzero(of_unit == region)
+        ]
+        enough = [at for at in positions if _spikes(at, starts, length).min() >= _LEAST_SPIKES]
+        if not enough:
+            continue
+        picked = channels[of_channel == region]
+        halves = _halves(lfp, enough, picked, starts, length=length, band=band)
         lags = np.arange(-round(_REACH_S * rate), round(_REACH_S * rate) + 1) / rate
         explained[region] = _explained(halves, frequency[band], lags)
-        n_spikes[region] = int(sum(half.spikes.sum() for half in halves))
+        n_spikes[region] = int(sum(_spikes(at, starts, length).sum() for at in enough))
+    if not explained:
+        return None
     seconds = float(len(starts) * length / rate)
     return SpikeLeakage(explained=explained, n_spikes=n_spikes, seconds=seconds)
 
@@ -142,45 +145,46 @@ class _Half:
     """Sums over the windows of one half.
 
     ``units`` (frequency, unit, unit) and ``mixed`` (frequency, unit, channel) are cross-spectra,
-    ``power`` (channel,) is summed over frequencies too, ``spikes`` (unit,) are counts.
+    ``power`` (channel,) is summed over frequencies too.
     """
 
     units: NDArray[np.complex128]
     mixed: NDArray[np.complex128]
     power: NDArray[np.float64]
-    spikes: NDArray[np.int64]
 
-    def of_units(self, kept: NDArray[np.bool_]) -> _Half:
-        """Only some units."""
-        units = self.units[:, kept][:, :, kept]
-        return _Half(units, self.mixed[:, kept], self.power, self.spikes[kept])
+
+def _spikes(
+    position: NDArray[np.float64], starts: NDArray[np.int64], length: int
+) -> NDArray[np.int64]:
+    """Spikes of one unit in the even and in the odd windows."""
+    counts = np.searchsorted(position, starts + length) - np.searchsorted(position, starts)
+    return np.array([counts[::2].sum(), counts[1::2].sum()])
 
 
 def _halves(
     lfp: xr.DataArray,
-    trains: Sequence[NDArray[np.float64]],
+    positions: Sequence[NDArray[np.float64]],
     channels: NDArray[np.int64],
     starts: NDArray[np.int64],
     *,
     length: int,
     band: NDArray[np.int64],
 ) -> list[_Half]:
-    """Cross-spectra of one region in the even and in the odd windows."""
-    n_units, n_channels, n_bins = len(trains), len(channels), len(band)
+    """Cross-spectra of one region in the even and in the odd windows; spikes are in samples."""
+    n_units, n_channels, n_bins = len(positions), len(channels), len(band)
     rate = rate_of(lfp)
     tapers = tapers_for(length, rate_hz=rate, half_bandwidth_hz=_HALF_BANDWIDTH_HZ).windows
-    positions = [(train - start_of(lfp)) * rate for train in trains]
     units = np.zeros((2, n_bins, n_units, n_units), dtype=complex)
     mixed = np.zeros((2, n_bins, n_units, n_channels), dtype=complex)
-    power, spikes = np.zeros((2, n_channels)), np.zeros((2, n_units), dtype=np.int64)
-    for first, past in runs_of_windows(starts, length, _WINDOWS_AT_ONCE):
+    power = np.zeros((2, n_channels))
+    of_window = (n_units + n_channels) * len(tapers) * n_bins
+    at_once = max(1, min(_WINDOWS_AT_ONCE, _HELD_IN_BAND // of_window))
+    for first, past in runs_of_windows(starts, length, at_once):
         begin, n_windows = int(starts[first]), past - first
         signal = read_samples(lfp, begin, begin + n_windows * length, channels)
-        rows = [_sampled(at - begin, n_windows * length) for at in positions]
-        both = np.vstack([np.array([row for row, _ in rows]).reshape(n_units, -1), signal])
-        spectra = tapered_spectra(both.reshape(-1, n_windows, length), tapers)[..., band]
-        # frequency first: one matrix product per frequency over windows x tapers
-        spectra = np.moveaxis(spectra, -1, 0)
+        lines = [_sampled(at - begin, n_windows * length) for at in positions]
+        both = np.vstack([*lines, signal]).reshape(-1, n_windows, length)
+        spectra = _band_spectra(both, tapers, band)
         for half in (0, 1):
             picked = spectra[:, :, (first + half) % 2 :: 2].reshape(
                 n_bins, n_units + n_channels, -1
@@ -190,15 +194,25 @@ def _halves(
             units[half] += conjugate @ of_units.swapaxes(1, 2)
             mixed[half] += conjugate @ of_signal.swapaxes(1, 2)
             power[half] += np.sum(np.abs(of_signal) ** 2, axis=(0, 2))
-            for unit, (_, at) in enumerate(rows):
-                spikes[half, unit] += np.sum((at // length + first + half) % 2 == 0)
-    return [_Half(*sums) for sums in zip(units, mixed, power, spikes, strict=True)]
+    return [_Half(*sums) for sums in zip(units, mixed, power, strict=True)]
 
 
-def _sampled(
-    position: NDArray[np.float64], n_samples: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Spikes on the time line of the LFP, and the samples before them.
+def _band_spectra(
+    signals: NDArray[np.float64], tapers: NDArray[np.float64], band: NDArray[np.int64]
+) -> NDArray[np.complex128]:
+    """Tapered spectra (frequency, signal, window, taper): one matrix product per frequency."""
+    n_signals, n_windows, length = signals.shape
+    out = np.empty((len(band), n_signals, n_windows, len(tapers)), dtype=complex)
+    group = max(1, _HELD_VALUES // (n_windows * len(tapers) * length))
+    for first in range(0, n_signals, group):
+        part = slice(first, first + group)
+        spectra = tapered_spectra(signals[part], tapers)[..., band]
+        out[:, part] = np.moveaxis(spectra, -1, 0)
+    return out
+
+
+def _sampled(position: NDArray[np.float64], n_samples: int) -> NDArray[np.float64]:
+    """Spikes on the time line of the LFP.
 
     Each is shared between the two samples that it lies between: a spike moved to the nearer one
     loses 13 % of its power at a fifth of the rate.
@@ -208,7 +222,7 @@ def _sampled(
     part = inside - before
     line = np.bincount(before, weights=1.0 - part, minlength=n_samples + 1)
     line += np.bincount(before + 1, weights=part, minlength=n_samples + 1)
-    return line[:n_samples], before
+    return line[:n_samples]
 
 
 def _explained(
@@ -242,8 +256,6 @@ def _normal_equations(
 
 def _solve(on: NDArray[np.float64], mixed: NDArray[np.float64]) -> NDArray[np.float64]:
     """Least squares by the strong patterns of waveforms only."""
-    if not len(on):
-        return np.zeros_like(mixed)
     values, patterns = np.linalg.eigh(on)
     strong = values > _LEAST_PATTERN * values[-1]
     patterns = patterns[:, strong]
