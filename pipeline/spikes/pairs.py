@@ -1,0 +1,318 @@
+"""How alike two units fire: correlations of spike counts, and spike-time tiling, of all pairs.
+
+**Drift.** Two units whose rates both fall over an hour are correlated at every bin width. Counts
+are therefore compared within windows of ten minutes of the session clock: each window's means are
+taken off, and the products of all windows are pooled.
+
+**Rates.** Correlations of counts fall with the rates of the units even where what they share is the
+same (de la Rocha et al. 2007, Nature 448:802), so that a drug that lowers rates seems to
+decorrelate. The part of it that is due to fewer spikes of the same rate fluctuations can be taken
+out: if every spike of a unit is kept with probability k, covariances become k k' C and variances
+k^2 V + k (1 - k) m, with m the mean count. :func:`matched_correlation` states the correlation that
+units would show if they were thinned to given (common, lowest) rates, without drawing any spike.
+Tiling does not depend on the rates of independent units, and little on those of others.
+
+Units that one electrode sees hide each other's spikes for about a millisecond, which lowers
+correlations at short lags only.
+
+Sources: Pearson correlation of binned counts as in Cohen & Kohn 2011, Nat Neurosci 14:811;
+spike-time tiling coefficient, Cutts & Eglen 2014, J Neurosci 34:14288. Tests hold both to elephant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pipeline.intervals import Intervals, disjoint
+from pipeline.spikes.tiling import TILING_S, tiling
+from pipeline.spikes.units import EpochUnits
+
+#: a unit with fewer spikes in the epoch has no pairs
+MINIMUM_SPIKES = 50
+#: bins of the counts
+BINS_S = (0.1, 1.0)
+#: rates may drift from one of these windows to the next
+WINDOW_S = 600.0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CountMoments:
+    """First and second moments of spike counts, pooled within windows.
+
+    Attributes
+    ----------
+    mean : ndarray, shape (n_units,)
+        Spikes per bin.
+    covariance : ndarray, shape (n_units, n_units)
+        Of the counts around the means of their window, divided by bins less windows.
+    n_bins, n_windows : int
+        What they rest on.
+    bin_s : float
+    """
+
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    n_bins: int
+    n_windows: int
+    bin_s: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Pairs:
+    """All pairs of the units of one epoch that have enough spikes.
+
+    Attributes
+    ----------
+    unit_id, region : list of str
+        One entry per unit.
+    n_spikes : ndarray of int, shape (n_units,)
+    moments : dict of float to CountMoments
+        By bin width in seconds; widths with fewer than two bins are left out.
+    tiling : ndarray, shape (n_units, n_units)
+        Spike-time tiling coefficient, -1 to 1; 1 on the diagonal.
+    too_few : tuple of str
+        Units with fewer spikes.
+    seconds : float
+        Length of the epoch.
+    """
+
+    unit_id: list[str]
+    region: list[str]
+    n_spikes: NDArray[np.int64]
+    moments: dict[float, CountMoments]
+    tiling: NDArray[np.float64]
+    too_few: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairMean:
+    """Mean over the pairs of units of one region, or of two."""
+
+    region: str
+    region_b: str
+    value: float
+    n_pairs: int
+    n_units: int
+
+
+def epoch_pairs(
+    units: EpochUnits,
+    *,
+    bins_s: Sequence[float] = BINS_S,
+    window_s: float = WINDOW_S,
+    tiling_s: float = TILING_S,
+    minimum_spikes: int = MINIMUM_SPIKES,
+) -> Pairs | None:
+    """Correlations and tiling of all pairs of units, within and between regions.
+
+    Parameters
+    ----------
+    units : EpochUnits
+        Spikes of the epoch.
+    bins_s : sequence of float
+        Bin widths.
+    window_s : float
+        Windows within which counts are compared.
+    tiling_s : float
+        Reach of a spike for tiling.
+    minimum_spikes : int
+        A unit with fewer spikes is left out.
+
+    Returns
+    -------
+    Pairs or None
+        None with fewer than two units.
+    """
+    counts = np.array([len(times) for times in units.spike_times])
+    enough = counts >= max(minimum_spikes, 1)
+    kept = np.flatnonzero(enough)
+    if len(kept) < 2:
+        return None
+    trains = [units.spike_times[unit] for unit in kept]
+    moments = {}
+    for bin_s in bins_s:
+        found = count_moments(trains, units.intervals, bin_s=bin_s, window_s=window_s)
+        if found is not None:
+            moments[bin_s] = found
+    return Pairs(
+        unit_id=[units.unit_id[unit] for unit in kept],
+        region=[units.region[unit] for unit in kept],
+        n_spikes=counts[kept],
+        moments=moments,
+        tiling=tiling(trains, units.intervals, dt_s=tiling_s),
+        too_few=tuple(units.unit_id[unit] for unit in np.flatnonzero(~enough)),
+        seconds=units.seconds,
+    )
+
+
+def bin_starts(intervals: Intervals, bin_s: float) -> NDArray[np.float64]:
+    """Starts of the whole bins inside intervals, on a grid from each interval's start."""
+    counts = np.floor((intervals[:, 1] - intervals[:, 0]) / bin_s + 1e-9).astype(int)
+    pieces = [start + bin_s * np.arange(n) for (start, _), n in zip(intervals, counts, strict=True)]
+    return np.concatenate([np.empty(0), *pieces])
+
+
+def bin_counts(
+    trains: Sequence[NDArray[np.float64]], starts: NDArray[np.float64], bin_s: float
+) -> NDArray[np.float64]:
+    """Spikes in bins [start, start + bin_s), shape (n_trains, n_bins); bins must not overlap."""
+    counts = np.zeros((len(trains), len(starts)))
+    if not len(starts):
+        return counts
+    for row, times in zip(counts, trains, strict=True):
+        bins = np.searchsorted(starts, times, side="right") - 1
+        inside = (bins >= 0) & (times < starts[bins] + bin_s)
+        row += np.bincount(bins[inside], minlength=len(starts))
+    return counts
+
+
+def time_windows(starts: NDArray[np.float64], window_s: float) -> list[slice]:
+    """Bins of each window of the session clock, windows counted from the first bin."""
+    if not len(starts):
+        return []
+    window = np.floor((starts - starts[0]) / window_s + 1e-9)
+    first = np.flatnonzero(np.diff(window, prepend=-1.0))
+    past = np.append(first[1:], len(starts))
+    return [slice(a, b) for a, b in zip(first.tolist(), past.tolist(), strict=True)]
+
+
+def count_moments(
+    trains: Sequence[NDArray[np.float64]],
+    intervals: ArrayLike,
+    *,
+    bin_s: float,
+    window_s: float = WINDOW_S,
+) -> CountMoments | None:
+    """Means and covariances of spike counts.
+
+    Parameters
+    ----------
+    trains : sequence of ndarray
+        Seconds, ascending.
+    intervals : array_like, shape (n, 2)
+        Seconds, without overlaps; bins lie wholly inside one.
+    bin_s, window_s : float
+        Width of the bins; length of the windows whose means are taken off.
+
+    Returns
+    -------
+    CountMoments or None
+        None when no window holds two bins.
+    """
+    starts = bin_starts(disjoint(intervals), bin_s)
+    windows = [
+        window for window in time_windows(starts, window_s) if window.stop - window.start > 1
+    ]
+    if not windows:
+        return None
+    total, products, n_bins = np.zeros(len(trains)), np.zeros((len(trains),) * 2), 0
+    for window in windows:
+        counts = bin_counts(_between(trains, starts[window], bin_s), starts[window], bin_s)
+        sums = counts.sum(axis=1)
+        n_bins += counts.shape[1]
+        total += sums
+        counts -= (sums / counts.shape[1])[:, None]
+        products += counts @ counts.T
+    return CountMoments(
+        mean=total / n_bins,
+        covariance=products / (n_bins - len(windows)),
+        n_bins=n_bins,
+        n_windows=len(windows),
+        bin_s=bin_s,
+    )
+
+
+def _between(
+    trains: Sequence[NDArray[np.float64]], starts: NDArray[np.float64], bin_s: float
+) -> list[NDArray[np.float64]]:
+    """Spikes from the first bin to the end of the last."""
+    bounds = [starts[0], starts[-1] + bin_s]
+    return [times[slice(*np.searchsorted(times, bounds))] for times in trains]
+
+
+def correlation(moments: CountMoments) -> NDArray[np.float64]:
+    """Pearson correlations of the counts, shape (n_units, n_units); NaN where a unit is silent."""
+    return _normalised(moments.covariance, np.diag(moments.covariance))
+
+
+def matched_correlation(moments: CountMoments, rate_hz: ArrayLike) -> NDArray[np.float64]:
+    """Correlations that the units would show if they were thinned to given rates.
+
+    Parameters
+    ----------
+    moments : CountMoments
+        Of the epoch.
+    rate_hz : array_like, shape (n_units,)
+        Rate of each unit after thinning (for instance its lowest of all epochs that are compared).
+
+    Returns
+    -------
+    ndarray, shape (n_units, n_units)
+        From the moments of thinned counts; NaN for units that fire less than that, or not at all.
+    """
+    wanted = np.asarray(rate_hz, dtype=float) * moments.bin_s
+    keep = np.divide(wanted, moments.mean, out=np.full(len(wanted), np.nan), where=moments.mean > 0)
+    # Rates come from whole epochs, means from whole bins: they differ by a spike or two.
+    keep = np.where(keep > 1.05, np.nan, np.minimum(keep, 1.0))
+    variance = keep**2 * np.diag(moments.covariance) + keep * (1 - keep) * moments.mean
+    return _normalised(moments.covariance * keep[:, None] * keep, variance)
+
+
+def _normalised(
+    covariance: NDArray[np.float64], variance: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    scale = np.sqrt(np.where(variance > 0, variance, np.nan))
+    matrix = covariance / (scale[:, None] * scale)
+    np.fill_diagonal(matrix, np.where(np.isnan(scale), np.nan, 1.0))
+    return matrix
+
+
+def pair_means(
+    matrix: NDArray[np.float64], region: Sequence[str], *, minimum_units: int = 2
+) -> list[PairMean]:
+    """Mean over pairs within every region and between every two.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n_units, n_units)
+        Of :func:`correlation` or :func:`tiling`; pairs with NaN are left out.
+    region : sequence of str
+        One per unit; units without a region are left out.
+    minimum_units : int
+        Units that each region needs.
+
+    Returns
+    -------
+    list of PairMean
+        Regions in the order of their names; ``region_b`` is "" within a region.
+    """
+    names = np.array([str(name) for name in region])
+    units = {
+        name: np.flatnonzero((names == name) & np.isfinite(np.diag(matrix)))
+        for name in sorted(set(names.tolist()) - {""})
+    }
+    units = {name: own for name, own in units.items() if len(own) >= max(minimum_units, 1)}
+    found = []
+    for place, (name, own) in enumerate(units.items()):
+        pieces = [("", matrix[np.ix_(own, own)][np.triu_indices(len(own), 1)], len(own))]
+        for other in list(units)[place + 1 :]:
+            values = matrix[np.ix_(own, units[other])].ravel()
+            pieces.append((other, values, len(own) + len(units[other])))
+        for other, values, n_units in pieces:
+            values = values[np.isfinite(values)]
+            if len(values):
+                found.append(
+                    PairMean(
+                        region=name,
+                        region_b=other,
+                        value=float(values.mean()),
+                        n_pairs=len(values),
+                        n_units=n_units,
+                    )
+                )
+    return found
