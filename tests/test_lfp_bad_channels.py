@@ -12,7 +12,9 @@ from spikeinterface.core import NumpyRecording
 
 from pipeline.errors import InputError
 from pipeline.ingest.joining import RecordedProbe, RecordingPart
+from pipeline.intervals import total_seconds
 from pipeline.lfp import lfp_array, open_lfp
+from pipeline.lfp.artefacts import find_artefacts
 from pipeline.lfp.bad_channels import find_bad_channels, in_runs, survey_channels
 from pipeline.lfp.signal import good_channels, write_lfp
 from pipeline.simulate.signals import shaped_noise
@@ -287,6 +289,42 @@ def test_the_reference_is_made_of_good_channels_and_written_into_the_file(tmp_pa
     assert facts["bad_channels"] == ["b"] and facts["reference"] == "bipolar"
     with pytest.raises(InputError, match=r"CA1: 2\); expected at least 3"):
         checked(tmp_path, values[:, :2], dict.fromkeys("ab", "CA1"), reference="common_median")
+
+
+@pytest.mark.parametrize("reference", ["common_median", "bipolar"])
+def test_flat_and_saturated_time_is_found_before_the_reference_hides_it(tmp_path, reference):
+    values = 10 * region(8, 120.0)
+    values[70_000:80_000, 1] = 0.0
+    top = values[:, 5].max() + 1
+    values[90_200:90_300, 5] = top
+    names = dict.fromkeys("abcd", "CA1") | dict.fromkeys("efgh", "mPFC")
+    lfp, warnings, facts = checked(tmp_path, values, names, reference=reference)
+    found = find_artefacts(lfp, baseline=[[0, 60]])
+    assert warnings == [] and facts["regions"] == ["CA1", "mPFC"]
+    np.testing.assert_allclose(found.kinds["flat"], [[69.5, 80.5], [89.5, 91.5]])
+    np.testing.assert_allclose(found.kinds["saturated"][-1], [89.5, 91.5])
+    del lfp.attrs["flat_s"], lfp.attrs["saturated_s"]  # what was left without
+    assert total_seconds(find_artefacts(lfp, baseline=[[0, 60]]).kinds["flat"]) == 0
+
+
+def test_a_channel_that_is_flat_for_long_has_no_part_in_the_reference(tmp_path):
+    values = 10 * region(8, 120.0)
+    values[70_000:, 1] = 0.0
+    names = dict.fromkeys("abcd", "CA1") | dict.fromkeys("efgh", "mPFC")
+    lfp, warnings, facts = checked(tmp_path, values, names, reference="common_median")
+    assert facts["bad_channels"] == ["b"] and "flat or saturated in 42 %" in warnings[0]
+    expected = values.astype(np.float32)[:, [0, 2, 3]]
+    expected -= np.median(expected, axis=1)[:, None]
+    np.testing.assert_allclose(lfp.values[:, [0, 2, 3]], expected, atol=1e-3)
+    assert total_seconds(find_artefacts(lfp, baseline=[[0, 60]]).intervals) == 0
+
+
+def test_a_region_too_small_for_the_reference_is_left_out_with_a_warning(tmp_path):
+    names = dict.fromkeys("abcd", "CA1") | {"e": "mPFC"}
+    for reference in ("common_median", "bipolar"):
+        lfp, warnings, facts = checked(tmp_path, region(5), names, reference=reference)
+        assert facts["regions"] == ["CA1"] and "region mPFC" in warnings[-1]
+        assert lfp["region"].values[good_channels(lfp)].tolist().count("mPFC") == 0
 
 
 def test_flat_channels_count_as_bad_only_where_the_config_detects():

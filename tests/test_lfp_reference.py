@@ -8,7 +8,7 @@ import pytest
 from pipeline.errors import InputError
 from pipeline.lfp import open_lfp
 from pipeline.lfp.reference import reference_lfp
-from pipeline.lfp.signal import write_lfp
+from pipeline.lfp.signal import good_channels, write_lfp
 
 NAN = np.nan
 
@@ -75,7 +75,7 @@ def test_a_bad_channel_parts_its_neighbours(tmp_path):
     [
         ("common_median", {"a": "CA1", "b": "CA1", "c": "CA1"}, "c", r"CA1: 2.*at least 3"),
         ("common_median", {"a": "CA1", "b": "mPFC", "c": "mPFC"}, "", r"CA1: 1; region mPFC: 2"),
-        ("bipolar", {"a": "CA1", "b": "CA1", "c": "mPFC"}, "", "in region mPFC; .*at least 2"),
+        ("bipolar", {"a": "CA1", "b": "mPFC", "c": "DG"}, "", "CA1, DG, mPFC; .*at least 2"),
         ("bipolar", {"a": "CA1", "b": "CA1", "c": "CA1"}, "b", "on one shank in region CA1"),
     ],
 )
@@ -85,6 +85,15 @@ def test_too_few_good_channels_are_refused_and_nothing_is_written(
     with pytest.raises(InputError, match=said):
         referenced(tmp_path, np.ones((5, 3)), region, reference, bad=list(bad))
     assert [path.name for path in tmp_path.iterdir()] == ["a.nc"]
+
+
+@pytest.mark.parametrize("reference", ["common_median", "bipolar"])
+def test_a_region_with_too_few_good_channels_is_left_out_with_a_note(tmp_path, reference):
+    region = dict.fromkeys("abc", "CA1") | {"d": "mPFC"}
+    lfp, notes = referenced(tmp_path, np.ones((5, 4)), region, reference)
+    good = lfp.isel(channel=good_channels(lfp))
+    assert set(good["region"].values.tolist()) == {"CA1"} and not good.values.any()
+    assert "region mPFC" in notes[-1] and notes[-1].endswith("the region is left out of the LFP")
 
 
 def test_a_region_that_is_wholly_bad_does_not_stop_the_others(tmp_path):

@@ -43,6 +43,7 @@ from pipeline.lfp.signal import (
     sample_ranges,
     start_of,
 )
+from pipeline.lfp.stuck import stuck_time
 
 #: standard deviation of a normal distribution / its median absolute deviation
 _SD_PER_MAD = 1.482602218505602
@@ -203,6 +204,9 @@ def find_artefacts(
 ) -> Artefacts:
     """All kinds of artefacts, bursts of muscles included, and channels that came loose.
 
+    Flat and saturated time that the LFP carries from before its reference
+    (:mod:`pipeline.lfp.stuck`) is part of these kinds.
+
     Parameters
     ----------
     lfp, threshold_sd, pad_s, window_s, flat_sd, flat_s, rail_samples, bad
@@ -257,7 +261,7 @@ def find_artefacts(
             *found.bursts, thresholds, rate_hz=rate_of(lfp), start_s=start_of(lfp), note=note
         )
     kinds = {
-        kind: _widened(lfp, found, flagged.any(axis=0), pad_s)
+        kind: _widened(lfp, found, flagged.any(axis=0), pad_s, stuck_time(lfp, kind))
         for kind, flagged in zip(BASIC_KINDS, found.flagged, strict=True)
     }
     kinds["burst"] = intersect(pad(bursts.events, pad_s), extent(lfp))
@@ -266,6 +270,13 @@ def find_artefacts(
     return Artefacts(kinds, bursts, raised=subtract(raised, left_out), loose=loose)
 
 
-def _widened(lfp: xr.DataArray, found: Scan, flagged: NDArray[np.bool_], pad_s: float) -> Intervals:
-    """Flagged windows as intervals, padded and within the recording."""
-    return intersect(pad(found.intervals(flagged), pad_s), extent(lfp))
+def _widened(
+    lfp: xr.DataArray,
+    found: Scan,
+    flagged: NDArray[np.bool_],
+    pad_s: float,
+    known: ArrayLike = (),
+) -> Intervals:
+    """Flagged windows and known intervals, padded and within the recording."""
+    windows = np.concatenate((found.intervals(flagged), np.reshape(known, (-1, 2))))
+    return intersect(pad(windows, pad_s), extent(lfp))

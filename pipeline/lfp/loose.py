@@ -15,7 +15,11 @@ LOOSE_FRACTION = 0.2
 
 
 def loose_channels(
-    found: Scan, stretches: Mapping[str, ArrayLike], *, limit: float = LOOSE_FRACTION
+    found: Scan,
+    stretches: Mapping[str, ArrayLike],
+    *,
+    limit: float = LOOSE_FRACTION,
+    what: str = "artefacts of its own",
 ) -> dict[int, str]:
     """Channels whose own artefacts take much of a stretch in which the others are clean.
 
@@ -29,6 +33,8 @@ def loose_channels(
         Part of the windows of a stretch, 0 to 1. The others are clean where the median over the
         other channels of this part does not pass it: what most channels see is an artefact of the
         animal or the rig, and no channel's fault.
+    what : str
+        What the windows are flagged for, in words.
 
     Returns
     -------
@@ -48,7 +54,7 @@ def loose_channels(
             others = float(np.median(np.delete(share, index)))
             if others <= limit and share[index] > worst.get(index, (0.0, ""))[0]:
                 words = (
-                    f"artefacts of its own in {100 * share[index]:.0f} % of {name} (the other "
+                    f"{what} in {100 * share[index]:.0f} % of {name} (the other "
                     f"channels: {100 * others:.0f} %; limit {100 * limit:.0f} %)"
                 )
                 worst[index] = (float(share[index]), words)

@@ -70,7 +70,8 @@ def reference_lfp(
         The new file; may be `source`, which is replaced when the new one is whole.
     reference : {"common_median", "bipolar"}
         common_median: every good channel minus the median, sample by sample, of the good channels
-        of its region; bad channels and channels without a region stay as recorded. bipolar:
+        of its region; bad channels and channels without a region stay as recorded, and so do those
+        of a region with fewer than three good ones, which are marked bad. bipolar:
         differences of channels that follow each other in the file, within region and shank, named
         "a-b"; a bad channel between two good ones parts them.
     shank : mapping of str to str, optional
@@ -84,7 +85,7 @@ def reference_lfp(
     Raises
     ------
     InputError
-        If a region has too few good channels.
+        If every region has too few good channels; one among others is left out, with a note.
     """
     with xr.open_dataset(source, engine="h5netcdf", cache=False) as file:
         lfp = file["lfp"]
@@ -134,21 +135,28 @@ def plan_montage(lfp: xr.DataArray, *, reference: str, shank: Mapping[str, str])
 
 
 def _common_median(names: list[str], regions: list[str], good: NDArray[np.bool_]) -> Montage:
-    groups, few = [], []
+    groups, few, lost = [], [], set()
     for region in sorted(set(regions) - {""}):
         own = np.flatnonzero([r == region and g for r, g in zip(regions, good, strict=True)])
         if 0 < len(own) < LEAST_MEDIAN:
             few.append(f"region {region}: {len(own)}")
+            lost.update(own.tolist())
         elif len(own):
             groups.append(own)
-    if few:
+    if few and not groups:
         raise InputError(
             f"lfp.reference: common_median: found too few good channels ({'; '.join(few)}); "
-            f"expected at least {LEAST_MEDIAN} in every region (a median of fewer is one of them, "
+            f"expected at least {LEAST_MEDIAN} in a region (a median of fewer is one of them, "
             "or their mean: use recorded or bipolar)"
         )
-    bad = tuple(name for name, fine in zip(names, good, strict=True) if not fine)
-    return Montage(tuple(names), dict(zip(names, regions, strict=True)), bad, tuple(groups))
+    bad = tuple(name for i, name in enumerate(names) if not good[i] or i in lost)
+    notes = tuple(
+        f"common median: {words} good channel(s), fewer than {LEAST_MEDIAN}: the region is left "
+        "out of the LFP"
+        for words in few
+    )
+    region_of = dict(zip(names, regions, strict=True))
+    return Montage(tuple(names), region_of, bad, tuple(groups), notes=notes)
 
 
 def _bipolar(
@@ -163,20 +171,23 @@ def _bipolar(
                 pairs.append((first, second))
                 region[f"{names[first]}-{names[second]}"] = place[0]
     alive = {r for r, fine in zip(regions, good, strict=True) if fine and r}
-    if without := sorted(alive - set(region.values())) or (not pairs and ["any"]):
+    without = sorted(alive - set(region.values()))
+    if not pairs:
         raise InputError(
             f"lfp.reference: bipolar: found no two good channels that follow each other on one "
-            f"shank in region {', '.join(without)}; expected at least 2 in every region (bad "
+            f"shank in region {', '.join(without) or 'any'}; expected at least 2 in a region (bad "
             "channels between them? use recorded)"
         )
     used = {index for pair in pairs for index in pair}
     left = [names[i] for i in range(len(names)) if good[i] and i not in used]
-    notes = (
-        (f"bipolar reference: no good neighbour for channel {', '.join(left)}: left out",)
-        if left
-        else ()
-    )
-    return Montage(tuple(region), region, (), pairs=np.array(pairs), notes=notes)
+    notes = [f"bipolar reference: no good neighbour for channel {', '.join(left)}: left out"]
+    notes = notes if left else []
+    notes += [
+        f"bipolar reference: region {name} has no two good channels that follow each other on one "
+        "shank: the region is left out of the LFP"
+        for name in without
+    ]
+    return Montage(tuple(region), region, (), pairs=np.array(pairs), notes=tuple(notes))
 
 
 def _blocks(lfp: xr.DataArray, montage: Montage) -> Iterator[NDArray[np.float32]]:

@@ -41,6 +41,7 @@ ROOMS = {
         "steps/measure.py",
         "steps/sources.py",
         "steps/session_data.py",
+        "steps/lfp_quality.py",
         "steps/session_mains.py",
         "steps/epoch_tables.py",
         "steps/coupling_tables.py",

@@ -76,12 +76,34 @@ def check_lfp(
             for name, reason in found.items()
         ]
         reasons |= found
+    anew = settings["reference"] != "recorded" and len(reasons) < len(survey.channels)
+    attributes: dict[str, Any] = {}
+    if anew:
+        _mark(path, [name in reasons for name in survey.channels.tolist()])
+        attributes = _stuck(path, reasons, warnings)
     _state(survey, reasons, settings, warnings, facts)
-    _mark(path, [name in reasons for name in survey.channels.tolist()])
-    if settings["reference"] != "recorded" and len(reasons) < len(survey.channels):
+    _mark(path, [name in reasons for name in survey.channels.tolist()], attributes)
+    if anew and len(reasons) < len(survey.channels):
         shank = {channel["channel"]: str(channel["shank"]) for channel in settings["channels"]}
         warnings += reference_lfp(path, path, reference=settings["reference"], shank=shank)
+        with opened_lfp(path) as lfp:
+            good = ~lfp["bad"].values.astype(bool)
+            facts["regions"] = sorted(set(lfp["region"].values[good].tolist()))
     facts["reference"] = settings["reference"]
+
+
+def _stuck(path: Path, reasons: dict[str, str], warnings: list[str]) -> dict[str, Any]:
+    """Attributes with the flat and saturated time as recorded; channels stuck for long are bad."""
+    from pipeline.lfp.stuck import find_stuck
+
+    with opened_lfp(path) as lfp:
+        stuck = find_stuck(lfp)
+    warnings += [
+        f"channel {name} counts as bad, and has no part in the reference: {why}"
+        for name, why in stuck.loose.items()
+    ]
+    reasons |= stuck.loose
+    return stuck.attributes()
 
 
 def _state(
@@ -121,14 +143,16 @@ def _state(
     facts["line_noise"] = mains.regions
 
 
-def _mark(path: Path, bad: Sequence[bool]) -> None:
-    """Set the bad flags of lfp.nc, and state that its reference is the rig's."""
+def _mark(path: Path, bad: Sequence[bool], attributes: Mapping[str, Any] | None = None) -> None:
+    """Set the bad flags of lfp.nc and further attributes; state that its reference is the rig's."""
     import h5netcdf
     import numpy as np
 
     with h5netcdf.File(path, "a") as file:
         file.variables["bad"][:] = np.asarray(bad, dtype=np.int8)
         file.variables["lfp"].attrs["reference"] = "recorded"
+        for key, value in (attributes or {}).items():
+            file.variables["lfp"].attrs[key] = value
 
 
 def saturated_parts(probes: Sequence[RecordedProbe], stated: set[str]) -> dict[str, float]:
