@@ -38,3 +38,34 @@ def test_pairs_that_cannot_be_measured_are_refused(pairs, said):
 def test_a_band_beyond_the_pass_band_is_refused():
     with pytest.raises(ValidationError, match="beyond the pass band of the LFP, 160 Hz"):
         LfpOptions(rate_hz=400.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"hfo": {"band_hz": (80, 300)}}, "is not inside aperiodic.hfo_fit_hz [60.0, 250.0]"),
+        ({"hfo": {"band_hz": (50, 200)}}, "is not inside aperiodic.hfo_fit_hz"),
+        ({"aperiodic": {"hfo_fit_hz": (100, 250)}}, "is not inside aperiodic.hfo_fit_hz"),
+        (
+            {"hfo": {"band_hz": (80, 450)}, "aperiodic": {"hfo_fit_hz": (60, 480)}},
+            "hfo.band_hz reaches 450 Hz, beyond the pass band of the LFP, 400 Hz",
+        ),
+        ({"complexity": {"rate_hz": 150}}, "complexity.rate_hz 150 is too low for band_hz up to"),
+        ({"complexity": {"band_hz": (1, 300)}}, "more than 601 Hz"),
+        (
+            {"complexity": {"band_hz": (1, 90), "rate_hz": 190}, "rate_hz": 200, "bands": {}},
+            "complexity.band_hz reaches 90 Hz, beyond the pass band of the LFP, 80 Hz",
+        ),
+    ],
+)
+def test_ranges_that_cannot_be_had_are_refused(changes, said):
+    with pytest.raises(ValidationError) as error:
+        LfpOptions(**changes)
+    assert said in str(error.value)
+
+
+def test_a_slow_lfp_needs_no_other_defaults():
+    """What its pass band forbids is warned of per session; only what was written is refused."""
+    assert LfpOptions(rate_hz=200, bands={"theta": (6, 10)}).complexity.band_hz == (1, 100)
+    assert LfpOptions(rate_hz=500).hfo.band_hz == (80, 200)
+    assert LfpOptions(rate_hz=500, hfo={"band_hz": (80, 200)}).hfo.band_hz == (80, 200)

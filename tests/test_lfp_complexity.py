@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pipeline.errors import InputError
 from pipeline.lfp import Spectrum, cell_complexity, epoch_spectrum, lfp_array
 from pipeline.lfp.metrics import lempel_ziv, lempel_ziv_normalised, spectral_entropy
 
@@ -179,8 +178,13 @@ def test_four_channels_of_a_region_are_spread_over_it():
 def test_band_that_cannot_be_shown():
     values = coloured(1.0, 64)
     assert complexity(values, pass_band_hz=80.0) is None
-    with pytest.raises(InputError, match="below half the rate"):
-        complexity(values, options={**OPTIONS, "rate_hz": 150.0})
+    assert complexity(values, options={**OPTIONS, "rate_hz": 150.0}) is None
+
+
+@pytest.mark.parametrize("rate_hz", [200.0, 100.0, 50.0])
+def test_a_slow_recording_has_no_value_and_ends_no_session(rate_hz):
+    lfp = as_lfp(coloured(1.0, 64, rate_hz=rate_hz), rate_hz=rate_hz, regions=["A"])
+    assert cell_complexity(lfp, [[0, 64]], options=OPTIONS, line_hz=None) is None
 
 
 def test_null_comparison_keeps_its_rate():

@@ -403,3 +403,21 @@ def test_hippocampus_and_entorhinal_cortex_share_theta_with_a_lag(real_data):
         assert at[16.5] > max(at[12.5], at[25.0])
     _, lag = one(ours, "imaginary_coherence", 7, 9)
     assert (lag > 0.1).all() and (lag < 0.4).all()
+
+
+def test_a_band_above_200_hz_is_followed_when_asked_for():
+    rng = np.random.default_rng(61)
+    lfp = lfp_array(
+        rng.standard_normal((20_000, 2)),
+        rate_hz=1000.0,
+        channels=["a", "b"],
+        region={"a": "A", "b": "B"},
+        pass_band_hz=400.0,
+    )
+
+    def found(**limit):
+        coupling = cell_coupling(lfp, [[0, 20]], options=options(10), line_hz=None, **limit)
+        return {value.band for value in band_coupling(coupling, "coherence", bands=bands)}
+
+    bands = {"theta": (6, 10), "ripple": (150, 250)}
+    assert found() == {"theta"} and found(highest_hz=250.0) == {"theta", "ripple"}

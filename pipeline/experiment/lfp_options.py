@@ -164,6 +164,35 @@ class LfpOptions(StrictModel):
         return self
 
     @model_validator(mode="after")
+    def _ranges_can_be_had(self) -> LfpOptions:
+        """What was written must be possible; a default that is not is warned of per session."""
+        pass_band = 0.4 * self.rate_hz
+        low, high = self.hfo.band_hz
+        fit = self.aperiodic.hfo_fit_hz
+        if low < fit[0] or high > fit[1]:
+            raise ValueError(
+                f"hfo.band_hz {[low, high]} is not inside aperiodic.hfo_fit_hz {list(fit)}, the "
+                "fit that it is measured over"
+            )
+        if "band_hz" in self.hfo.model_fields_set and high > pass_band:
+            raise ValueError(
+                f"hfo.band_hz reaches {high:g} Hz, beyond the pass band of the LFP, "
+                f"{pass_band:g} Hz (0.4 x rate_hz)"
+            )
+        top = self.complexity.band_hz[1]
+        if self.complexity.rate_hz <= 2 * top + 1:
+            raise ValueError(
+                f"complexity.rate_hz {self.complexity.rate_hz:g} is too low for band_hz up to "
+                f"{top:g} Hz: more than {2 * top + 1:g} Hz, twice its end and edge, is needed"
+            )
+        if "band_hz" in self.complexity.model_fields_set and top > pass_band:
+            raise ValueError(
+                f"complexity.band_hz reaches {top:g} Hz, beyond the pass band of the LFP, "
+                f"{pass_band:g} Hz (0.4 x rate_hz)"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _pairs_are_of_bands(self) -> LfpOptions:
         for slow, fast in self.phase_amplitude.pairs or ():
             for band in (slow, fast):

@@ -17,7 +17,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.errors import InputError
 from pipeline.lfp.analytic import Piece, band_gain, channels_by_region, cut_pieces, piece_spectra
 from pipeline.lfp.lempel_ziv import above_median, lempel_ziv_rate
 from pipeline.lfp.signal import rate_of, read_samples, sample_ranges
@@ -91,24 +90,17 @@ def cell_complexity(
     -------
     Complexity or None
         None when there are fewer windows than asked for, when no region is named, or when the
-        band reaches beyond the pass-band of the recording.
-
-    Raises
-    ------
-    InputError
-        If the rate is too low for the band.
+        band reaches beyond the pass-band of the recording, or half the rate (options whose own
+        rate is too low for the band are refused with the config).
     """
     low, high = options["band_hz"]
     rate = rate_of(lfp)
     ratio = Fraction(min(options["rate_hz"] / rate, 1.0)).limit_denominator(200)
-    if high + RAMP_HZ / 2 >= rate * ratio / 2:
-        raise InputError(
-            f"lfp.complexity: found band_hz up to {high:g} Hz at {float(rate * ratio):g} Hz; "
-            "expected it below half the rate (raise rate_hz, or lower the band)"
-        )
+    if high > _pass_band(lfp) or high + RAMP_HZ / 2 >= rate * ratio / 2:
+        return None
     regions = channels_by_region(lfp, at_most=CHANNELS_PER_REGION)
     pieces = _windows(sample_ranges(lfp, intervals), rate, options["window_s"], ratio)
-    if len(pieces) < options["windows"] or not regions or high > _pass_band(lfp):
+    if len(pieces) < options["windows"] or not regions:
         return None
     gain = band_gain(
         np.arange(pieces[0].n_fft // 2 + 1) * (rate / pieces[0].n_fft),

@@ -38,7 +38,7 @@ from pipeline.metric import Value
 
 #: the measures, in the order of their files and figures: the first two see what has no lag
 MEASURES = ("coherence", "pairwise_phase_consistency", "imaginary_coherence", "debiased_wpli")
-#: frequencies are followed up to here; no band of coupling reaches further
+#: frequencies are followed up to here, further only for a band that reaches further
 HIGHEST_HZ = 200.0
 #: an imaginary part that is smaller than this part of the real one is none
 _ROUNDING = 1e-12
@@ -91,6 +91,7 @@ def cell_coupling(
     *,
     options: Mapping[str, Any],
     line_hz: float | None,
+    highest_hz: float = HIGHEST_HZ,
     tapers: int | None = None,
 ) -> Coupling | None:
     """Coupling between all pairs of regions in one cell.
@@ -109,6 +110,8 @@ def cell_coupling(
         ``window_s``, ``windows`` (of every estimate) and ``half_bandwidth_hz``.
     line_hz : float or None
         Mains frequency; what lies within 2 Hz of it and its harmonics is left out.
+    highest_hz : float
+        Frequencies are followed up to here, as far as the pass band reaches.
     tapers : int, optional
         Number of tapers; those concentrated to 0.999 when not given (3 for 2 s and 1.5 Hz).
 
@@ -140,7 +143,7 @@ def cell_coupling(
     )
     # Without a mean there is nothing at 0 Hz.
     frequency = passed_frequencies(lfp, length)[1:]
-    frequency = frequency[frequency <= HIGHEST_HZ + 1e-9]
+    frequency = frequency[frequency <= highest_hz + 1e-9]
     products = sum(len(members[a]) * len(members[b]) for a, b in pairs)
     at_once = max(1, _HELD_BYTES // (8 * len(frequency) * (6 * products + len(channels))))
     dealt = np.arange(len(starts)) % n_blocks

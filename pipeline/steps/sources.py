@@ -140,13 +140,18 @@ def _spectral(
         return lfp.epoch_hfo(data.lfp, clean, shape=made["shape"], options=options["hfo"])
 
     def leakage() -> Any:
+        from pipeline.lfp.hfo import held_band
         from pipeline.spikes import select_units, spike_leakage
 
+        # as far as the recording shows it, like the power that it is held against
+        band = held_band(options["hfo"]["band_hz"], (0.0, data.lfp.attrs["pass_band_hz"]))
+        if band is None:
+            return None
         return spike_leakage(
             data.lfp,
             select_units(data.units, quality.kept_units),
             clean,
-            band_hz=options["hfo"]["band_hz"],
+            band_hz=band,
         )
 
     makers = {"spectrum": spectrum, "shape": shape, "hfo": hfo}
@@ -169,7 +174,11 @@ def _pooled(
     clean = subtract(recorded, quality.artefacts)
     return {
         "coupling": lambda: lfp.cell_coupling(
-            data.lfp, clean, options=options["coupling"], line_hz=line_hz
+            data.lfp,
+            clean,
+            options=options["coupling"],
+            line_hz=line_hz,
+            highest_hz=highest_band(data),
         ),
         "phase_amplitude": lambda: lfp.cell_phase_amplitude(
             data.lfp,
@@ -182,6 +191,15 @@ def _pooled(
             data.lfp, clean, options=options["complexity"], line_hz=line_hz
         ),
     }
+
+
+def highest_band(data: SessionData) -> float:
+    """Where coupling ends: with the highest band that the recording shows, not below 200 Hz."""
+    from pipeline.lfp.coupling import HIGHEST_HZ
+
+    pass_band_hz = data.lfp.attrs["pass_band_hz"] + 1e-9
+    ends = [high for _, high in data.options["lfp"]["bands"].values() if high <= pass_band_hz]
+    return max([HIGHEST_HZ, *ends])
 
 
 def _units(recorded: Intervals, data: SessionData, quality: Quality) -> Any:
