@@ -427,7 +427,12 @@ def test_epochs_are_judged_by_their_cells_and_state_every_kind(tmp_path):
         span("acute", 120.0, 150.0, context="task"), span("acute", 200.0, 208.0),
         span("late", 210.0, 300.0), span("late", 400.0, 500.0, context="task"),
     ]  # fmt: skip
-    warnings = write_epochs(spans, data, quality, {}, tmp_path / "epochs.tsv")
+    used = [20.0, 10.0, 20.0, 8.0, 90.0]
+    spectra = {
+        (s.anchor, s.phase, s.context, s.interval): SimpleNamespace(n_windows=3, seconds=seconds)
+        for s, seconds in zip(spans[:5], used, strict=True)
+    }
+    warnings = write_epochs(spans, data, quality, spectra, tmp_path / "epochs.tsv")
     table = pd.read_csv(tmp_path / "epochs.tsv", sep="\t")
     assert tuple(table.columns) == EPOCH_COLUMNS
     assert table["clean_s"].tolist() == [20.0, 10.0, 20.0, 8.0, 90.0, 0.0]
@@ -438,12 +443,16 @@ def test_epochs_are_judged_by_their_cells_and_state_every_kind(tmp_path):
         "short", "short", "short", "too little", "enough", "not recorded"
     ]  # fmt: skip
     assert warnings == (
-        "baseline, home_cage: 30 s of clean time: short, below 60 s",
-        "acute, task: 20 s of clean time: short, below 60 s",
-        "acute, home_cage: 8 s of clean time, fewer than minimum_epoch_s (15 s): left out of the "
-        "comparison",
+        "baseline, home_cage: 30 s of clean time in whole windows: short, below 60 s",
+        "acute, task: 20 s of clean time in whole windows: short, below 60 s",
+        "acute, home_cage: 8 s of clean time in whole windows, fewer than minimum_epoch_s (15 s): "
+        "left out of the comparison",
     )
+    # 90 s in pieces that no window fits into are too little
+    assert write_epochs(spans[4:5], data, quality, {}, tmp_path / "e.tsv") != ()
+    assert pd.read_csv(tmp_path / "e.tsv", sep="\t")["judgement"].tolist() == ["too little"]
     nothing = Quality(np.empty((0, 2)))
+    data.has = lambda source: False
     assert write_epochs(spans[4:5], data, nothing, {}, tmp_path / "e.tsv") == ()
     row = pd.read_csv(tmp_path / "e.tsv", sep="\t").iloc[0]
     assert np.isnan(row["burst_s"]) and np.isnan(row["n_bursts"])

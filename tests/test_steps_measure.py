@@ -5,7 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from pipeline.experiment.lfp_options import LfpOptions
 from pipeline.lfp.aperiodic import FailedFit
+from pipeline.steps.lacking import CellTime, lacking_values
 from pipeline.steps.measure import _clipped, _joined, failed_fits
 from pipeline.steps.session_data import Span, bands_beyond
 from pipeline.steps.sources import Sources
@@ -76,3 +78,30 @@ def test_failed_fits_are_counted_by_region_and_range():
         "no aperiodic fit of mPFC (broad range) in 2 of 3 epochs: mean error 0.12 above 0.1"
     ]
     assert failed_fits([good]) == []
+
+
+def cell_time(name, pieces, length_s, **has):
+    starts = np.arange(pieces) * (length_s + 2.0)
+    return CellTime(name, np.column_stack((starts, starts + length_s)), has)
+
+
+def test_cells_whose_time_is_too_broken_are_named_once_per_kind():
+    options = LfpOptions().model_dump()
+    whole = cell_time("baseline, task", 1, 600.0, spectrum=True, coupling=True,
+                      phase_amplitude=True, complexity=True)  # fmt: skip
+    short = cell_time("acute, task", 1, 70.0, spectrum=True, coupling=False, phase_amplitude=True,
+                      complexity=True)  # fmt: skip
+    broken = cell_time("late, task", 120, 3.5)
+    nothing = CellTime("late, cage", np.empty((0, 2)), {})
+    found = lacking_values([whole, short, broken, nothing], options, n_regions=2)
+    kinds = ["spectra", "coupling between regions", "phase-amplitude coupling", "complexity"]
+    assert [words.split(":")[0] for words in found] == kinds
+    broke = "late, task (420 s clean, at most 3.5 s in one piece)"
+    assert found[0] == f"spectra: no value in {broke}: too few unbroken windows, one of 4 s needed"
+    assert f"acute, task (70 s clean, at most 70.0 s in one piece); {broke}" in found[1]
+    assert "40 of 2 s needed" in found[1] and "acute" not in found[2] + found[3]
+    assert lacking_values([whole], options, n_regions=2) == []
+    # one region has no coupling; a cause that is not the time is not put down to it
+    alone = cell_time("baseline, task", 1, 600.0, spectrum=True, phase_amplitude=True)
+    assert lacking_values([alone], options, n_regions=1) == []
+    assert len(lacking_values([broken], options, n_regions=1)) == 3

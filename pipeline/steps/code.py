@@ -42,6 +42,7 @@ ROOMS = {
         "steps/sources.py",
         "steps/session_data.py",
         "steps/lfp_quality.py",
+        "steps/lacking.py",
         "steps/session_mains.py",
         "steps/epoch_tables.py",
         "steps/coupling_tables.py",

@@ -92,7 +92,7 @@ def write_epochs(
     burst_s (artefact seconds of each kind, which may overlap; blank without LFP), n_bursts,
     n_windows, judgement (``enough``; ``short``: below a minute; ``too little``: below the design's
     minimum, left out of the comparison; ``not recorded``). The judgement is that of the cell: the
-    clean seconds of all its intervals.
+    clean seconds of all its intervals, with an LFP those in whole windows of its spectra.
 
     Returns
     -------
@@ -102,7 +102,8 @@ def write_epochs(
     import pandas as pd
 
     minimum_s = data.options.get("design", {}).get("minimum_epoch_s", MINIMUM_EPOCH_S)
-    clean_s: dict[tuple[str, str, str], float] = {}
+    in_windows = data.has("lfp")
+    used_s: dict[tuple[str, str, str], float] = {}
     recorded_s: dict[tuple[str, str, str], float] = {}
     rows = []
     for span in spans:
@@ -111,7 +112,10 @@ def write_epochs(
         spectrum = spectra.get((span.anchor, span.phase, span.context, span.interval))
         inside = total_seconds(recorded)
         cell = (span.anchor, span.phase, span.context)
-        clean_s[cell] = clean_s.get(cell, 0.0) + clean
+        used = clean
+        if in_windows:
+            used = 0.0 if spectrum is None else spectrum.seconds
+        used_s[cell] = used_s.get(cell, 0.0) + used
         recorded_s[cell] = recorded_s.get(cell, 0.0) + inside
         rows.append(
             {
@@ -129,14 +133,15 @@ def write_epochs(
                 "n_windows": spectrum.n_windows if spectrum is not None else 0,
             }
         )
-    judged = {c: judgement(recorded_s[c], clean_s[c], minimum_s=minimum_s) for c in clean_s}
+    judged = {c: judgement(recorded_s[c], used_s[c], minimum_s=minimum_s) for c in used_s}
     for row in rows:
         row["judgement"] = judged[row["anchor"], row["phase"], row["context"]]
     table = pd.DataFrame(rows, columns=list(EPOCH_COLUMNS))
     table["n_bursts"] = table["n_bursts"].astype("Int64")
     write_atomically(path, table.to_csv(sep="\t", index=False, lineterminator="\n"))
     return tuple(
-        f"{phase}, {context}: {clean_s[anchor, phase, context]:.0f} s of clean time"
+        f"{phase}, {context}: {used_s[anchor, phase, context]:.0f} s of clean time"
+        + (" in whole windows" if in_windows else "")
         + (
             f", fewer than minimum_epoch_s ({minimum_s:g} s): left out of the comparison"
             if words == "too little"
@@ -147,21 +152,21 @@ def write_epochs(
     )
 
 
-def judgement(recorded_s: float, clean_s: float, *, minimum_s: float) -> str:
-    """Say whether the clean seconds of a cell are enough.
+def judgement(recorded_s: float, used_s: float, *, minimum_s: float) -> str:
+    """Say whether the seconds of a cell that measures can use are enough.
 
     Parameters
     ----------
-    recorded_s, clean_s : float
+    recorded_s, used_s : float
         Of all intervals of the cell.
     minimum_s : float
         The design's minimum_epoch_s.
     """
     if recorded_s <= 0:
         return "not recorded"
-    if clean_s < minimum_s:
+    if used_s < minimum_s:
         return "too little"
-    return "short" if clean_s < SHORT_EPOCH_S else "enough"
+    return "short" if used_s < SHORT_EPOCH_S else "enough"
 
 
 def _kinds(recorded: Any, quality: Any) -> dict[str, float | int | None]:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.intervals import Intervals, intersect
+from pipeline.intervals import Intervals, intersect, subtract
 from pipeline.metric import Metric
 from pipeline.registry import Registered, registered
 from pipeline.steps.coupling_tables import write_coupling
 from pipeline.steps.epoch_tables import write_epochs, write_spectra
 from pipeline.steps.extract import write_parquet
 from pipeline.steps.guard import Outcome
+from pipeline.steps.lacking import POOLED, CellTime, lacking_values
 from pipeline.steps.session_data import SessionData, Span, assess, resolve_spans
 from pipeline.steps.session_mains import with_mains
 from pipeline.steps.sources import Sources, cell_sources, interval_sources, trial_sources
@@ -92,6 +93,8 @@ def measure(
             if not split and sources.get("shape") is not None:
                 shapes.append(sources["shape"])
     pooled: list[tuple[Span, Sources]] = []
+    times: list[CellTime] = []
+    with_spectrum = {(span.anchor, span.phase, span.context) for span, _ in spectra}
     logged: list[tuple[Span, Sources]] = []
     for cell in _cells(spans):
         measured = _joined([_clipped(span, data.recorded) for span in cell])
@@ -101,6 +104,11 @@ def measure(
             rows += _observe(measured, sources, split, level, settings, grain="cell")
             if not split:
                 pooled.append((measured, sources))
+                known = (cell[0].anchor, cell[0].phase, cell[0].context) in with_spectrum
+                clean = subtract(intersect(part, data.recorded), quality.artefacts)
+                has = {name: sources.get(name) is not None for name in POOLED}
+                name = f"{cell[0].phase}, {cell[0].context}"
+                times.append(CellTime(name, clean, {"spectrum": known, **has}))
         # Trials go on where no recording does, so that their cell has bounds of its own.
         whole = len(cell) == 1 and cell[0].whole
         given = settings["administrations_s"]
@@ -114,6 +122,10 @@ def measure(
     write_time_course(short, data, settings, outputs["timecourse"])
     write_trials(logged, data, settings, scored=outputs["scored_trials"], sets=outputs["sets"])
     lacking = write_epochs(spans, data, quality, dict_of(spectra), outputs["epochs"])
+    if data.has("lfp"):
+        good = data.lfp["region"].values[~data.lfp["bad"].values.astype(bool)].astype(str)
+        n_regions = len(set(good.tolist()) - {""})
+        lacking += tuple(lacking_values(times, settings["options"]["lfp"], n_regions=n_regions))
     return Outcome((*quality.warnings, *lacking, *failed_fits(shapes)), quality.facts)
 
 
