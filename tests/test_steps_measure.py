@@ -9,7 +9,8 @@ from pipeline.experiment.lfp_options import LfpOptions
 from pipeline.lfp.aperiodic import FailedFit
 from pipeline.steps.lacking import CellTime, lacking_values
 from pipeline.steps.measure import _clipped, _joined, failed_fits
-from pipeline.steps.session_data import Span, bands_beyond
+from pipeline.steps.session_data import Span
+from pipeline.steps.session_mains import beyond_pass_band
 from pipeline.steps.sources import Sources
 
 
@@ -61,12 +62,35 @@ def test_a_source_is_made_once_and_only_when_asked_for():
     assert made == ["one", "none"]
 
 
-def test_bands_that_a_recording_cannot_show_are_named():
-    bands = {"theta": [6, 10], "high_gamma": [65, 100], "hfo": [110, 180]}
-    assert bands_beyond(100.0, bands) == [
-        "no value for hfo: the recording holds frequencies up to 100 Hz only"
-    ]
-    assert bands_beyond(400.0, bands) == []
+MAINS = np.array([[middle - 3.0, middle + 3.0] for middle in (50, 100, 150, 200, 250)])
+
+
+@pytest.mark.parametrize(
+    ("pass_band_hz", "mains", "said"),
+    [
+        (400.0, None, None),
+        (400.0, MAINS, None),
+        (200.0, None, None),
+        (200.0, MAINS, "resting on less: hfo_power, hfo_frequency and hfo_prevalence on 80-197 Hz"),
+        (
+            100.0,
+            None,
+            "no value for band hfo, hfo_power, hfo_frequency, hfo_prevalence, hfo_spike_leakage",
+        ),
+        (
+            80.0,
+            None,
+            "no value for bands high_gamma, hfo, relative_band_power, spectral_entropy, "
+            "lempel_ziv, lempel_ziv_normalised, hfo_power, hfo_frequency, hfo_prevalence, hfo_spike_leakage; "
+            "resting on less: the aperiodic fit on 2-80 Hz",
+        ),
+    ],
+)
+def test_what_a_recording_cannot_show_is_named_once(pass_band_hz, mains, said):
+    options = LfpOptions().model_dump(mode="json")
+    found = beyond_pass_band(pass_band_hz, options, mains=mains)
+    end = f": the recording holds frequencies up to {pass_band_hz:g} Hz only"
+    assert found == ([] if said is None else [said + end])
 
 
 def test_failed_fits_are_counted_by_region_and_range():

@@ -18,7 +18,7 @@ from pipeline.steps.extract import write_parquet
 from pipeline.steps.guard import Outcome
 from pipeline.steps.lacking import POOLED, CellTime, lacking_values
 from pipeline.steps.session_data import SessionData, Span, assess, resolve_spans
-from pipeline.steps.session_mains import with_mains
+from pipeline.steps.session_mains import with_limits
 from pipeline.steps.sources import Sources, cell_sources, interval_sources, trial_sources
 from pipeline.steps.time_courses import column_speed, session_spectra, write_time_course
 from pipeline.steps.trial_tables import write_trials
@@ -79,7 +79,7 @@ def measure(
     baseline = [span for span in spans if span.phase == settings["baseline_phase"]]
     quality = assess(data, baseline, settings["options"], epochs=spans)
     data = data.without(quality.loose)
-    quality = with_mains(quality, data, baseline)
+    quality = with_limits(quality, data, baseline)
     rows: list[dict[str, Any]] = []
     spectra: list[tuple[Span, Any]] = []
     shapes: list[Any] = []

@@ -264,7 +264,6 @@ def assess(
         loose = tuple(found.loose)
         warnings += found.warnings
         facts |= found.facts
-        warnings += bands_beyond(data.lfp.attrs["pass_band_hz"], options["lfp"]["bands"])
     elif data.recorded_lfp:
         from pipeline.steps.lfp_quality import NOTHING_LEFT
 
@@ -301,22 +300,3 @@ def assess(
         warnings=tuple(warnings),
         facts=facts,
     )
-
-
-def bands_beyond(pass_band_hz: float, bands: Mapping[str, Sequence[float]]) -> list[str]:
-    """Say which bands a recording cannot show: an outcome must not vanish in silence.
-
-    Parameters
-    ----------
-    pass_band_hz : float
-        Highest frequency that the LFP holds.
-    bands : mapping
-        Band -> [low, high] in Hz.
-    """
-    beyond = [name for name, (_, high) in bands.items() if high > pass_band_hz + 1e-9]
-    if not beyond:
-        return []
-    return [
-        f"no value for {', '.join(beyond)}: the recording holds frequencies up to "
-        f"{pass_band_hz:g} Hz only"
-    ]

@@ -1,4 +1,6 @@
-"""How much of the spectrum fits leave out around the mains: decided once per session.
+"""What the rig takes from a session's spectra: the mains, and what lies beyond the pass band.
+
+How much of the spectrum fits leave out around the mains is decided once per session.
 
 A rig's notch filter takes away more than 3 Hz to either side, or it does not: that is a matter of
 the rig, not of the drug. It is told from the clean time of the baseline (from the whole recording
@@ -7,8 +9,9 @@ in a session without one), for all regions together, and holds for every epoch o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +20,86 @@ from pipeline.steps.session_data import Quality, SessionData, Span
 
 #: windows that the decision rests on at most, evenly spread: 5 min of the default segments
 _MOST_WINDOWS = 75
+
+
+def with_limits(quality: Quality, data: SessionData, baseline: Sequence[Span]) -> Quality:
+    """Add what fits leave out around the mains, and say what the pass band forbids.
+
+    Parameters
+    ----------
+    quality, data, baseline
+        As in :func:`with_mains`.
+    """
+    quality = with_mains(quality, data, baseline)
+    if not data.has("lfp"):
+        return quality
+    said = beyond_pass_band(
+        data.lfp.attrs["pass_band_hz"], data.options["lfp"], mains=quality.mains
+    )
+    return replace(quality, warnings=(*quality.warnings, *said))
+
+
+def beyond_pass_band(
+    pass_band_hz: float, options: Mapping[str, Any], *, mains: Any = None
+) -> list[str]:
+    """Say what a recording cannot show: an outcome must not vanish in silence.
+
+    Parameters
+    ----------
+    pass_band_hz : float
+        Highest frequency that the LFP holds.
+    options : mapping
+        The config's section ``lfp``.
+    mains : ndarray, shape (n, 2), optional
+        What fits leave out, Hz.
+
+    Returns
+    -------
+    list of str
+        At most one warning: what has no value, and what rests on a narrower range.
+    """
+    from pipeline.lfp.hfo import held_band
+    from pipeline.lfp.mains import fitted_range
+    from pipeline.lfp.metrics.relative_band_power import TOTAL_HZ
+    from pipeline.lfp.metrics.spectral_entropy import RANGE_HZ
+
+    end = pass_band_hz + 1e-9
+    frequency = np.arange(0.0, end, 1.0 / options["segment_s"])
+    left_out = np.empty((0, 2)) if mains is None else mains
+    fits = options["aperiodic"]
+    fit, fast = (
+        fitted_range(frequency, tuple(fits[name]), mains=left_out)
+        for name in ("fit_hz", "hfo_fit_hz")
+    )
+    wanted = options["hfo"]["band_hz"]
+    band = None if fast is None else held_band(wanted, fast)
+    names = [name for name, (_, high) in options["bands"].items() if high > end]
+    lacking, narrower = [], []
+    if names:
+        lacking.append(f"bands {', '.join(names)}" if len(names) > 1 else f"band {names[0]}")
+    if TOTAL_HZ[1] > end:
+        lacking.append("relative_band_power")
+    if RANGE_HZ[1] > end:
+        lacking.append("spectral_entropy")
+    if options["complexity"]["band_hz"][1] > end:
+        lacking.append("lempel_ziv, lempel_ziv_normalised")
+    if fit is None:
+        lacking.append("aperiodic_exponent, aperiodic_offset")
+    elif fits["fit_hz"][1] > end:
+        narrower.append(f"the aperiodic fit on {fit[0]:g}-{fit[1]:g} Hz")
+    if band is None:
+        lacking.append("hfo_power, hfo_frequency, hfo_prevalence")
+    elif (band[0], band[1]) != tuple(wanted):
+        narrower.append(
+            f"hfo_power, hfo_frequency and hfo_prevalence on {band[0]:g}-{band[1]:g} Hz"
+        )
+    if held_band(wanted, (0.0, end)) is None:
+        lacking.append("hfo_spike_leakage")
+    said = [f"no value for {', '.join(lacking)}"] if lacking else []
+    said += [f"resting on less: {'; '.join(narrower)}"] if narrower else []
+    if not said:
+        return []
+    return [f"{'; '.join(said)}: the recording holds frequencies up to {pass_band_hz:g} Hz only"]
 
 
 def with_mains(quality: Quality, data: SessionData, baseline: Sequence[Span]) -> Quality:
