@@ -150,9 +150,9 @@ def put_on_scale(
     Returns
     -------
     entities, dropped : DataFrame
-        ``other`` is the value on the alternative scale (:func:`other_scale`), NaN throughout an
-        outcome that has a value with no logarithm. Dropped are values that the declared scale does
-        not have.
+        ``raw`` is the value as it was; ``other`` is the value on the alternative scale
+        (:func:`other_scale`), NaN throughout an outcome that has a value with no logarithm. Dropped
+        are values that the declared scale does not have.
     """
     raw = entities["value"].to_numpy(dtype=float)
     scaled, other = np.full(len(raw), np.nan), np.full(len(raw), np.nan)
@@ -170,7 +170,7 @@ def put_on_scale(
         other[here] = to_scale(
             raw[here], scale=other_scale(rule.scale), zero_offset="none", **basis
         )
-    out = entities.assign(value=scaled, other=other, outcome=outcome_ids(entities))
+    out = entities.assign(value=scaled, raw=raw, other=other, outcome=outcome_ids(entities))
     undefined = np.isnan(scaled)
     reason = [
         f"{value:g} has no value on the {rules[metric].scale} scale"

@@ -26,6 +26,7 @@ import numpy as np
 
 from pipeline.compare.arms import DRUG, REFERENCE, Arms
 from pipeline.compare.engines import Answer, Models, answer
+from pipeline.compare.lower_bounds import LEAN, lean, left_out
 from pipeline.compare.per_animal import (
     PLAIN_MODELS,
     Estimate,
@@ -332,6 +333,7 @@ def contrast_row(arms: Arms, spec: Spec, found: Answer, family: str) -> dict[str
         "n_animals": len(np.unique(part.rows.animal[mask])),
         "n_sessions": len(np.unique(part.rows.session[mask])),
         "n_entities": _entities(arms, mask),
+        LEAN: lean(arms, spec.coefficients),
         "note": "; ".join(_notes(arms, spec, found, mask)),
     }
 
@@ -376,11 +378,11 @@ def _notes(arms: Arms, spec: Spec, found: Answer, mask: np.ndarray) -> Iterator[
         values = sorted(set(getattr(part.rows, name)[mask]) - {""})
         if len(values) > 1 and name != part.modifier:
             yield f"pooled over {name}: {', '.join(values)}"
-    n_censored = int(part.rows.censored[mask].sum())
     if not np.isnan(part.restricted_at):
+        n_censored = int(part.rows.censored[mask].sum())
         yield f"restricted at {part.restricted_at:g}, {n_censored} of {mask.sum()} censored"
-    elif n_censored:
-        yield f"{n_censored} of {mask.sum()} censored: their values are lower bounds"
+    elif bounds := left_out(arms, spec.coefficients):
+        yield bounds
     if part.n_without_level:
         yield f"{part.n_without_level} values without {part.modifier} left out"
 

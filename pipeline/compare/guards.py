@@ -8,6 +8,8 @@ import numpy as np
 
 from pipeline.compare.arms import DRUG, REFERENCE, Arms
 from pipeline.compare.contrasts import Contrast
+from pipeline.compare.lower_bounds import left_out
+from pipeline.compare.lower_bounds import remarks as bounds_left_out
 from pipeline.compare.per_animal import TOO_FEW
 from pipeline.experiment.plan import AnalysisPlan
 
@@ -44,6 +46,7 @@ def reasons(arms: Arms, contrasts: Sequence[Contrast]) -> list[str]:
     if smallest < MINIMUM_FOR_VERDICT:
         kind = arms.slice.unit_kind
         found.append(f"fewer than {MINIMUM_FOR_VERDICT} {kind}s in a cell ({smallest})")
+        found += filter(None, [left_out(arms)])
     problems = dict.fromkeys(
         contrast.problem
         for contrast in contrasts
@@ -166,6 +169,7 @@ def remarks(arms: Arms, plan: AnalysisPlan) -> Iterator[str]:
     periods = arms.slice.rows.period[arms.row_mask(np.isfinite(arms.values))]
     if arms.drug_within and not np.isfinite(periods).all():
         yield "order of the sessions unknown (no start times): effects of order are not looked at"
+    yield from bounds_left_out(arms)
     yield from _lacking(arms)
     yield from _absent_levels(arms, plan)
     mask = arms.row_mask(np.isfinite(arms.values))

@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipeline.compare.baselines import Baselines, match_baselines
 from pipeline.compare.cells import checked, combine_intervals, drop_short, put_on_scale
+from pipeline.compare.lower_bounds import lower_bounds, missing_rows
 from pipeline.compare.rules import Rule, outcome_ids, priority_of, rules_of
 from pipeline.compare.scales import scale_unit
 from pipeline.compare.survival_tables import restricted_outcomes
@@ -29,7 +30,8 @@ class Outcomes:
         x session x cell, on the declared scale.
     dropped : DataFrame
         Columns of ``pipeline.compare.tables.DROPPED``: cells (or entities of cells) that did not
-        become an outcome, each with the reason.
+        become an outcome, each with the reason; and outcomes that are only lower bounds, which
+        are in ``table`` (censored), too, and are not compared.
     """
 
     table: pd.DataFrame
@@ -88,8 +90,11 @@ def build_outcomes(
     )
     table, unmatched = _join(cells[~few], matched, plan, rules)
     reason = f"fewer than {plan.minimum_units} units"
+    table = _finished(table, plan, rules)
     losses = [unusable, short, undefined, cells[few].assign(reason=reason), unmatched]
-    return Outcomes(_finish(table, plan, rules, factors), _dropped(losses))
+    losses.append(missing_rows(table))
+    kinds = {name: str(table[name].dtype) for name in factors}
+    return Outcomes(typed(table, OUTCOMES | kinds), _dropped(losses))
 
 
 def _average(entities: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
@@ -98,7 +103,7 @@ def _average(entities: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
     cells = by.head(1).sort_values("cell").set_index("cell")
     keep = [*CELL, *DESIGN, *factors, "outcome", "other_scale"]
     cells = cells[keep].copy()
-    for name in ("value", "other", "since_dose_s"):
+    for name in ("value", "raw", "other", "since_dose_s"):
         cells[name] = by[name].mean()
     cells["since_dose_first_s"] = by["since_dose_first_s"].min()
     cells["since_dose_last_s"] = by["since_dose_last_s"].max()
@@ -134,9 +139,8 @@ def _join(
     return table[~missing], table[missing].assign(reason=reason[missing])
 
 
-def _finish(
-    table: pd.DataFrame, plan: AnalysisPlan, rules: Mapping[str, Rule], factors: Sequence[str]
-) -> pd.DataFrame:
+def _finished(table: pd.DataFrame, plan: AnalysisPlan, rules: Mapping[str, Rule]) -> pd.DataFrame:
+    """Declare and sort the outcomes."""
     priorities = {name: priority_of(name, plan) for name in table["outcome"].unique()}
     table = table.assign(
         domain=table["metric"].map({name: rule.domain for name, rule in rules.items()}),
@@ -148,9 +152,7 @@ def _finish(
         value_other=table["other"],
     )
     order = ["outcome", "animal", "session", "step", "phase", "context", "split", "split_level"]
-    table = table.sort_values([*order, "anchor"], kind="stable")
-    kinds = {name: str(table[name].dtype) for name in factors}
-    return typed(table, OUTCOMES | kinds)
+    return table.sort_values([*order, "anchor"], kind="stable")
 
 
 def _dropped(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -171,8 +173,9 @@ def analysis_values(outcomes: pd.DataFrame) -> pd.DataFrame:
     """Return the values that are compared, as the figures should show them.
 
     ``value - baseline_value`` where the baseline rule is ``change``, else ``value``; in the
-    baseline phase always ``value``. A censored time is never analysed as if it had been observed:
-    pseudo-values of the restricted mean stand for the times
+    baseline phase always ``value``. What is only a lower bound on another scale than
+    ``time_to_event`` is missing (:mod:`pipeline.compare.lower_bounds`). A censored time is never
+    analysed as if it had been observed: pseudo-values of the restricted mean stand for the times
     (:func:`pipeline.compare.survival_tables.restricted_outcomes`), which are the times restricted
     at the cap where all sessions are equally long. Changes of times are restricted, value and
     baseline alike, at the smallest censoring time, so that every restricted time is known
@@ -187,7 +190,8 @@ def analysis_values(outcomes: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         Same index; ``analysed`` on the declared scale, ``other`` on the other scale (NaN where
-        there is none), ``restricted_at`` (tau, NaN where nothing is censored).
+        there is none), ``restricted_at`` (tau, NaN where nothing is censored), ``bounded`` (bool:
+        a lower bound, whose ``analysed`` and ``other`` are NaN).
     """
     value, baseline = outcomes["value"], outcomes["baseline_value"]
     other, other_baseline = outcomes["value_other"], outcomes["baseline_other"]
@@ -211,11 +215,13 @@ def analysis_values(outcomes: pd.DataFrame) -> pd.DataFrame:
     other, other_baseline = other.clip(upper=log_ceiling), other_baseline.clip(upper=log_ceiling)
     value = value.where(timed & ~subtracted, value.clip(upper=ceiling))
     baseline = baseline.clip(upper=ceiling)
+    bounded = lower_bounds(outcomes)
     return pd.DataFrame(
         {
-            "analysed": (value - baseline).where(change, value),
-            "other": (other - other_baseline).where(change, other),
+            "analysed": (value - baseline).where(change, value).mask(bounded),
+            "other": (other - other_baseline).where(change, other).mask(bounded),
             "restricted_at": tau,
+            "bounded": bounded,
         },
         index=outcomes.index,
     )

@@ -71,6 +71,7 @@ class Rows:
     n_entities: np.ndarray
     period: np.ndarray
     censored: np.ndarray
+    bounded: np.ndarray
     since_first: np.ndarray
     since_last: np.ndarray
     cohort: np.ndarray
@@ -351,6 +352,7 @@ def _rows(column: Columns, at: Columns) -> Rows:
         n_entities=column["n_entities"],
         period=column["period"],
         censored=column["censored"],
+        bounded=column["bounded"],
         since_first=column["since_dose_first_s"],
         since_last=column["since_dose_last_s"],
         cohort=column["cohort"],

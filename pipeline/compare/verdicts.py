@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.compare.contrasts import DIFFERENCE, MAIN, SIMPLE
+from pipeline.compare.lower_bounds import undermined
 from pipeline.compare.rules import bound_of, keys_of
 from pipeline.experiment.plan import AnalysisPlan, PlanBound
 from pipeline.metric import Metric
@@ -23,6 +24,12 @@ NO_EFFECT = "no drug effect"
 PILL = "pill"
 ONE_CONTEXT = "drug effect, one context"
 INCONCLUSIVE = "inconclusive"
+
+#: why of a verdict that lower bounds forbid
+SLOWEST_MISSING = (
+    "one arm lost more values than the other because the criterion was not reached: the slowest "
+    "are missing, and that alone could make this result"
+)
 
 Row = Mapping[str, object]
 
@@ -97,6 +104,28 @@ def decide(
     """
     if reasons:
         return INCONCLUSIVE, "", "; ".join(reasons)
+    verdict, pattern, why = _first_match(evidence, bound, alpha)
+    if any(
+        undermined(row, significant=significant(row, alpha))
+        for row in _decisive(evidence, verdict, alpha)
+    ):
+        return INCONCLUSIVE, "", SLOWEST_MISSING
+    return verdict, pattern, why
+
+
+def _decisive(evidence: Evidence, verdict: str, alpha: float) -> list[Row]:
+    """Contrasts that a verdict rests on."""
+    if verdict == PROCESS:
+        return [row for row in evidence.differences if significant(row, alpha)]
+    if verdict == NO_EFFECT:
+        return list(evidence.simple)
+    drug = [evidence.drug] if evidence.drug is not None else []
+    if verdict == PILL:
+        return [*evidence.differences, *drug]
+    return drug if verdict == ONE_CONTEXT else []
+
+
+def _first_match(evidence: Evidence, bound: PlanBound, alpha: float) -> tuple[str, str, str]:
     changed = [row for row in evidence.differences if significant(row, alpha)]
     if changed:
         return PROCESS, _pattern(evidence, changed, bound, alpha), ""
