@@ -110,6 +110,8 @@ def figure_keys(
     if contrasts is None:
         return keys
     exploratory = set(whole.loc[whole["priority"] == "exploratory", "outcome"].astype(str))
+    # What the lab measured and declared itself is no by-product of a recording.
+    exploratory -= set(names.plan.declared)
     if len(exploratory) <= MANY:
         return keys
     least = {key: least_p(key, contrasts) for key in keys if key.outcome in exploratory}
