@@ -256,3 +256,15 @@ def test_no_false_alarm_between_epochs_when_only_the_rate_falls():
     for name, change in changes.items():
         p = stats.ttest_1samp(np.reshape(change, (25, 6)), 0, axis=1).pvalue
         assert stats.binomtest(int((p < 0.05).sum()), 25, 0.05).pvalue > 0.01, name
+
+
+@pytest.mark.real
+def test_real_place_cells_fire_in_bursts(real_data):
+    """Rat CA1: complex spikes, irregular intervals, counts far more variable than Poisson."""
+    from convert_real import wmaze_spikes
+
+    trains = wmaze_spikes(real_data / "nelpy_rat_units" / "w-maze" / "spikes.mat")
+    found = epoch_irregularity(epoch(trains, [64, 964]))
+    median = {name: np.median(values.value) for name, values in found.items()}
+    assert median["burst_index"] > 0.3 and 0.02 < median["burst_excess"] < 0.5
+    assert 1.0 < median["cv2"] < 1.5 and median["fano_1s"] > 2
