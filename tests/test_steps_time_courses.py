@@ -49,6 +49,7 @@ SETTINGS = {
     ],
     "administrations_s": [103.0],
     "handling_s": [-20.0, 20.0],
+    "baseline_phase": "baseline",
 }
 
 
@@ -84,6 +85,7 @@ def measured(folder, *, settings=SETTINGS, seconds=200.0, artefacts=(), movement
 def test_a_session_leaves_a_row_per_bin_region_and_band(tmp_path):
     table = measured(tmp_path, artefacts=[(63.0, 74.0)])
     assert dict(table.dtypes.astype(str)) == COLUMNS
+    table = table[table["shown"]]
     one = table[(table["region"] == "mPFC") & (table["band"] == "theta")].set_index("bin_start_s")
     assert len(table) == 4 * len(one)
     # -60 to +97 s of the recording; [63, 73) is lost
@@ -98,6 +100,39 @@ def test_a_session_leaves_a_row_per_bin_region_and_band(tmp_path):
     assert speed[-60] == pytest.approx(1) and speed[20] == pytest.approx(5)
     assert np.isnan(speed[50])  # six of its seconds are unknown
     assert (table["power"] > 0).all()
+
+
+def test_the_whole_baseline_is_left_beside_the_time_course(tmp_path):
+    """The bins begin 60 s before the dose, the baseline with the recording, 103 s before."""
+    table = measured(tmp_path)
+    beside = table[~table["shown"]]
+    assert sorted(set(beside["bin_start_s"])) == [-100, -90, -80, -70]
+    assert set(beside["phase"]) == {"baseline"} and set(beside["context"]) == {"home"}
+    everything = SETTINGS | {"options": OPTIONS | {"lfp": OPTIONS["lfp"] | {
+        "time_course": {"bin_s": 10.0, "before_s": 100.0, "after_s": 120.0}}}}  # fmt: skip
+    wide = measured(tmp_path / "wide", settings=everything)
+    assert wide["shown"].all()
+    kept = [column for column in COLUMNS if column != "shown"]
+    pd.testing.assert_frame_equal(table[kept], wide[kept])
+
+
+def test_a_context_visited_long_before_the_dose_keeps_its_curve():
+    """Its baseline lies before the minutes that are shown: these are the same either way."""
+    rng = np.random.default_rng(0)
+    sessions = [(f"r{k}_{drug}", f"r{k}", drug) for k in range(5) for drug in DRUGS]
+    tables = []
+    for session, _, drug in sessions:
+        table = bins_of(session, drug, PLACES, step, rng)
+        early, late = table["bin_start_s"] < -1800, table["bin_start_s"].between(-1800, -1)
+        home = table["context"] == PLACES[0]
+        tables.append(table[(early & home) | (late & ~home) | (table["bin_start_s"] >= 0)])
+    whole = compared(tables, two_levels(), settings_of(sessions)).means
+    cut = [table.assign(shown=table["bin_start_s"] >= -1800) for table in tables]
+    part = compared(cut, two_levels(), settings_of(sessions)).means
+    assert part["axis"].min() == -29.5 and whole["axis"].min() < -30
+    assert set(part.loc[part["measure"] == POWER, "level"]) >= set(PLACES)
+    expected = whole[whole["axis"] > -30].reset_index(drop=True)
+    pd.testing.assert_frame_equal(part.reset_index(drop=True), expected)
 
 
 def test_a_bin_between_two_contexts_belongs_to_neither(tmp_path):
@@ -117,6 +152,7 @@ def test_a_second_administration_ends_the_bins_of_the_first(tmp_path):
     ]
     settings = SETTINGS | {"epochs": epochs, "administrations_s": [103.0, 153.0]}
     table = measured(tmp_path, settings=settings)
+    table = table[table["shown"]]
     bins = table.groupby("anchor")["bin_start_s"].agg(["min", "max"])
     assert bins.loc["A.1"].tolist() == [-60, 40]
     assert bins.loc["A.2"].tolist() == [-50, 40]

@@ -26,9 +26,9 @@ def bins_of(session, drug, order, effect, rng, *, noise_db=0.5, lost=()):
     power = np.where(handling, 50 * power, power)
     table = pd.DataFrame(
         {
-            "anchor": f"{session}.1", "step": 1, "bin_start_s": start, "context": place,
-            "phase": phase, "handling": handling, "region": "mPFC", "band": "theta",
-            "power": power, "n_windows": 4, "seconds": 10.0,
+            "anchor": f"{session}.1", "step": 1, "bin_start_s": start, "shown": True,
+            "context": place, "phase": phase, "handling": handling, "region": "mPFC",
+            "band": "theta", "power": power, "n_windows": 4, "seconds": 10.0,
             "speed_cm_s": np.where(start < 0, 2.0, 6.0), "session": session,
         }
     )  # fmt: skip

@@ -99,15 +99,16 @@ def compared(
         width_s = point_s(settings)
         bins["point"] = np.floor((bins["bin_start_s"] + _bin_s(settings) / 2) / width_s)
         powers = _outcomes(_power_rows(bins, plan, settings), plan, settings, power_metric(plan))
-        where = bins["point"].astype(int)
-        points = np.arange(where.min(), where.max() + 1) if len(bins) else np.zeros(0, dtype=int)
+        shown = bins[bins["shown"]]
+        where = shown["point"].astype(int)
+        points = np.arange(where.min(), where.max() + 1) if len(shown) else np.zeros(0, dtype=int)
         axis = (points + 0.5) * width_s / 60
         tested = _tested(points, settings)
         for (_, band), rows in powers.groupby(["region", "band"], sort=False):
             for level_rows, question in _levels(rows, plan):
                 found = _curves(level_rows, plan, question, axis, width_s, tested)
                 parts.append((POWER, str(band), found))
-        speeds = _outcomes(_speed_rows(bins, settings), plan, settings, _speed_metric())
+        speeds = _outcomes(_speed_rows(shown, settings), plan, settings, _speed_metric())
         for rows, question in _levels(speeds, plan) if len(speeds) else ():
             unasked = tuple(c.model_copy(update={"reference": None}) for c in plan.conditions)
             described = plan.model_copy(update={"conditions": unasked})
@@ -163,9 +164,10 @@ def _power_rows(
     """Mean power of every minute and of every baseline, on the raw scale.
 
     A minute needs half of its seconds clean and in the context, a baseline the plan's
-    minimum_epoch_s.
+    minimum_epoch_s. The baseline is all of the phase, however early its context was visited;
+    minutes are those of the time course.
     """
-    minutes = _means(bins, [*_SERIES, "point"], "power")
+    minutes = _means(bins[bins["shown"]], [*_SERIES, "point"], "power")
     minutes = minutes[minutes["seconds"] >= point_s(settings) / 2]
     is_baseline = (bins["phase"] == plan.baseline_phase) & ~bins["handling"]
     baselines = _means(bins[is_baseline], _SERIES, "power")

@@ -20,6 +20,7 @@ COLUMNS = {
     "anchor": "str",
     "step": "int64",
     "bin_start_s": "float64",
+    "shown": "bool",
     "context": "str",
     "phase": "str",
     "handling": "bool",
@@ -109,7 +110,9 @@ def write_time_course(
     settings : mapping
         :func:`pipeline.steps.settings.measure_settings`.
     path : Path
-        Columns :data:`COLUMNS`: ``bin_start_s`` is counted from the anchor; ``context`` and
+        Columns :data:`COLUMNS`: ``bin_start_s`` is counted from the anchor; ``shown`` marks the
+        bins of the time course, and not those of the anchor's baseline beside it, which are there
+        because the curve of a context is divided by all of its baseline; ``context`` and
         ``phase`` (of the anchor) are those that hold more than half of the bin, "" for none;
         ``handling`` marks bins that meet the time cut out around any administration; ``power`` is
         the mean of the bin's ``n_windows`` clean windows in uV^2 over the region's channels;
@@ -142,29 +145,18 @@ def _rows(
     """One table of one anchor, none if no bin has a value."""
     import pandas as pd
 
-    from pipeline.lfp.time_course import time_course
-
-    options = settings["options"]["lfp"]["time_course"]
-    bin_s = options["bin_s"]
-    course = time_course(
-        short,
-        zero_s=zero.zero_s,
-        bin_s=bin_s,
-        before_s=options["before_s"],
-        after_s=options["after_s"],
-        from_s=zero.from_s,
-        until_s=zero.until_s,
-    )
+    own = [span for span in spans if span.anchor == zero.anchor]
+    course, shown = _course(zero, short, settings, own)
     n_bins, n_regions, n_bands = course.power.shape
-    if not course.power.size:
+    if not shown.any():
         return
     starts = course.power["time"].values
-    bins = zero.zero_s + np.column_stack([starts, starts + bin_s])
+    bins = zero.zero_s + np.column_stack([starts, starts + _bin_s(settings)])
     places = [(c["context"], c["start_s"], c["stop_s"]) for c in settings["contexts"]]
-    own = [span for span in spans if span.anchor == zero.anchor]
     phases = [(span.phase, span.start_s, span.stop_s) for span in own]
     columns = {
         "bin_start_s": starts,
+        "shown": shown,
         "context": _majority(bins, places),
         "phase": _majority(bins, phases),
         "handling": _handling(bins, zero.zero_s, settings),
@@ -174,13 +166,54 @@ def _rows(
     }
     each = n_regions * n_bands
     table = pd.DataFrame({name: np.repeat(values, each) for name, values in columns.items()})
-    yield table.assign(
+    table = table.assign(
         anchor=zero.anchor,
         step=zero.step,
         region=np.tile(np.repeat(course.power["region"].values, n_bands), n_bins),
         band=np.tile(course.power["band"].values, n_bins * n_regions),
         power=course.power.values.ravel(),
     )
+    yield table[table["shown"] | (table["phase"] == settings["baseline_phase"])]
+
+
+def _bin_s(settings: Mapping[str, Any]) -> float:
+    return float(settings["options"]["lfp"]["time_course"]["bin_s"])
+
+
+def _course(
+    zero: Zero, short: Any, settings: Mapping[str, Any], own: Sequence[Span]
+) -> tuple[Any, NDArray[np.bool_]]:
+    """Bins of an anchor over its time course and its whole baseline, and which are of the former.
+
+    A context that was visited long before the dose only has its baseline there.
+    """
+    from pipeline.lfp.time_course import time_course
+
+    options = settings["options"]["lfp"]["time_course"]
+    bin_s, zero_s = _bin_s(settings), zero.zero_s
+    baseline = [span for span in own if span.phase == settings["baseline_phase"]]
+    first_s = min((span.start_s for span in baseline), default=math.inf)
+    last_s = max((span.stop_s for span in baseline), default=-math.inf)
+    course = time_course(
+        short,
+        zero_s=zero_s,
+        bin_s=bin_s,
+        before_s=max(options["before_s"], zero_s - first_s + bin_s),
+        after_s=options["after_s"],
+        from_s=min(zero.from_s, first_s),
+        until_s=max(zero.until_s, last_s),
+    )
+    inside = time_course(
+        short,
+        zero_s=zero_s,
+        bin_s=bin_s,
+        before_s=options["before_s"],
+        after_s=options["after_s"],
+        from_s=zero.from_s,
+        until_s=zero.until_s,
+    )
+    shown = np.isin(course.power["time"].values, inside.power["time"].values)
+    return course, shown
 
 
 def _majority(
