@@ -2,6 +2,7 @@
 
 import gzip
 import io
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +12,14 @@ import pytest
 from pipeline.experiment.lfp_options import AperiodicOptions, LfpOptions
 from pipeline.lfp import epoch_spectrum, extract_lfp, lfp_array, spectral_shape
 from pipeline.lfp.metrics import aperiodic_exponent, peak_frequency, peak_power
-from pipeline.lfp.peaks import Peak, centre_of_gravity, gathered, highest, mark_harmonics
+from pipeline.lfp.peaks import (
+    Peak,
+    centre_of_gravity,
+    gathered,
+    highest,
+    mark_harmonics,
+    of_band,
+)
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "real"
 OPTIONS = AperiodicOptions().model_dump(mode="json")
@@ -299,3 +307,64 @@ def test_the_notch_of_a_real_mouse_is_left_out(real_data):
     # no peak beside the notch that is none
     beside = [p for fit in shape.broad.values() for p in fit.peaks if 50 < p.frequency_hz < 72]
     assert not beside
+
+
+# --- peaks beyond the edges of a band -----------------------------------------------------
+
+EDGES = {"delta": (1, 4), "theta": (6, 10), "beta": (15, 30), "low_gamma": (30, 55)}
+
+
+@pytest.mark.parametrize(
+    ("frequency_hz", "owner"),
+    [
+        (6.5, "theta"),
+        (5.8, "theta"),
+        (5.0, "delta"),  # as near to both: the lower one
+        (4.6, "delta"),
+        (10.9, "theta"),
+        (11.1, None),  # nearest to theta, and too far for it
+        (12.6, "beta"),
+        (30.0, "low_gamma"),  # owned: beta may not have it
+        (29.9, "beta"),
+        (60.0, "low_gamma"),
+        (63.0, None),
+    ],
+)
+def test_a_peak_between_bands_is_given_to_the_nearest(frequency_hz, owner):
+    peaks = [Peak(frequency_hz=frequency_hz, height=0.5, width_hz=2.0)]
+    found = {band for band in EDGES if of_band(peaks, band, EDGES) is not None}
+    assert found == ({owner} if owner else set())
+
+
+def test_of_peaks_in_and_beyond_a_band_the_highest_counts():
+    inside = Peak(frequency_hz=9.0, height=0.2, width_hz=2.0)
+    beyond = Peak(frequency_hz=5.7, height=0.9, width_hz=2.0)
+    assert of_band([inside, beyond], "theta", EDGES) is beyond
+    assert of_band([inside, replace(beyond, harmonic=True)], "theta", EDGES) is inside
+
+
+def test_theta_that_slows_out_of_its_band_keeps_its_frequency():
+    """From 6.5 to 5.8 Hz: no value before, so that the largest effects were missing."""
+    rng = np.random.default_rng(6)
+    n = 120_000
+    hz = np.fft.rfftfreq(n, 1e-3)
+    scale = np.where(hz > 0.5, np.maximum(hz, 0.5) ** -0.75, 0.0)
+    values = np.fft.irfft(np.fft.rfft(rng.standard_normal(n)) * scale, n)
+    found = {}
+    for centre in (6.5, 5.8):
+        phase = np.cumsum(2 * np.pi * centre / 1000 + 0.03 * rng.standard_normal(n))
+        mixed = 100 * values / values.std() + 80 * np.sin(phase)
+        lfp = lfp_array(
+            mixed[:, np.newaxis],
+            rate_hz=1000.0,
+            channels=["a"],
+            region={"a": "A"},
+            pass_band_hz=400.0,
+        )
+        shape = spectral_shape(
+            epoch_spectrum(lfp, [[0, 120]]), options=AperiodicOptions().model_dump(), line_hz=None
+        )
+        values_of = peak_frequency.compute(shape=shape, options={"lfp": {"bands": EDGES}})
+        found[centre] = {one.band: one.value for one in values_of}
+    assert found[6.5]["theta"] == pytest.approx(6.5, abs=0.15)
+    assert found[5.8]["theta"] == pytest.approx(5.8, abs=0.15)

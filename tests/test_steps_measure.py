@@ -8,7 +8,7 @@ import pytest
 from pipeline.experiment.lfp_options import LfpOptions
 from pipeline.lfp.aperiodic import FailedFit
 from pipeline.steps.lacking import CellTime, lacking_values
-from pipeline.steps.measure import _clipped, _joined, failed_fits
+from pipeline.steps.measure import _clipped, _joined, failed_fits, lasting_strata
 from pipeline.steps.session_data import Span
 from pipeline.steps.session_mains import beyond_pass_band
 from pipeline.steps.sources import Sources
@@ -81,7 +81,8 @@ MAINS = np.array([[middle - 3.0, middle + 3.0] for middle in (50, 100, 150, 200,
             80.0,
             None,
             "no value for bands high_gamma, hfo, relative_band_power, spectral_entropy, "
-            "lempel_ziv, lempel_ziv_normalised, hfo_power, hfo_frequency, hfo_prevalence, hfo_spike_leakage; "
+            "lempel_ziv, lempel_ziv_normalised, hfo_power, "
+            "hfo_frequency, hfo_prevalence, hfo_spike_leakage; "
             "resting on less: the aperiodic fit on 2-80 Hz",
         ),
     ],
@@ -129,3 +130,21 @@ def test_cells_whose_time_is_too_broken_are_named_once_per_kind():
     alone = cell_time("baseline, task", 1, 600.0, spectrum=True, phase_amplitude=True)
     assert lacking_values([alone], options, n_regions=1) == []
     assert len(lacking_values([broken], options, n_regions=1)) == 3
+
+
+def test_strata_count_where_they_add_up_to_the_minimum_in_a_cell():
+    session = SimpleNamespace(
+        recorded=np.array([[0.0, 500.0]]),
+        splits={
+            "movement": {"rest": np.array([[0.0, 20.0], [410.0, 425.0]]), "run": np.zeros((0, 2))},
+            "learning": {"established": np.array([[480.0, 900.0]])},
+        },
+    )
+    cell = [span(0, 100), span(400, 700, 1)]
+    lasting = lasting_strata(cell, session, minimum_s=30.0)
+    # 20 s and 15 s of rest add up; of the established phase only 20 s were recorded
+    assert lasting == {("movement", "rest")}
+    assert lasting_strata(cell, session, minimum_s=20.0) == {
+        ("movement", "rest"),
+        ("learning", "established"),
+    }

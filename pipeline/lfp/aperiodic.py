@@ -34,7 +34,7 @@ fast range, which is no wider than a factor of 4.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -44,7 +44,7 @@ from numpy.typing import NDArray
 
 from pipeline.lfp.bands import band_power, region_mean
 from pipeline.lfp.mains import bridged, fitted_range, mains_ranges
-from pipeline.lfp.peaks import Peak, gathered, highest, mark_harmonics
+from pipeline.lfp.peaks import Peak, gathered, highest, mark_harmonics, of_band
 from pipeline.lfp.spectrum import Spectrum
 
 #: widths of peaks in the fast range, as a multiple of those in the broad one
@@ -162,6 +162,14 @@ class SpectralShape:
         if chosen is None:
             return {}
         found = {region: highest(fit.peaks, low, high) for region, fit in chosen[0].items()}
+        return {region: peak for region, peak in found.items() if peak is not None}
+
+    def peaks_of(self, band: str, bands: Mapping[str, Sequence[float]]) -> dict[str, Peak]:
+        """Return each region's peak of a band, if any (:func:`pipeline.lfp.peaks.of_band`)."""
+        chosen = self.fits_of(*bands[band])
+        if chosen is None:
+            return {}
+        found = {region: of_band(fit.peaks, band, bands) for region, fit in chosen[0].items()}
         return {region: peak for region, peak in found.items() if peak is not None}
 
     def power_above(self, low: float, high: float) -> dict[str, float]:

@@ -79,8 +79,7 @@ class Coupling:
     def n_effective(self) -> float:
         """Windows x tapers of one block: what the bias of coherence depends on, equal in all cells.
 
-        The empirical logit of coherence adds half a piece to n of these: with the number of all
-        windows it would shift longer cells by less than shorter ones.
+        For tables and for reading: no scale uses it (coherence is a share, but not of a count).
         """
         return float(self.n_windows // self.n_blocks * self.n_tapers)
 

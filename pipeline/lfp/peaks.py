@@ -22,7 +22,7 @@ which noise picks that point.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,6 +36,8 @@ HARMONIC_WITHIN_HZ = 1.0
 _WINDOW_OF_FREQUENCY = 0.25
 #: how often a window is moved at most
 _MOVES = 50
+#: so far beyond its edges a band may borrow a peak: this part of its width, but at least 1 Hz
+_BORROW, _BORROW_HZ = 0.25, 1.0
 #: a window that moves less rests
 _AT_REST_HZ = 1e-4
 
@@ -182,3 +184,45 @@ def highest(peaks: Iterable[Peak], low: float, high: float) -> Peak | None:
     """
     inside = [peak for peak in peaks if low <= peak.frequency_hz < high and not peak.harmonic]
     return max(inside, key=lambda peak: peak.height, default=None)
+
+
+def of_band(peaks: Iterable[Peak], band: str, bands: Mapping[str, Sequence[float]]) -> Peak | None:
+    """Return the peak of a band: the highest of those in it, and of those just beyond its edges.
+
+    A rhythm does not stop at the edge of a band: theta that a drug slows from 6.5 to 5.8 Hz would
+    have no frequency in a band from 6 Hz on, and the animals with the largest effect would be
+    missing. A peak in no band at all is therefore given to the band that it is nearest to (the
+    lower of two), up to a quarter of that band's width beyond the edge, at least 1 Hz. A peak
+    within a band stays there.
+
+    Parameters
+    ----------
+    peaks : iterable of Peak
+        Of one spectrum; harmonics do not count.
+    band : str
+        Its name.
+    bands : mapping of str to (low, high)
+        All bands, Hz.
+
+    Returns
+    -------
+    Peak or None
+        None where there is no peak.
+    """
+    low, high = bands[band]
+    reach = max(_BORROW_HZ, _BORROW * (high - low))
+
+    def beyond(frequency: float, span: Sequence[float]) -> float:
+        if span[0] <= frequency < span[1]:
+            return -1.0
+        return max(span[0] - frequency, frequency - span[1])
+
+    def counts(frequency: float) -> bool:
+        if low <= frequency < high:
+            return True
+        own = (beyond(frequency, (low, high)), low)
+        others = [(beyond(frequency, span), span[0]) for span in bands.values()]
+        return own[0] <= reach and own == min(others)
+
+    own = [peak for peak in peaks if not peak.harmonic and counts(peak.frequency_hz)]
+    return max(own, key=lambda peak: peak.height, default=None)

@@ -28,8 +28,8 @@ METRIC = Metric(
     definition=(
         "Magnitude of the mean multitaper cross-spectrum over the root of the product of the "
         "mean power spectra; mean over pairs of channels and frequencies of the band, those "
-        "within 2 Hz of the mains left out (bands that reach beyond 200 Hz have none); computed "
-        "in blocks of equally many windows (lfp.coupling.windows of lfp.coupling.window_s) and "
+        "within 2 Hz of the mains left out (bands that reach beyond the pass band have none); "
+        "computed in blocks of equally many windows (lfp.coupling.windows of lfp.coupling.window_s) and "
         "averaged over the blocks, so that every cell has the same bias. Never zero: unrelated "
         "signals have about 0.9 over the root of windows x tapers"
     ),

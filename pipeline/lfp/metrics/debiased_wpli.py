@@ -29,7 +29,7 @@ METRIC = Metric(
         "Sum of the products of the imaginary cross-spectra over all pairs of different "
         "windows, divided by the same sum of their sizes (tapers averaged in each window); mean "
         "over pairs of channels and frequencies of the band, those within 2 Hz of the mains "
-        "left out (bands that reach beyond 200 Hz have none); computed in blocks of equally "
+        "left out (bands that reach beyond the pass band have none); computed in blocks of equally "
         "many windows (lfp.coupling.windows of lfp.coupling.window_s) and averaged over the "
         "blocks, so that every cell has the same bias"
     ),

@@ -30,7 +30,7 @@ METRIC = Metric(
         "of the second) over the root of the product of the mean power spectra; above zero "
         "where the first region leads by less than half a cycle; mean over pairs of channels "
         "and frequencies of the band, those within 2 Hz of the mains left out (bands that reach "
-        "beyond 200 Hz have none); computed in blocks of equally many windows "
+        "beyond the pass band have none); computed in blocks of equally many windows "
         "(lfp.coupling.windows of lfp.coupling.window_s) and averaged over the blocks, so that "
         "every cell has the same bias"
     ),

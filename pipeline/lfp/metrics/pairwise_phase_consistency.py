@@ -29,7 +29,7 @@ METRIC = Metric(
         "Mean cosine of the difference of the phases of the cross-spectrum (tapers averaged in "
         "each window) over all pairs of different windows; mean over pairs of channels and "
         "frequencies of the band, those within 2 Hz of the mains left out (bands that reach "
-        "beyond 200 Hz have none); computed in blocks of equally many windows "
+        "beyond the pass band have none); computed in blocks of equally many windows "
         "(lfp.coupling.windows of lfp.coupling.window_s) and averaged over the blocks, so that "
         "every cell has the same bias"
     ),

@@ -28,7 +28,9 @@ METRIC = Metric(
         "the band (2 to 100 Hz, or 60 to 250 Hz for fast bands, by default), which must hold "
         "at least half of it. Peaks above 12 Hz within 1 Hz of twice the theta peak (of three "
         "times, where the second stands) and weaker than it are its harmonics and do not "
-        "count; no value without a peak"
+        "count; a peak in no band belongs to the nearest one, "
+        "up to a quarter of its width (at least 1 Hz) beyond its edge; "
+        "no value without a peak"
     ),
     reference="Donoghue et al. 2020, Nat Neurosci 23:1655",
 )
@@ -58,6 +60,6 @@ def compute(*, shape: SpectralShape, options: Mapping[str, Any]) -> list[Value]:
             n_effective=shape.n_windows,
             n_effective_unit="windows",
         )
-        for band, (low, high) in options["lfp"]["bands"].items()
-        for region, peak in shape.peaks_in(low, high).items()
+        for band in options["lfp"]["bands"]
+        for region, peak in shape.peaks_of(band, options["lfp"]["bands"]).items()
     ]

@@ -24,7 +24,9 @@ METRIC = Metric(
     definition=(
         "Density at the centre of the highest Gaussian of the band (as in peak_frequency) "
         "divided by that of the aperiodic part there; the tapers (1 Hz half bandwidth) "
-        "flatten narrower peaks; no value without a peak; measured against the fit of the "
+        "flatten narrower peaks; a peak in no band belongs to the nearest one, "
+        "up to a quarter of its width (at least 1 Hz) beyond its edge; "
+        "no value without a peak; measured against the fit of the "
         "range that holds more of the band (2 to 100 Hz, or 60 to 250 Hz for fast bands, by "
         "default), which must hold at least half of it"
     ),
@@ -56,6 +58,6 @@ def compute(*, shape: SpectralShape, options: Mapping[str, Any]) -> list[Value]:
             n_effective=shape.n_windows,
             n_effective_unit="windows",
         )
-        for band, (low, high) in options["lfp"]["bands"].items()
-        for region, peak in shape.peaks_in(low, high).items()
+        for band in options["lfp"]["bands"]
+        for region, peak in shape.peaks_of(band, options["lfp"]["bands"]).items()
     ]
