@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.intervals import Intervals, intersect, subtract
+from pipeline.intervals import Intervals, intersect, subtract, total_seconds
 from pipeline.metric import Metric
 from pipeline.registry import Registered, registered
 from pipeline.steps.coupling_tables import write_coupling
@@ -80,12 +80,20 @@ def measure(
     quality = assess(data, baseline, settings["options"], epochs=spans)
     data = data.without(quality.loose)
     quality = with_limits(quality, data, baseline)
+    minimum_s = settings["options"]["design"]["minimum_epoch_s"]
+    lasting = {
+        (cell[0].anchor, cell[0].phase, cell[0].context): lasting_strata(
+            cell, data, minimum_s=minimum_s
+        )
+        for cell in _cells(spans)
+    }
     rows: list[dict[str, Any]] = []
     spectra: list[tuple[Span, Any]] = []
     shapes: list[Any] = []
     for span in spans:
         measured = _clipped(span, data.recorded)
-        for split, level, within in _splits(measured.intervals, data):
+        long = lasting[span.anchor, span.phase, span.context]
+        for split, level, within in _splits(measured.intervals, data, long):
             sources = interval_sources(within, data, quality)
             rows += _observe(measured, sources, split, level, settings, grain="interval")
             if not split and sources.get("spectrum") is not None:
@@ -99,7 +107,8 @@ def measure(
     for cell in _cells(spans):
         measured = _joined([_clipped(span, data.recorded) for span in cell])
         within = np.vstack([span.intervals for span in cell])
-        for split, level, part in _splits(within, data):
+        long = lasting[cell[0].anchor, cell[0].phase, cell[0].context]
+        for split, level, part in _splits(within, data, long):
             sources = cell_sources(part, data, quality, split=split)
             rows += _observe(measured, sources, split, level, settings, grain="cell")
             if not split:
@@ -179,17 +188,50 @@ def _joined(cell: Sequence[Span]) -> Span:
     )
 
 
-def _splits(within: Intervals, data: SessionData) -> list[tuple[str, str, Intervals]]:
-    """The whole of some intervals, and their parts by movement and by learning phase."""
+def _splits(
+    within: Intervals, data: SessionData, long: Collection[tuple[str, str]]
+) -> list[tuple[str, str, Intervals]]:
+    """The whole of some intervals, and their parts in the strata that last long enough."""
     if not len(within):
         return []
     parts = [("", "", within)]
     for split, levels in data.splits.items():
         for level, intervals in levels.items():
             inside = intersect(within, intervals)
-            if len(inside):
+            if len(inside) and (split, level) in long:
                 parts.append((split, level, inside))
     return parts
+
+
+def lasting_strata(
+    cell: Sequence[Span], data: SessionData, *, minimum_s: float
+) -> set[tuple[str, str]]:
+    """Return the strata of movement and learning that a cell holds for long enough.
+
+    The comparison takes no cell with less than ``minimum_s``; measuring the many short strata of
+    learning would cost more than all the rest.
+
+    Parameters
+    ----------
+    cell : sequence of Span
+        All context intervals of one anchor, phase and context.
+    data : SessionData
+        The session.
+    minimum_s : float
+        design.minimum_epoch_s.
+
+    Returns
+    -------
+    set of (str, str)
+        Split and level.
+    """
+    recorded = intersect(np.vstack([span.intervals for span in cell]), data.recorded)
+    return {
+        (split, level)
+        for split, levels in data.splits.items()
+        for level, intervals in levels.items()
+        if total_seconds(intersect(recorded, intervals)) >= minimum_s
+    }
 
 
 def _cells(spans: Sequence[Span]) -> list[list[Span]]:
