@@ -96,6 +96,39 @@ def test_set_may_span_two_intervals_of_its_cell():
     assert (cut["censored"], cut["trials_to_criterion"]) == (True, 5)
 
 
+def test_time_away_between_two_intervals_is_no_time_to_criterion():
+    table = trial_table("Lll Lrr Lll Lrr")
+    table["t_cue"] = [0.0, 10.0, 3600.0, 3610.0]
+    scores = score(table, make_task())
+    # From 0 to 3600 s; 3500 s of it lie between the intervals.
+    apart = cell([[0.0, 100.0], [3600.0, 3700.0]], scores=scores)
+    assert only("time_to_criterion", apart).value == pytest.approx(100.0)
+    assert apart.sets["t_criterion"].tolist() == [3600.0]
+    assert only("time_to_criterion", cell(None, scores=scores)).value == 3600.0
+    assert only("time_to_criterion", cell([[0.0, 3700.0]], scores=scores)).value == 3600.0
+    # Away after the criterion, or before the set: nothing to leave out.
+    early = cell([[-90.0, -50.0], [0.0, 3605.0], [3620.0, 3700.0]], scores=scores)
+    assert only("time_to_criterion", early).value == 3600.0
+    # Trials between the intervals count, and so does their time.
+    table["t_cue"] = [0.0, 500.0, 3600.0, 3610.0]
+    at_task = cell([[0.0, 100.0], [3600.0, 3700.0]], scores=score(table, make_task()))
+    assert only("time_to_criterion", at_task).value == 3600.0
+
+
+def test_set_trials_are_those_that_the_sets_are_summarised_over():
+    def numbers(intervals, given=()):
+        held = epoch_trials(SCORES, intervals, scheme="rule_consistent", administrations_s=given)
+        counted = held.set_trials.groupby("set_index").size()
+        assert counted.tolist() == held.sets["n_trials"].tolist()
+        return held.set_trials["trial"].tolist()
+
+    assert numbers(None) == list(range(1, 14))
+    # Trials between two intervals too; none of a set that started before; none after a dose.
+    assert numbers([[0.0, 50.0], [80.0, 95.0]]) == list(range(1, 11))
+    assert numbers([[40.0, 115.0]]) == [11, 12]
+    assert numbers([[0.0, 50.0], [80.0, 95.0]], (60.0,)) == list(range(1, 6))
+
+
 def test_set_that_ended_before_the_cell_keeps_its_ending():
     ended = cell([[0.0, 105.0]]).sets["ended"].tolist()
     assert ended == ["switch", "switch", "cut"]

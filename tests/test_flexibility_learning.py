@@ -186,6 +186,49 @@ def test_all_wrong_none_and_all_right(start):
     assert lost.learning_trial is None
 
 
+def test_ten_right_after_any_number_of_errors_show_learning():
+    found = [
+        learning_curves([[False] * k + [True] * 10], chance=0.5, start_sd=SWITCH_START_SD)[0]
+        for k in range(26)
+    ]
+    trials = [curve.learning_trial for curve in found]
+    assert None not in trials
+    assert trials == sorted(trials)
+    # After the last error, and when that many correct choices show it.
+    assert all(k < trial <= k + 5 for k, trial in enumerate(trials))
+
+
+@pytest.mark.parametrize("slip", [0.0, 0.02])
+@pytest.mark.parametrize("errors", [2, 5, 12])
+def test_completed_reversals_have_a_learning_trial(errors, slip):
+    rng, stated = generator(7), []
+    for _ in range(4):
+        sets = []
+        while sum(map(len, sets)) < 150:
+            done, wanted = [], rng.poisson(errors)
+            while done[-10:].count(True) < 10:
+                done.append(len(done) >= wanted and rng.random() >= slip)
+            sets.append(done)
+        curves = learning_curves(sets, chance=0.5, start_sd=SWITCH_START_SD)
+        stated += [curve.learning_trial is not None for curve in curves]
+    assert len(stated) > 20
+    assert np.mean(stated) >= 0.95
+
+
+def test_the_first_choice_after_an_uncued_switch_shows_no_learning():
+    cell = epoch_trials(
+        score(trial_table("Lll Lrr Lll Arl All Arl All Arl"), make_task()),
+        None,
+        scheme="floresco_block",
+    )
+    for informed, trial in ((False, 2), (True, 1)):
+        curves = set_curves(cell.set_trials, [2], n_sides=2, informed=informed)
+        assert curves[2].learning_trial == trial
+        task = make_task(switch_is_cued=informed).model_dump(mode="json")
+        (value,) = learning_trial.compute(trials=cell, options={"flexibility": {"task": task}})
+        assert (value.value, value.censored) == (trial, False)
+
+
 def test_chance_is_the_tasks():
     hits = np.tile([True, False], 40)
     assert learning_curves([hits], chance=1 / 4)[0].learning_trial is not None
@@ -342,6 +385,29 @@ def test_metrics_of_a_session():
     assert offset.n_effective == (cell.sets["previous_rule"] != "").sum()
     (slope,) = switch_slope.compute(trials=cell, options=options)
     assert 0.05 <= slope.value <= 5
+
+
+@pytest.mark.parametrize("module", [learning_trial, switch_offset, switch_slope])
+def test_what_an_animal_does_after_the_dose_or_the_phase_is_not_counted(module):
+    options = {"flexibility": {"task": make_task().model_dump(mode="json")}}
+    switches = "Lll Lrr Lll " + "Arr Arr Arl Arl Arl " + "Lrl Lrl Lrr Lrr Lrr " * 1
+    before = switches + "Arr " * 12 + "Arl " * 12
+    # Trials every 10 s; the dose at 345 s, between two intervals of the cell, and trials 25 to 26
+    # between them too.
+    scores = [
+        score(trial_table(before + after), make_task()) for after in ("Arl " * 12, "Arr " * 12)
+    ]
+
+    def values(scored, intervals, given=()):
+        cell = epoch_trials(scored, intervals, scheme="floresco_block", administrations_s=given)
+        return module.compute(trials=cell, options=options)
+
+    apart = [[0.0, 235.0], [260.0, 340.0], [350.0, 900.0]]
+    good, bad = (values(scored, apart, (345.0,)) for scored in scores)
+    assert good == bad != []
+    # Trials between two intervals are the set's: as in a cell without the gap.
+    assert good == values(scores[0], [[0.0, 340.0]])
+    assert values(scores[0], apart) != good
 
 
 def test_metrics_give_nothing_where_there_is_nothing():

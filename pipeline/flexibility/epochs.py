@@ -33,17 +33,22 @@ class EpochTrials:
     sets : pandas.DataFrame
         Sets that start in the cell (columns of :class:`Scores`), summarised over their trials up to
         the end of the cell's last interval, or up to an administration before that; ``censored``
-        where the criterion was not met by then.
+        where the criterion was not met by then. Time between two intervals of the cell in which no
+        trial of the set lies is no time to criterion: the animal was elsewhere.
     scheme : str
         Primary error scheme, a key of :data:`pipeline.flexibility.schemes.SCHEMES`.
     task : Task
         The task that the trials were scored by.
+    set_trials : pandas.DataFrame or None
+        Trials of ``sets``, as far as they are summarised there: those between two intervals of the
+        cell too, none after an administration. None only where sets are not asked for.
     """
 
     trials: pd.DataFrame
     sets: pd.DataFrame
     scheme: str
     task: Task
+    set_trials: pd.DataFrame | None = None
 
 
 def epoch_trials(
@@ -57,7 +62,8 @@ def epoch_trials(
 
     A trial belongs to the cell in whose interval its time lies (``t_trial``); a set to the cell in
     which its first trial lies, whole, up to the end of the cell's last interval: trials that it
-    spends between two intervals of the cell count, for the animal made them under the same rule.
+    spends between two intervals of the cell count, for the animal made them under the same rule;
+    where it makes none there, that time is not part of its time to criterion.
     Where the cell ends first (the phase's end), or something is given between two intervals of the
     cell, the set is censored at the end of the interval before. Error labels are those of the whole
     session. A trial without a time is in no cell, save the whole session; inside a set it stands at
@@ -94,7 +100,9 @@ def epoch_trials(
     scored = scores.trials[scores.trials["set_index"] > 0]
     if intervals is None:
         whole = scored.assign(interval=0)
-        cell = EpochTrials(trials=whole, sets=scores.sets, scheme=scheme, task=scores.task)
+        cell = EpochTrials(
+            trials=whole, sets=scores.sets, scheme=scheme, task=scores.task, set_trials=whole
+        )
         return cell if len(scored) else None
     borders = as_intervals(intervals)
     inside = scored[_inside(borders, scored["t_trial"])]
@@ -112,8 +120,11 @@ def epoch_trials(
     cut = sets["censored"].to_numpy() & (
         sets["n_trials"].to_numpy() < starting["n_trials"].to_numpy()
     )
-    sets = sets.assign(ended=np.where(cut, "cut", starting["ended"]).astype(object))
-    return EpochTrials(trials=inside, sets=sets, scheme=scheme, task=scores.task)
+    sets = sets.assign(
+        ended=np.where(cut, "cut", starting["ended"]).astype(object),
+        time_to_criterion=sets["time_to_criterion"] - _away(sets, kept, borders),
+    )
+    return EpochTrials(trials=inside, sets=sets, scheme=scheme, task=scores.task, set_trials=kept)
 
 
 def following(trials: pd.DataFrame) -> np.ndarray:
@@ -141,6 +152,18 @@ def _ends(borders: np.ndarray, starts: np.ndarray, given: Sequence[float]) -> np
     dose = doses[np.searchsorted(doses, starts, side="right")]
     last = np.searchsorted(borders[:, 0], dose, side="left") - 1
     return np.minimum(borders[:, 1][last], dose) if len(borders) else np.full(len(starts), -np.inf)
+
+
+def _away(sets: pd.DataFrame, trials: pd.DataFrame, borders: np.ndarray) -> np.ndarray:
+    """Seconds of each set's time to criterion that lie between intervals, without a trial of it."""
+    starts = sets["t_start"].to_numpy(dtype=float)
+    stops = starts + sets["time_to_criterion"].to_numpy(dtype=float)
+    time, away = trials["t_trial"].to_numpy(dtype=float), np.zeros(len(sets))
+    for leaves, returns in zip(borders[:-1, 1], borders[1:, 0], strict=True):
+        between = trials["set_index"].to_numpy()[(time >= leaves) & (time < returns)]
+        spanned = (starts < leaves) & (stops >= returns) & ~np.isin(sets["set_index"], between)
+        away[spanned] += returns - leaves
+    return away
 
 
 def _inside(intervals: np.ndarray, times: pd.Series) -> np.ndarray:

@@ -3,8 +3,9 @@
 Model (Smith et al. 2004, J Neurosci 24:447): the log odds of a correct choice are
 ``logit(chance) + x_k``; x starts at 0 (chance) and takes normal steps of variance v. A forward
 filter with a Gaussian approximation at the mode of each trial's posterior and a fixed-interval
-smoother give the curve; v is estimated by expectation-maximisation. The learning trial is the first
-one from which on the curve is above chance with 95 % certainty for the balance of the trials.
+smoother give the curve; v is estimated by expectation-maximisation, between limits. The learning
+trial is the first one from which on the curve is above chance with 95 % certainty for the balance
+of the trials.
 
 The Gaussian approximation makes the estimated variance too small, the more so the larger it is (a
 quarter less at 0.03, a third to a half at 0.1), and the interval too narrow: 90 % intervals covered
@@ -33,9 +34,11 @@ if TYPE_CHECKING:
 #: Standard normal quantile of the certainty with which the curve must be above chance (95 %).
 CERTAINTY = 1.6448536269514722
 
-#: Limits of the variance of a step, logit^2: below, the curve is flat; above, a trial says nothing
-#: of the next.
-VARIANCE_LIMITS = (1e-5, 1.0)
+#: Limits of the variance of a step, logit^2: below, the curve is flat. Errors up to a last one and
+#: none after it make the estimate grow without end; the wider the steps, the wider the curve's
+#: interval, until hardly any run of correct choices lies above chance (at 1 neither ten nor forty).
+#: At 0.3 eight correct choices show learning after any number of errors.
+VARIANCE_LIMITS = (1e-5, 0.3)
 
 _RELAXATION = 3.0
 
@@ -161,6 +164,7 @@ def learning_curves(
     *,
     chance: float,
     start_sd: float = 0.0,
+    earliest: int = 1,
     tolerance: float = 1e-3,
     max_rounds: int = 300,
 ) -> list[LearningCurve]:
@@ -175,6 +179,8 @@ def learning_curves(
     start_sd : float
         Uncertainty of the log odds before the first choice; 0: exactly at chance, as published.
         After a switch :data:`SWITCH_START_SD`.
+    earliest : int
+        First choice, from 1, that may be the learning trial.
     tolerance : float
         The variance has come to rest when a round changes its logarithm by less.
     max_rounds : int
@@ -214,12 +220,12 @@ def learning_curves(
     curves = []
     for outcome in outcomes:
         smoothed = smooth(outcome, variance=variance, offset=offset, start_variance=start_variance)
-        curves.append(_curve(smoothed, variance, chance, converged))
+        curves.append(_curve(smoothed, variance, chance, converged, earliest))
     return curves
 
 
 def set_curves(
-    trials: pd.DataFrame, set_index: Iterable[int], *, n_sides: int
+    trials: pd.DataFrame, set_index: Iterable[int], *, n_sides: int, informed: bool = False
 ) -> dict[int, LearningCurve]:
     """Learning curves of sets that follow a switch.
 
@@ -231,6 +237,10 @@ def set_curves(
         Sets to take.
     n_sides : int
         Sides of the task: chance is 1 / sides.
+    informed : bool
+        Whether the animal can know the rule at the first choice (a cued switch, or discovery trials
+        before it). Where it cannot, the learning trial is 2 at the earliest, however right the
+        first choice was.
 
     Returns
     -------
@@ -244,7 +254,10 @@ def set_curves(
         if len(outcome):
             sequences[int(number)] = (outcome == "correct").to_numpy()
     curves = learning_curves(
-        list(sequences.values()), chance=1 / n_sides, start_sd=SWITCH_START_SD
+        list(sequences.values()),
+        chance=1 / n_sides,
+        start_sd=SWITCH_START_SD,
+        earliest=1 if informed else 2,
     ) if sequences else []  # fmt: skip
     return dict(zip(sequences, curves, strict=True))
 
@@ -282,7 +295,9 @@ def _squared_steps(smoothed: Smoothed) -> float:
     return total
 
 
-def _curve(smoothed: Smoothed, variance: float, chance: float, converged: bool) -> LearningCurve:
+def _curve(
+    smoothed: Smoothed, variance: float, chance: float, converged: bool, earliest: int
+) -> LearningCurve:
     """Curve with its interval, by the monotone change of variable from x to P(correct)."""
     mean, spread = np.array(smoothed.mean[1:]), np.sqrt(smoothed.variance[1:])
     odds = chance / (1.0 - chance)
@@ -292,7 +307,7 @@ def _curve(smoothed: Smoothed, variance: float, chance: float, converged: bool) 
 
     lower = probability(mean - CERTAINTY * spread)
     below = np.flatnonzero(lower <= chance)
-    first = int(below[-1]) + 2 if len(below) else 1
+    first = max(int(below[-1]) + 2 if len(below) else 1, earliest)
     return LearningCurve(
         probability=probability(mean),
         lower=lower,

@@ -22,10 +22,11 @@ METRIC = Metric(
     description="Choices after a switch until the learning curve stays above chance",
     definition=(
         "First choice of a set from which on the lower bound (95 % certainty) of the state-space "
-        "learning curve stays above chance to the end of the set; mean over the sets that follow "
-        "another rule and in which it exists; where it exists in none, their mean number of "
-        "choices, right-censored. The sets of a cell share one variance; it starts with sd 1.5 "
-        "logits around chance"
+        "learning curve stays above chance to the end of the set (of the cell, or to what is "
+        "given first); the second choice at the earliest after an uncued switch; mean over the "
+        "sets that follow another rule and in which it exists; where it exists in none, their mean "
+        "number of choices, right-censored. The sets of a cell share one variance, of 0.3 logit^2 "
+        "at most; the curve starts with sd 1.5 logits around chance"
     ),
     reference="Smith et al. 2004, J Neurosci 24:447, doi 10.1523/JNEUROSCI.2908-03.2004",
     options=("flexibility.task",),
@@ -40,7 +41,7 @@ def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
     trials : EpochTrials
         Trials and sets of one cell.
     options : mapping
-        Uses ``options["flexibility"]["task"]["sides"]`` for chance.
+        Uses ``options["flexibility"]["task"]``: sides for chance, and whether switches are cued.
 
     Returns
     -------
@@ -50,9 +51,14 @@ def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
     from pipeline.experiment.task import Task
     from pipeline.flexibility.learning import set_curves
 
-    sides = Task.model_validate(options["flexibility"]["task"]).sides
+    task = Task.model_validate(options["flexibility"]["task"])
     after = trials.sets[(trials.sets["previous_rule"] != "") & (trials.sets["switch"] != "repeat")]
-    curves = set_curves(trials.trials, after["set_index"], n_sides=len(sides)).values()
+    curves = set_curves(
+        trials.set_trials,
+        after["set_index"],
+        n_sides=len(task.sides),
+        informed=task.switch_is_cued or task.discovery_trials > 0,
+    ).values()
     if not curves:
         return []
     found = [curve.learning_trial for curve in curves if curve.learning_trial is not None]

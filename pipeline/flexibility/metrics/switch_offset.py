@@ -22,7 +22,8 @@ METRIC = Metric(
     description="Trials after a switch at which choices are half-way from the old to the new rule",
     definition=(
         "s of P(correct at lag t) = eps + (1 - 2 eps) / (1 + exp(-alpha (t - s))) on conflict "
-        "trials; posterior mean per set with slope and lapse shared by the sets, mean over the sets"
+        "trials of the sets that start in the cell, up to the end of the cell or to what is given "
+        "first; posterior mean per set with slope and lapse shared by the sets, mean over the sets"
         " that follow another rule, unfinished ones included; at least 10 conflict choices"
     ),
     reference="Le et al. 2023, PLoS Comput Biol 19:e1011430 (the form of the curve)",
@@ -50,8 +51,7 @@ def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
     """
     from pipeline.flexibility.sigmoid import fit_switches, switch_trials
 
-    own = trials.trials[trials.trials["set_index"].isin(trials.sets["set_index"])]
-    index, lags, correct = switch_trials(own)
+    index, lags, correct = switch_trials(trials.set_trials)
     if sum(map(len, lags)) < MINIMUM_CHOICES:
         return []
     return [

@@ -22,7 +22,8 @@ METRIC = Metric(
     description="Steepness of the transition from the old to the new rule",
     definition=(
         "alpha of P(correct at lag t) = eps + (1 - 2 eps) / (1 + exp(-alpha (t - s))) on conflict "
-        "trials, shared by the sets that follow another rule; exp of the posterior mean of log "
+        "trials of the sets that start in the cell, up to the end of the cell or to what is given "
+        "first; shared by the sets that follow another rule; exp of the posterior mean of log "
         "alpha; at least 3 sets and 30 conflict choices"
     ),
     reference="Le et al. 2023, PLoS Comput Biol 19:e1011430 (the form of the curve)",
@@ -51,8 +52,7 @@ def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
     """
     from pipeline.flexibility.sigmoid import fit_switches, switch_trials
 
-    own = trials.trials[trials.trials["set_index"].isin(trials.sets["set_index"])]
-    index, lags, correct = switch_trials(own)
+    index, lags, correct = switch_trials(trials.set_trials)
     if len(index) < MINIMUM_SETS or sum(map(len, lags)) < MINIMUM_CHOICES:
         return []
     switches = fit_switches(lags, correct)

@@ -23,7 +23,8 @@ METRIC = Metric(
     description="Time that the animal needs under a rule until it meets the criterion",
     definition=(
         "Seconds from the first trial of a set to the trial that completes the first run meeting "
-        "the criterion (starts of the trials), mean over the sets completed; where none was "
+        "the criterion (starts of the trials), without time between two intervals of the cell in "
+        "which the set has no trial; mean over the sets completed; where none was "
         "completed, the seconds up to the last trial so far, right-censored"
     ),
     reference="in use; docs/flexibility.md",
