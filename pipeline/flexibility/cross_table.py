@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.flexibility.epochs import EpochTrials
 from pipeline.flexibility.schemes import ERROR_TYPES, NO_ERROR, PERSEVERATIVE, SCHEMES
 from pipeline.flexibility.scoring import Scores
+from pipeline.flexibility.shifts import shift_trials
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 def cross_table(scored: Scores | EpochTrials) -> pd.DataFrame:
     """Errors of each type under each scheme, on the same wrong choices.
 
-    Counted are the wrong choices of sets that follow another rule, also after the criterion.
+    Counted are the wrong choices of sets that follow another rule (a new label for the same sides
+    is none, though its trials carry labels in the table of trials), also after the criterion.
     Omissions are left out, though `widge_sequence` counts them as errors: the schemes are to be
     compared on the same trials.
 
@@ -88,5 +90,5 @@ def scheme_agreement(scored: Scores | EpochTrials) -> pd.DataFrame:
 def _error_codes(scored: Scores | EpochTrials) -> dict[str, np.ndarray]:
     """Position in ``ERROR_TYPES`` of each wrong choice that follows another rule, by scheme."""
     trials = scored.trials
-    wrong = ((trials["outcome"] == "error") & (trials["previous_rule"] != "")).to_numpy()
+    wrong = (trials["outcome"] == "error").to_numpy() & shift_trials(trials, scored.task)
     return {name: trials[f"error_{name}"].cat.codes.to_numpy()[wrong] for name in SCHEMES}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.flexibility.epochs import EpochTrials
 from pipeline.flexibility.schemes import SCHEMES
+from pipeline.flexibility.shifts import shift_sets
 from pipeline.metric import Value
 
 if TYPE_CHECKING:
@@ -162,9 +163,7 @@ def errors_per_shift(cell: EpochTrials, kind: str, *, options: Mapping[str, Any]
         return []
     # A set with errors that the scheme cannot classify would count too few.
     shifts = cell.sets[
-        cell.sets["reached"]
-        & ~cell.sets["switch"].isin(["", "repeat"])
-        & (cell.sets[f"{scheme}_untyped"] == 0)
+        cell.sets["reached"] & shift_sets(cell.sets) & (cell.sets[f"{scheme}_untyped"] == 0)
     ]
     if not len(shifts):
         return []

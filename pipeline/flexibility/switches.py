@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.flexibility.epochs import EpochTrials
 from pipeline.flexibility.latencies import latencies
 from pipeline.flexibility.scoring import Scores
+from pipeline.flexibility.shifts import shift_sets
 from pipeline.metric import Value
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def switch_rows(scored: Scores | EpochTrials, *, before: int, after: int) -> pd.
     import pandas as pd
 
     trials = scored.trials[scored.trials["set_index"].to_numpy() > 0]
-    sets = scored.sets[~scored.sets["switch"].isin(["", "repeat"])]
+    sets = scored.sets[shift_sets(scored.sets)]
     set_index = trials["set_index"].to_numpy()
     number = trials["scored_trial"].to_numpy()
     interval = (

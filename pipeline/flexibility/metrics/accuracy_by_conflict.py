@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.flexibility.epochs import EpochTrials
 from pipeline.flexibility.latencies import trial_kinds
 from pipeline.flexibility.per_set import share
+from pipeline.flexibility.shifts import shift_trials
 from pipeline.metric import Metric, Value
 
 METRIC = Metric(
@@ -29,7 +30,8 @@ METRIC = Metric(
     ),
     definition=(
         "correct / (correct + error) over the scored trials of the cell on which the previous "
-        "rule asks for another side than the present one (conflict), or for the same (congruent)"
+        "rule asks for another side than the present one (conflict), or for the same (congruent);"
+        " not of sets under a new label for the same sides, where all would be congruent"
     ),
     reference="in use; docs/flexibility.md",
     options=("flexibility.task",),
@@ -53,9 +55,10 @@ def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
         number.
     """
     kinds = trial_kinds(trials)
+    shifted = shift_trials(trials.trials, trials.task)
     values: list[Value] = []
     for kind in METRIC.band_names:
-        correct = int((kinds["correct"] & kinds[kind]).sum())
-        wrong = int((kinds["error"] & kinds[kind]).sum())
+        correct = int((kinds["correct"] & kinds[kind] & shifted).sum())
+        wrong = int((kinds["error"] & kinds[kind] & shifted).sum())
         values += share(correct, correct + wrong, unit="trials", band=kind)
     return values
