@@ -229,20 +229,20 @@ def test_regions_with_few_units_have_no_entry():
 
 
 def test_epochs_differ_at_5_percent_when_nothing_changes():
-    """Paired t over 8 animals of 8 units with a common gain; 25 experiments."""
+    """Paired t over 8 animals of 8 units with a common gain; 20 experiments."""
     rng = np.random.default_rng(12)
     names = ("coupling", "synchrony", "dimension", "shared_variation")
     hits = dict.fromkeys(names, 0)
-    for _ in range(25):
+    for _ in range(20):
         rows = []
         for _ in range(16):
-            trains = common_gain(60, 6.0, 8, rng, depth=0.5, bin_s=0.2)
-            (group,) = epoch_groups(epoch(trains, [[0, 60]]))
+            trains = common_gain(40, 6.0, 8, rng, depth=0.5, bin_s=0.2)
+            (group,) = epoch_groups(epoch(trains, [[0, 40]]))
             rows.append([np.mean(getattr(group, name)) for name in names])
         before, after = np.array(rows).reshape(8, 2, 4).transpose(1, 0, 2)
         for name, p in zip(names, ttest_rel(before, after).pvalue, strict=True):
             hits[name] += p < 0.05
-    assert all(within_binomial(int(count), 25) for count in hits.values()), hits
+    assert all(within_binomial(int(count), 20) for count in hits.values()), hits
 
 
 # --- rate and power -------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from pipeline.spikes.pairs import (
     bin_starts,
     correlation,
     count_moments,
+    count_products,
     epoch_pairs,
     matched_correlation,
     pair_means,
@@ -85,6 +86,22 @@ def test_counts_by_hand():
     windows = time_windows(np.array([5.0, 6.0, 14.9, 15.0, 40.0]), 10.0)
     assert [(w.start, w.stop) for w in windows] == [(0, 3), (3, 4), (4, 5)]
     assert bin_counts([np.array([1.0])], np.empty(0), 0.1).shape == (1, 0)
+
+
+@pytest.mark.parametrize("bin_s", [0.02, 0.1, 1.0])
+def test_counts_in_bouts_are_those_of_every_bin_by_itself(bin_s):
+    rng = np.random.default_rng(9)
+    edges = np.sort(rng.uniform(0, 500, 200)).reshape(-1, 2)
+    starts = bin_starts(edges, bin_s)
+    trains = [poisson(500, rate, rng) for rate in (0.1, 5.0, 60.0)]
+    expected = [[np.sum((t >= s) & (t < s + bin_s)) for s in starts] for t in trains]
+    assert bin_counts(trains, starts, bin_s).tolist() == expected
+
+
+def test_products_of_large_counts_are_exact():
+    counts = np.array([[4001, 4003, 1], [2, 4007, 4009]], dtype=np.float32)
+    expected = counts.astype(np.int64) @ counts.T.astype(np.int64)
+    assert count_products(counts).tolist() == expected.tolist()
 
 
 def test_shared_spikes_make_the_correlation_that_they_should():

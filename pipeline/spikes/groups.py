@@ -43,6 +43,7 @@ from pipeline.spikes.pairs import (
     bin_counts,
     bin_starts,
     count_moments,
+    count_products,
     time_windows,
 )
 from pipeline.spikes.population_coupling import population_coupling
@@ -244,8 +245,7 @@ def participation(
     together = np.zeros((len(trains), len(trains)))
     products = np.zeros((2, len(trains), len(trains)))
     for window in time_windows(starts, WINDOW_S):
-        pieces = [times[slice(*_bounds(times, starts[window], bin_s))] for times in trains]
-        counts = bin_counts(pieces, starts[window], bin_s)
+        counts = bin_counts(trains, starts[window], bin_s)
         together += _products(counts)
         for side in (0, 1):
             products[side] += _products(counts[:, half[window] == side])
@@ -263,18 +263,12 @@ def participation(
     return all_units, 1 / share if share > 0 else float("nan")
 
 
-def _products(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+def _products(counts: NDArray[np.float32]) -> NDArray[np.float64]:
     """Sums of products of the counts (unit, bin) around their means."""
     if counts.shape[1] < 2:
         return np.zeros((len(counts), len(counts)))
-    centred = counts - counts.mean(axis=1, keepdims=True)
-    return centred @ centred.T
-
-
-def _bounds(
-    times: NDArray[np.float64], starts: NDArray[np.float64], bin_s: float
-) -> NDArray[np.int64]:
-    return np.searchsorted(times, [starts[0], starts[-1] + bin_s])
+    sums = counts.sum(axis=1, dtype=np.float64)
+    return count_products(counts) - np.outer(sums, sums) / counts.shape[1]
 
 
 def rate_variation(

@@ -3,6 +3,9 @@
 Exact, and far from searching every spike in every train: a table per unit says of each millisecond
 whether it lies near a spike of it, and only spikes in milliseconds that hold a border are compared
 with the borders themselves.
+
+elephant 1.2.1 agrees to rounding once its window is made exact: it looks for neighbours within
+dt + 1e-5 x |t|, so that its coefficient grows with the time since the clock's zero.
 """
 
 from __future__ import annotations
