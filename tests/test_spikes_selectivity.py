@@ -239,6 +239,28 @@ def test_rules_are_not_found_in_units_that_drift(kind):
     assert (0.0 if kind == "rise" else 0.035) <= share <= 0.06
 
 
+def test_equal_selectivity_in_epochs_of_unequal_length_is_not_called_changed():
+    # 40 experiments of 6 animals, 12 units, a third of them selective, 4 and 8 sets
+    from scipy.stats import ttest_rel
+
+    rng, n, called = np.random.default_rng(12), 40, 0
+    for _ in range(n):
+        found = np.empty((6, 2))
+        for animal in range(6):
+            for epoch, n_sets in enumerate((4, 8)):
+                sets = session_sets(rng, n_sets)
+                side = rng.random(len(sets)) < 0.5
+                counts = drifting_counts("walk", 12, len(sets), rng)
+                counts[:4] += rng.poisson(1.5, (4, len(sets))) * side
+                answer = selectivity(
+                    counts, side, time_blocks(sets), null="permute", n_relabelled=29
+                )
+                found[animal, epoch] = answer.squared_excess.mean()
+        called += ttest_rel(found[:, 0], found[:, 1]).pvalue <= 0.05
+    # 99.9 % of binomial counts of 40 at 5 %
+    assert called <= 7
+
+
 def test_one_change_of_rule_proves_nothing():
     rng = np.random.default_rng(9)
     sets = np.repeat([0, 1], 40)
