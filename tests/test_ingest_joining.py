@@ -231,6 +231,19 @@ def test_probes_that_never_ran_together_are_refused():
         place(probes, rate_hz=1000.0)
 
 
+def test_the_pass_band_of_the_rig_holds_for_all_parts(tmp_path):
+    """On the grid, off it, and untouched: 0.4 of the rate, or what the rig lets pass."""
+    for start_s in (9.0, 9.0003):
+        for rig_pass_hz, expected in ((None, 400.0), (300.0, 300.0), (450.0, 400.0)):
+            probe = Probe(("a", "b"), (part(0, 5, 1000), part(start_s, 5, 1000)))
+            joined = place([probe], rate_hz=1000.0, rig_pass_hz=rig_pass_hz)
+            assert [p.source.pass_band_hz for p in joined.placed[0]] == [expected] * 2
+    path = tmp_path / "lfp.nc"
+    extract_parts_to_netcdf([probe], path, rate_hz=1000.0, rig_pass_hz=300.0)
+    with open_lfp(path) as lfp:
+        assert lfp.attrs["pass_band_hz"] == 300.0
+
+
 def test_a_part_slower_than_the_lfp_is_refused():
     probe = Probe(("a", "b"), (part(0, 5, 2000, "quick"), part(9, 5, 500, "slow")))
     with pytest.raises(InputError, match=r"slow: found 500 Hz; expected at least the LFP's 1000"):

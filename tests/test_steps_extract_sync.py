@@ -573,6 +573,14 @@ def test_a_second_log_that_no_pulse_places_says_when_it_starts(tmp_path):
     assert [log["aligned"] for log in extract_settings(loaded, *loaded.sessions, {})["behaviours"]]
 
 
+def test_the_pass_band_of_the_rig_is_handed_to_extraction(tmp_path):
+    for n, (more, expected) in enumerate((({}, None), ({"pass_band_hz": 300}, 300.0))):
+        config = {"recording": more} if more else {}
+        made = experiment(tmp_path / f"{n}", config=config, recordings=TWO_PARTS[:1])
+        loaded = load_checked(made)
+        assert extract_settings(loaded, *loaded.sessions, {})["pass_band_hz"] == expected
+
+
 def test_options_of_sync_rerun_only_sessions_that_use_them(tmp_path):
     for name, session in (("a", ONE_LOG), ("b", {})):
         given = {"recordings": TWO_PARTS[:1], **session}

@@ -29,9 +29,9 @@ METRIC = Metric(
         "Magnitude of the mean multitaper cross-spectrum over the root of the product of the "
         "mean power spectra; mean over pairs of channels and frequencies of the band, those "
         "within 2 Hz of the mains left out (bands that reach beyond the pass band have none); "
-        "computed in blocks of equally many windows (lfp.coupling.windows of lfp.coupling.window_s) and "
-        "averaged over the blocks, so that every cell has the same bias. Never zero: unrelated "
-        "signals have about 0.9 over the root of windows x tapers"
+        "computed in blocks of equally many windows (lfp.coupling.windows of "
+        "lfp.coupling.window_s) and averaged over the blocks, so that every cell has the same "
+        "bias. Never zero: unrelated signals have about 0.9 over the root of windows x tapers"
     ),
     reference="Carter 1987, Proc IEEE 75:236",
 )
