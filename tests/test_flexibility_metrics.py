@@ -477,3 +477,81 @@ def test_metrics_of_error_types_name_the_scheme():
         assert "flexibility.error_scheme" in metric.options
         assert "flexibility.error_scheme" in metric.definition
     assert set(SCHEMES) >= {"floresco_block", "widge_sequence"}
+
+
+# ---- trials before the criterion run, several unfinished sets ------------------------------------
+
+
+def exclusive(name, text, **changes):
+    return compute(name, cell_of(text, criterion_run_included=False, **changes))
+
+
+def test_restricted_mean_of_trials_before_the_run_is_estimated_with_the_run():
+    # Up to the criterion 3, 9 and 2 (cut): 3 + 6 (1/2) = 6, less the run of three.
+    text = "Lll Lll Lll  " + "Arr " * 6 + "Arl Arl Arl  Lll Lll"
+    (whole,) = compute("trials_to_criterion_restricted", cell_of(text))
+    (value,) = exclusive("trials_to_criterion_restricted", text)
+    assert (whole.value, whole.censored) == (pytest.approx(6.0), False)
+    assert (value.value, value.censored) == (pytest.approx(3.0), False)
+    session = score(trial_table(text), make_task(criterion_run_included=False)).session.iloc[0]
+    assert session["trials_to_criterion_restricted"] == pytest.approx(3.0)
+
+
+def test_restricted_mean_of_trials_before_the_run_ends_at_the_common_number():
+    # 0 and 6 trials before the run, up to 4; and up to no run at all: at least nothing.
+    text = "Lll Lll Lll  " + "Arr " * 6 + "Arl Arl Arl"
+    (value,) = exclusive("trials_to_criterion_restricted", text, restricted_at_trials=4)
+    assert (value.value, value.censored) == (pytest.approx(2.0), False)
+    (short,) = exclusive("trials_to_criterion_restricted", "Lll Lll")
+    assert (short.value, short.censored) == (0.0, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "known"),
+    [
+        ({}, True),
+        ({"criterion": {"m": 3, "of": 4}}, False),
+        ({"criterion": {"accuracy": 0.8, "block": 5}}, False),
+        ({"omissions_count": True, "omissions_break_run": True}, True),
+        ({"omissions_count": True, "omissions_break_run": False}, False),
+    ],
+)
+def test_a_run_of_varying_length_has_no_restricted_mean_without_it(changes, known):
+    assert bool(exclusive("trials_to_criterion_restricted", TEXT, **changes)) == known
+    assert compute("trials_to_criterion_restricted", cell_of(TEXT, **changes))
+
+
+def test_restricted_mean_without_the_run_has_no_other_bias_than_with_it():
+    """Sessions cut at 60 trials: both forms tell the same, a run of five apart."""
+    rng = np.random.default_rng(0)
+    task = {"criterion": {"consecutive": 5}, "restricted_at_trials": 50}
+    found = {True: [], False: []}
+    for _ in range(40):
+        words, run, number = [], 0, 0
+        while len(words) < 60:
+            right = rng.random() < 0.9
+            words.append((("Lll", "Llr"), ("Arl", "Arr"))[number % 2][not right])
+            run = run + 1 if right else 0
+            number, run = (number + 1, 0) if run == 5 else (number, run)
+        for included in found:
+            made = make_task(criterion_run_included=included, **task)
+            session = score(trial_table(" ".join(words)), made).session.iloc[0]
+            found[included].append(session["trials_to_criterion_restricted"])
+    apart = np.subtract(found[True], found[False])
+    assert apart.mean() == pytest.approx(5.0, abs=0.2)
+
+
+def test_several_unfinished_sets_are_bounded_by_their_mean():
+    """4, 9 and 6 trials: whatever the sets are like, their mean is 19 / 3 or more."""
+    text = "Lll " * 4 + "Arl " * 9 + "Lll " * 6
+    cell = cell_of(text, criterion={"consecutive": 10})
+    value = only("trials_to_criterion", cell)
+    assert (value.value, value.censored) == (pytest.approx(19 / 3), True)
+    alike = only("trials_to_criterion_restricted", cell)
+    assert (alike.value, alike.censored) == (9.0, True)
+
+
+def test_session_and_cell_count_streaks_of_the_same_sets():
+    text = "Lll Lrr Lll  Ar- Al-  Lrl"
+    session = score(trial_table(text), make_task()).session.iloc[0]
+    assert session["n_streaks"] == only("streak_number", cell_of(text)).value == 0.5

@@ -19,8 +19,10 @@ def mean_to_criterion(
 ) -> list[Value]:
     """Mean of a count or time to criterion over completed sets, else the censored one.
 
-    Where no set was completed the value is the count so far in the unfinished set (the mean, should
-    there be several because the rule changed before the criterion was met) and is censored. A cell
+    Where no set was completed the value is the count so far in the unfinished set and is censored.
+    Should there be several (the rule changed before the criterion was met), it is the mean of their
+    counts: each set would have taken at least its own, so that this bounds their mean whatever the
+    sets are like. (The restricted mean gives the longest of them, and takes them for alike.) A cell
     in which no trial counted says nothing on the criterion and gives no value.
 
     Parameters

@@ -141,7 +141,7 @@ def summarise_session(trials: pd.DataFrame, sets: pd.DataFrame, task: Task) -> p
     sets : pandas.DataFrame
         All sets, with ``ended``.
     task : Task
-        Says where the restricted mean ends.
+        Says where the restricted mean ends, and what counts.
 
     Returns
     -------
@@ -154,7 +154,7 @@ def summarise_session(trials: pd.DataFrame, sets: pd.DataFrame, task: Task) -> p
         ``time_to_criterion`` (s, mean over completed sets),
         ``n_early_switches`` (the rule changed before the criterion was met: is the criterion the
         box's?), ``n_late_switches`` (it changed trials after), ``n_streaks`` and ``mean_streak``
-        (per set, mean over sets), ``t_start``, ``t_stop`` (s).
+        (per set, mean over sets with a choice, with a streak), ``t_start``, ``t_stop`` (s).
     """
     import pandas as pd
 
@@ -164,7 +164,7 @@ def summarise_session(trials: pd.DataFrame, sets: pd.DataFrame, task: Task) -> p
     )
     completed = sets[sets["reached"]]
     times = trials["t_trial"].dropna()
-    restricted, still_open = restricted_to_criterion(sets, tau=task.restricted_at)
+    restricted, still_open = restricted_to_criterion(sets, task=task)
     row = {
         "n_trials": len(trials),
         "n_unscored": n_unscored,
@@ -184,7 +184,7 @@ def summarise_session(trials: pd.DataFrame, sets: pd.DataFrame, task: Task) -> p
         "n_late_switches": int(
             ((sets["ended"] == "switch") & (sets["n_after_criterion"] > 0)).sum()
         ),
-        "n_streaks": sets["n_streaks"].mean(),
+        "n_streaks": sets.loc[sets["n_correct"] + sets["n_errors"] > 0, "n_streaks"].mean(),
         "mean_streak": sets["mean_streak"].mean(),
         "t_start": times.iloc[0] if len(times) else np.nan,
         "t_stop": times.iloc[-1] if len(times) else np.nan,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,7 +29,8 @@ METRIC = Metric(
         "Area under the Kaplan-Meier curve of trials to criterion over the sets that start in "
         "the cell, from 0 to flexibility.task.restricted_at_trials (by default ten times the "
         "correct choices that the criterion asks for; the same for all sessions); right-censored "
-        "at the longest set where that one is unfinished and shorter"
+        "at the longest set where that one is unfinished and shorter; where trials before the "
+        "criterion run are counted: of trials up to the criterion, less the run"
     ),
     reference=(
         "Royston & Parmar 2013 BMC Med Res Methodol 13:152; gap times: Pena, Strawderman & "
@@ -52,12 +54,15 @@ def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
     -------
     list of Value
         One value, censored where the curve is unknown before the common end; none in a cell where
-        no choice was made in a set of its own. ``n_effective`` is the number of sets.
+        no choice was made in a set of its own, or where trials before a criterion run of varying
+        length are counted. ``n_effective`` is the number of sets.
     """
     sets = trials.sets[trials.sets["n_correct"] + trials.sets["n_errors"] > 0]
     if not len(sets):
         return []
-    mean, censored = restricted_to_criterion(sets, tau=trials.task.restricted_at)
+    mean, censored = restricted_to_criterion(sets, task=trials.task)
+    if math.isnan(mean):
+        return []
     return [
         Value(
             value=mean,
