@@ -14,6 +14,7 @@ from pipeline.flexibility.cross_table import cross_table, scheme_agreement
 from pipeline.flexibility.phases import PHASES, learning_phases, learning_strata
 from pipeline.flexibility.switches import switch_aligned, switch_rows
 from pipeline.intervals import intersect
+from pipeline.steps.session_data import SessionData
 
 LIGHT = {"expression": "follow cue", "dimension": "light"}
 RULES = {"light": LIGHT, "left": "choose left", "right": "choose right"}
@@ -321,6 +322,69 @@ def test_strata_are_disjoint_and_named():
         for name, part in strata.items():
             others = [other for key, other in strata.items() if key != name and len(other)]
             assert all(len(intersect(part, other)) == 0 for other in others)
+
+
+def words_after_the_dose(text, *after, scheme):
+    """Phases before a dose, given what the animal does after it (trials every 10 s)."""
+    dose = len(text.split()) * 10.0
+    found = []
+    for words in after:
+        scores = score(trial_table(f"{text} {words}"), make_task(rules=RULES, switch_cost_trials=2))
+        table = learning_phases(scores, scheme=scheme, administrations_s=(dose,))
+        early = table[table["t_start"] < dose]
+        found.append([tuple(row) for row in early[["phase", "t_start", "t_stop"]].values])
+    return found
+
+
+@pytest.mark.parametrize("scheme", list(SCHEMES))
+def test_what_comes_after_the_dose_says_nothing_of_the_time_before(scheme):
+    # The last set before the dose goes on after it: is learnt at once, is not, or is left.
+    afters = ("Lll Lll Lll Lll", "Lrl " * 12, "Lrr Lrl Lrl", "Arr Arl Arl", "Arl " * 12)
+    for text in (
+        "Lll Lll Lll Lll Arr All All",
+        "Lll Lll Lll Lll Arr Arr Arr",
+        "Lll Lll Lll Lll Arr Arr Arl Arr Arl",
+        "Lll Lll Lll",
+        "Lll Lll",
+    ):
+        first, *others = words_after_the_dose(text, *afters, scheme=scheme)
+        assert all(other == first for other in others), text
+
+
+def test_phases_around_a_dose_by_hand():
+    # Dose at 70 s, before the third trial of the run: the run is completed after the dose.
+    scores = scores_of("Lll Lrr Lll Arr Arr Arl Arl  Arl Arl Lrr", switch_cost_trials=1)
+    table = learning_phases(scores, scheme="rule_consistent", administrations_s=(70.0, 900.0))
+    columns = ["phase", "set_index", "t_start", "t_stop"]
+    assert [tuple(row) for row in table[columns].values] == [
+        ("established", 1, 0.0, 20.0),
+        ("before_switch", 1, 20.0, 30.0),
+        ("perseverative", 2, 30.0, 50.0),
+        ("post_perseverative", 2, 50.0, 70.0),
+        # After the dose the run is known, with its trials before it.
+        ("established", 2, 70.0, 80.0),
+        ("before_switch", 2, 80.0, 90.0),
+        ("post_perseverative", 3, 90.0, 100.0),
+    ]
+    # A dose before the first trial, or after the last one, changes nothing.
+    plain = learning_phases(scores, scheme="rule_consistent")
+    outside = learning_phases(scores, scheme="rule_consistent", administrations_s=(-5.0, 500.0))
+    assert outside.equals(plain)
+    # A trial that the dose cuts short ends there, not where the next one begins.
+    cut = learning_phases(scores, scheme="rule_consistent", administrations_s=(65.0,))
+    assert cut.loc[cut["phase"] == "post_perseverative", "t_stop"].tolist() == [65.0, 100.0]
+
+
+def test_a_session_hands_its_administrations_to_the_phases(tmp_path):
+    table = trial_table("Lll Lrr Lll Arr Arr Arl Arl  Arl Arl Lrr")
+    table.to_parquet(tmp_path / "trials")
+    (tmp_path / "movement").write_bytes(b"any")
+    task = make_task(rules=RULES, switch_cost_trials=1).model_dump(mode="json")
+    options = {"flexibility": {"task": task, "error_scheme": "rule_consistent"}}
+    inputs = {name: tmp_path / name for name in ("trials", "movement")}
+    told = SessionData(inputs, options, administrations_s=(70.0,)).learning
+    assert told["post_perseverative"].tolist() == [[50.0, 70.0], [90.0, 100.0]]
+    assert SessionData(inputs, options).learning["post_perseverative"].tolist() == [[90.0, 100.0]]
 
 
 def test_unknown_scheme_is_refused():

@@ -15,10 +15,17 @@ The trials of a set that follows no other rule (or a new label for the same side
 criterion run, are in no phase. A set with an error that the scheme cannot type has no perseverative
 and post-perseverative phase, rather than wrong ones. A trial lasts until the next trial of the log
 begins.
+
+Where something is given in the session, trials before it are judged by the trials before it alone
+(errors are typed, and usual trials timed, by these too): else the phases of a baseline would depend
+on what the drug did. A set that goes on after the dose is then followed by no switch, and has no
+criterion run that is completed after it. Trials after a dose are judged with those before it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,8 +33,11 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.experiment.strict import did_you_mean
-from pipeline.flexibility.schemes import ERROR_TYPES, PERSEVERATIVE, SCHEMES
+from pipeline.experiment.task import Task
+from pipeline.flexibility.coding import CodedTrials, code_trials
+from pipeline.flexibility.schemes import ERROR_TYPES, PERSEVERATIVE, SCHEMES, label_errors
 from pipeline.flexibility.scoring import Scores
+from pipeline.flexibility.sets import summarise_sets
 from pipeline.intervals import Intervals
 
 if TYPE_CHECKING:
@@ -38,7 +48,9 @@ PHASES = ("before_switch", "perseverative", "post_perseverative", "established")
 LONGEST_TRIALS = 5.0
 
 
-def learning_phases(scores: Scores, *, scheme: str) -> pd.DataFrame:
+def learning_phases(
+    scores: Scores, *, scheme: str, administrations_s: Sequence[float] = ()
+) -> pd.DataFrame:
     """Intervals of the learning phases.
 
     Parameters
@@ -47,13 +59,15 @@ def learning_phases(scores: Scores, *, scheme: str) -> pd.DataFrame:
         One session; trials without a time are passed over.
     scheme : str
         Error scheme that says which errors are perseverative.
+    administrations_s : sequence of float
+        When anything was given in the session, in seconds on its clock.
 
     Returns
     -------
     pandas.DataFrame
         ``t_start``, ``t_stop`` (s on the session clock, half-open), ``phase`` (``PHASES``),
         ``set_index``, ``n_trials``; in order of time, without overlaps. Neighbouring trials of one
-        phase and set are one interval.
+        phase and set are one interval, unless something was given between them.
 
     Raises
     ------
@@ -69,19 +83,31 @@ def learning_phases(scores: Scores, *, scheme: str) -> pd.DataFrame:
         )
     trials = scores.trials
     phase = np.full(len(trials), -1)
-    scored = trials["set_index"].to_numpy() > 0
-    phase[scored] = _phase_of_trials(trials[scored], scores, scheme)
+    stop, part = np.full(len(trials), np.nan), np.zeros(len(trials), dtype=np.intp)
+    parts = _parts(scores, scheme, administrations_s)
+    for number, (own, end_s, (known, sets)) in enumerate(parts):
+        part[own] = number
+        scored = np.flatnonzero(known["set_index"].to_numpy() > 0)
+        found = np.full(len(known), -1)
+        found[scored] = _phase_of_trials(known.iloc[scored], sets, scores.task, scheme)
+        phase[own] = found[own]
+        time = known["t_trial"].to_numpy(dtype=float)
+        ends = np.full(len(known), np.nan)
+        ends[np.isfinite(time)] = _trial_ends(time[np.isfinite(time)])
+        stop[own] = np.minimum(ends, end_s)[own]
     timed = np.isfinite(trials["t_trial"].to_numpy(dtype=float))
-    start = trials["t_trial"].to_numpy(dtype=float)[timed]
-    stop = _trial_ends(start)
-    phase, set_index = phase[timed], trials["set_index"].to_numpy()[timed]
+    start, stop = trials["t_trial"].to_numpy(dtype=float)[timed], stop[timed]
+    phase, set_index, part = phase[timed], trials["set_index"].to_numpy()[timed], part[timed]
     # Zero-length trials (two at one time, clocks of whole seconds) hold no time.
     kept = np.flatnonzero((phase >= 0) & (stop > start))
-    start, stop, phase, set_index = (values[kept] for values in (start, stop, phase, set_index))
+    start, stop, phase, set_index, part = (
+        values[kept] for values in (start, stop, phase, set_index, part)
+    )
     opens = np.ones(len(kept), dtype=bool)
     opens[1:] = (
         (start[1:] > stop[:-1]) | (phase[1:] != phase[:-1]) | (set_index[1:] != set_index[:-1])
     )
+    opens[1:] |= part[1:] != part[:-1]
     first = np.flatnonzero(opens)
     last = np.append(first[1:], len(kept))[: len(first)] - 1
     return pd.DataFrame(
@@ -95,7 +121,9 @@ def learning_phases(scores: Scores, *, scheme: str) -> pd.DataFrame:
     )
 
 
-def learning_strata(scores: Scores, *, scheme: str) -> dict[str, Intervals]:
+def learning_strata(
+    scores: Scores, *, scheme: str, administrations_s: Sequence[float] = ()
+) -> dict[str, Intervals]:
     """Divide a session into learning phases.
 
     Parameters
@@ -104,23 +132,69 @@ def learning_strata(scores: Scores, *, scheme: str) -> dict[str, Intervals]:
         One session.
     scheme : str
         As in :func:`learning_phases`.
+    administrations_s : sequence of float
+        As in :func:`learning_phases`.
 
     Returns
     -------
     dict of str to numpy.ndarray
         By name of ``PHASES``: (n, 2) seconds on the session clock, disjoint, in order.
     """
-    phases = learning_phases(scores, scheme=scheme)
+    phases = learning_phases(scores, scheme=scheme, administrations_s=administrations_s)
     return {
         name: phases.loc[phases["phase"] == name, ["t_start", "t_stop"]].to_numpy(dtype=float)
         for name in PHASES
     }
 
 
-def _phase_of_trials(trials: pd.DataFrame, scores: Scores, scheme: str) -> NDArray[np.intp]:
+def _parts(
+    scores: Scores, scheme: str, given: Sequence[float]
+) -> Iterator[tuple[slice, float, tuple[pd.DataFrame, pd.DataFrame]]]:
+    """Rows between two administrations, when they end, and the trials and sets known by then."""
+    import pandas as pd
+
+    trials, begin = scores.trials, 0
+    # An untimed trial stands at the time of the trial before it.
+    time = trials["t_trial"].ffill().to_numpy(dtype=float)
+    coded: CodedTrials | None = None
+    for dose in np.unique(np.asarray(given, dtype=float)):
+        later = np.flatnonzero(time >= dose)
+        end = int(later[0]) if len(later) else len(trials)
+        if end == len(trials):
+            break
+        if end > begin:
+            coded = code_trials(trials, scores.task) if coded is None else coded
+            known = trials.iloc[:end]
+            part = _first_trials(coded, int(np.searchsorted(coded.row, end)))
+            codes = np.zeros(end, dtype=np.int8)
+            codes[part.row] = label_errors(part, scores.task)[scheme]
+            labels = pd.Categorical.from_codes(codes, categories=list(ERROR_TYPES))
+            known = known.assign(**{f"error_{scheme}": labels})
+            yield (
+                slice(begin, end),
+                dose,
+                (known, summarise_sets(known.iloc[part.row], scores.task)),
+            )
+            begin = end
+    yield slice(begin, len(trials)), np.inf, (trials, scores.sets)
+
+
+def _first_trials(coded: CodedTrials, count: int) -> CodedTrials:
+    """Keep the first scored trials of a session, and the sets that they are of."""
+    n_sets = int(coded.set_id[count - 1]) + 1 if count else 0
+    per_set = {name: getattr(coded, name)[:n_sets] for name in ("first", "rule", "previous_rule")}
+    per_trial = {
+        name: getattr(coded, name)[:count]
+        for name in ("row", "set_id", "outcome", "choice", "correct_side", "previous_side")
+    }
+    return replace(coded, **per_set, **per_trial)
+
+
+def _phase_of_trials(
+    trials: pd.DataFrame, sets: pd.DataFrame, task: Task, scheme: str
+) -> NDArray[np.intp]:
     """Position in ``PHASES`` of each scored trial; -1 for none."""
     before_switch, perseverative, post_perseverative, established = range(len(PHASES))
-    sets = scores.sets
     set_id = trials["set_index"].to_numpy() - 1
     number = trials["trial_in_set"].to_numpy()
     reached = sets["reached"].to_numpy()
@@ -137,7 +211,7 @@ def _phase_of_trials(trials: pd.DataFrame, scores: Scores, scheme: str) -> NDArr
     typed &= is_shift
     followed = np.append(is_shift[1:], False)[: len(sets)]
     from_end = sets["n_trials"].to_numpy()[set_id] - number
-    last = learnt & followed[set_id] & (from_end < scores.task.switch_cost_trials)
+    last = learnt & followed[set_id] & (from_end < task.switch_cost_trials)
     early = ~learnt & typed[set_id]
     return np.select(
         [last, learnt, early & (number <= last_error[set_id]), early],

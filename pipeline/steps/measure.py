@@ -74,7 +74,8 @@ def measure(
     Outcome
         Warnings, and facts: kept units, kept fraction of time.
     """
-    data = SessionData(inputs, settings["options"])
+    given = settings["administrations_s"]
+    data = SessionData(inputs, settings["options"], administrations_s=given)
     spans = resolve_spans(settings["epochs"], data.end_s)
     baseline = [span for span in spans if span.phase == settings["baseline_phase"]]
     quality = assess(data, baseline, settings["options"], epochs=spans)
@@ -120,7 +121,6 @@ def measure(
                 times.append(CellTime(name, clean, {"spectrum": known, **has}))
         # Trials go on where no recording does, so that their cell has bounds of its own.
         whole = len(cell) == 1 and cell[0].whole
-        given = settings["administrations_s"]
         trials = trial_sources(within, data, whole=whole, administrations_s=given)
         rows += _observe(_joined(cell), trials, "", "", settings, grain="cell")
         logged.append((_joined(cell), trials))

@@ -72,11 +72,14 @@ class SessionData:
         The config's sections that metrics read.
     loose : frozenset of str
         Channels of the LFP that count as bad, besides those marked in the file.
+    administrations_s : sequence of float
+        When anything was given in the session, in seconds on its clock.
     """
 
     inputs: Mapping[str, Path]
     options: Mapping[str, Any]
     loose: frozenset[str] = frozenset()
+    administrations_s: Sequence[float] = ()
 
     def has(self, source: str) -> bool:
         """Whether the session has a source (lfp, units, trials, movement, scored).
@@ -167,7 +170,11 @@ class SessionData:
             return {}
         from pipeline.flexibility.phases import learning_strata
 
-        return learning_strata(self.scores, scheme=self.options["flexibility"]["error_scheme"])
+        return learning_strata(
+            self.scores,
+            scheme=self.options["flexibility"]["error_scheme"],
+            administrations_s=self.administrations_s,
+        )
 
     @property
     def splits(self) -> dict[str, dict[str, Intervals]]:
