@@ -337,6 +337,30 @@ def test_omissions_and_latencies_of_the_window_have_no_latency():
     assert by_kind("latency_init", cell)["all"] == (1.0, 2)
 
 
+def test_choice_latency_of_a_blank_cell_follows_from_the_times():
+    table = timed_table("Lll Lrl Lrr", [1.0, 3.0, 8.0])
+    table["latency_choice"] = [np.nan, 2.5, np.nan]  # 1, as logged, 8
+    assert by_kind("latency_choice", cell_of(table))["all"] == (2.5, 3)
+    # The window counts it out by the same latency.
+    table["correct"] = [1.0, 0.0, np.nan]
+    cell = cell_of(table, response_window_s=8.0)
+    assert by_kind("latency_choice", cell)["all"] == (1.75, 2)
+    assert by_kind("omissions", cell)[""] == (pytest.approx(1 / 3), 3)
+
+
+def test_an_initiation_before_the_cue_has_no_latency():
+    table = timed_table("Lll Lrl Lll Lrr", [1.0, 2.0, 3.0, 4.0])
+    # Nose poke, then the cue: no value, rather than -0.5 s. At its onset: none either.
+    for ahead in (0.5, 0.0):
+        table["t_init"] = table["t_cue"] - ahead
+        assert compute("latency_init", cell_of(table)) == []
+    # Both in one session: the initiations that follow their cue.
+    table["t_init"] = table["t_cue"] + [-0.5, 2.0, 0.0, 3.0]
+    cell = cell_of(table)
+    assert by_kind("latency_init", cell)["all"] == (2.5, 2)
+    assert by_kind("latency_choice", cell)["all"] == (2.5, 4)
+
+
 def test_latency_of_a_log_that_has_times_only_and_of_one_that_has_none():
     table = timed_table("Lll Lrl", [1.0, 3.0])
     assert by_kind("latency_choice", cell_of(table.drop(columns="latency_choice")))["all"][1] == 2
@@ -417,6 +441,15 @@ def test_feedback_true_and_misleading():
         "cue_true": (1.0, 1),
         "cue_misleading": (1.0, 1),
     }
+
+
+def test_no_feedback_is_made_up_in_a_probabilistic_task():
+    nothing = {"rewarded": pd.array([None] * 5, dtype="boolean")}
+    for columns in ({}, nothing):
+        cell = cell_of("Lll Lrl Lll Lrl Lrr", columns=columns, probabilistic=True)
+        assert by_kind("win_stay", cell) == by_kind("lose_shift", cell) == {}
+        told = cell_of("Lll Lrl Lll Lrl Lrr", columns=columns)
+        assert by_kind("win_stay", told)["side"] == (1.0, 2)
 
 
 def test_pairs_whose_reward_is_not_known_are_left_out():

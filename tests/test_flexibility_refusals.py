@@ -79,7 +79,7 @@ def test_bad_cells_are_refused(change, message):
 
 def test_response_window_that_makes_rewarded_trials_omissions_is_refused():
     message = refused(trial_table("Lll Lrr", latency_choice=[0.5, 800.0]), response_window_s=3)
-    assert "row 3: correct: found 1 on a trial with latency_choice of response_window_s" in message
+    assert "row 3: correct: found 1 on a trial whose latency (latency_choice, else" in message
 
 
 @pytest.mark.parametrize("names", [["rule"], ["choice_side", "correct"]])

@@ -329,6 +329,18 @@ def test_latency_of_the_response_window_is_an_omission():
     assert outcome.tolist() == ["correct", "omission", "error"]
 
 
+@pytest.mark.parametrize("logged", ["absent", "blank", "one known"])
+def test_the_window_holds_for_the_latency_that_follows_from_the_times(logged):
+    table = trial_table("Lll Lrl Lrl Lrl").drop(columns="latency_choice")
+    table["t_choice"] = table["t_cue"] + [2.9, 3.0, 9.0, np.nan]
+    if logged != "absent":
+        # Where the cell is not blank, it is what counts.
+        table["latency_choice"] = [np.nan, np.nan, 2.0 if logged == "one known" else np.nan, np.nan]
+    outcome = score(table, make_task(response_window_s=3)).trials["outcome"].tolist()
+    third = "error" if logged == "one known" else "omission"
+    assert outcome == ["correct", "omission", third, "error"]
+
+
 def test_logs_omission_flag_counts_even_with_a_choice():
     table = trial_table("Lll Lrl")
     table["omission"] = [False, True]

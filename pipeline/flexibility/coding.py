@@ -113,12 +113,35 @@ def trial_times(trials: pd.DataFrame) -> NDArray[np.float64]:
     return times
 
 
+def choice_latencies(trials: pd.DataFrame) -> NDArray[np.float64]:
+    """Latency of each choice: ``latency_choice``, where that is blank ``t_choice - t_cue``.
+
+    Parameters
+    ----------
+    trials : pandas.DataFrame
+        Canonical trial table; absent columns count as blank.
+
+    Returns
+    -------
+    ndarray, shape (n_trials,)
+        Seconds; NaN where the log does not say.
+    """
+
+    def seconds(name: str) -> NDArray[np.float64]:
+        if name not in trials:
+            return np.full(len(trials), np.nan)
+        return trials[name].to_numpy(dtype=float, na_value=np.nan)
+
+    logged = seconds("latency_choice")
+    return np.where(np.isnan(logged), seconds("t_choice") - seconds("t_cue"), logged)
+
+
 def code_trials(trials: pd.DataFrame, task: Task) -> CodedTrials:
     """Check a trial table against the task and code it.
 
-    A trial is an omission if no side was chosen, if the log calls it one, or if its latency is the
-    response window or longer; an omission is never an error, even where the log says
-    ``correct = 0``.
+    A trial is an omission if no side was chosen, if the log calls it one, or if its latency
+    (:func:`choice_latencies`) is the response window or longer; an omission is never an error, even
+    where the log says ``correct = 0``.
 
     A log may lack all choices or all cues (a spreadsheet with rule and ``correct`` only). Then
     ``correct`` is the outcome, and what is missing follows from it where the task has two sides:
@@ -240,10 +263,9 @@ def _backward_times(trials: pd.DataFrame) -> list[str]:
 
 def _late(trials: pd.DataFrame, task: Task) -> NDArray[np.bool_]:
     """Whether the latency is the response window or longer."""
-    if task.response_window_s is None or "latency_choice" not in trials:
+    if task.response_window_s is None:
         return np.zeros(len(trials), dtype=bool)
-    latency = trials["latency_choice"].to_numpy(dtype=float, na_value=np.nan)
-    return latency >= task.response_window_s
+    return choice_latencies(trials) >= task.response_window_s
 
 
 def _contradictions(
@@ -262,7 +284,8 @@ def _contradictions(
         ),
         (
             late & ~omitted & (logged == 1),
-            "1 on a trial with latency_choice of response_window_s or longer",
+            "1 on a trial whose latency (latency_choice, else t_choice - t_cue) is "
+            "response_window_s or longer",
             "an omission there (is response_window_s shorter than in the box, or the latency not "
             "in seconds?)",
         ),

@@ -1,6 +1,8 @@
 """Latencies of trials: initiation, choice and collection, and the kinds of trials they are told by.
 
-Omissions have no latency here, and a latency of the response window or longer is an omission.
+Omissions have no latency here, and a latency of the response window or longer is an omission. An
+initiation before the cue, or at its onset, is no response to it and has no latency: in a task in
+which the animal initiates the trial and is then shown the cue, there is none at all.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.flexibility.coding import choice_latencies
 from pipeline.flexibility.epochs import EpochTrials
 from pipeline.metric import Value
 
@@ -30,9 +33,9 @@ def latencies(trials: pd.DataFrame, what: str) -> NDArray[np.float64]:
     trials : pandas.DataFrame
         Scored trials, n rows.
     what : {"initiation", "choice", "collection"}
-        From cue to initiation (``t_init - t_cue``); of the choice as logged (``latency_choice``,
-        without that column ``t_choice - t_cue``); from choice to reward (``t_reward - t_choice``,
-        not where the log says that nothing was rewarded).
+        From cue to initiation (``t_init - t_cue``, where that is above 0); of the choice as logged
+        (``latency_choice``, where that is blank ``t_choice - t_cue``); from choice to reward
+        (``t_reward - t_choice``, not where the log says that nothing was rewarded).
 
     Returns
     -------
@@ -41,13 +44,12 @@ def latencies(trials: pd.DataFrame, what: str) -> NDArray[np.float64]:
     """
     if what == "initiation":
         seconds = _column(trials, "t_init") - _column(trials, "t_cue")
+        seconds = np.where(seconds > 0, seconds, np.nan)
     elif what == "collection":
         seconds = _column(trials, "t_reward") - _column(trials, "t_choice")
         seconds = np.where(_column(trials, "rewarded") == 0, np.nan, seconds)
-    elif "latency_choice" in trials:
-        seconds = _column(trials, "latency_choice")
     else:
-        seconds = _column(trials, "t_choice") - _column(trials, "t_cue")
+        seconds = choice_latencies(trials)
     return np.where((trials["outcome"] == "omission").to_numpy(), np.nan, seconds)
 
 

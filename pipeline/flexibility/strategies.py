@@ -56,7 +56,9 @@ def choice_pairs(cell: EpochTrials) -> Pairs:
     Both are choices on neighbouring scored trials of one context interval: an omission breaks the
     pair, and so does the border of an interval. A change of the rule does not: before its first
     outcome the animal cannot know. Where the log has rewards, they are what is won (a pair whose
-    first reward is not known is left out); where it has none, a correct choice is.
+    first reward is not known is left out); where it has none, a correct choice is. In a
+    probabilistic task a correct choice is not always rewarded: without rewards in the log there are
+    no pairs.
 
     Parameters
     ----------
@@ -71,7 +73,7 @@ def choice_pairs(cell: EpochTrials) -> Pairs:
     correct = (trials["outcome"] == "correct").to_numpy()
     choice, cue = _chosen(cell), _positions(trials, "cue_side", task.sides)
     chosen = choice >= 0
-    rewarded = correct.astype(float)
+    rewarded = np.full(len(trials), np.nan) if task.probabilistic else correct.astype(float)
     if "rewarded" in trials and trials["rewarded"].notna().any():
         rewarded = trials["rewarded"].to_numpy(dtype=float, na_value=np.nan)
     first = np.flatnonzero(

@@ -24,10 +24,10 @@ METRIC = Metric(
     scale="log2",
     description="Time until the choice, by kind of trial",
     definition=(
-        "Median of latency_choice of the log (else t_choice - t_cue) over the scored trials of "
-        "the cell without omissions (a latency of the response window or longer is one); by "
-        "outcome, by conflict, on the first flexibility.task.after_switch_trials trials after a "
-        "switch (switch) and on all later trials of a set (stable)"
+        "Median of latency_choice of the log (t_choice - t_cue where that is blank) over the "
+        "scored trials of the cell without omissions (a latency of the response window or longer "
+        "is one); by outcome, by conflict, on the first flexibility.task.after_switch_trials "
+        "trials after a switch (switch) and on all later trials of a set (stable)"
     ),
     reference="Torrado Pacheco et al. 2023, doi 10.1038/s41386-023-01545-z (response time)",
     options=("flexibility.task",),

@@ -24,8 +24,10 @@ METRIC = Metric(
     scale="log2",
     description="Time from the cue to the initiation of the trial, by kind of trial",
     definition=(
-        "Median of t_init - t_cue over the scored trials of the cell without omissions (a "
-        "latency of the response window or longer is one); by outcome, by conflict, on the first "
+        "Median of t_init - t_cue over the scored trials of the cell without omissions (a choice "
+        "latency of the response window or longer is one) in which the animal initiates after the "
+        "cue (before it, or at its onset, an initiation is no response to it: no value in tasks "
+        "in which the initiation brings the cue); by outcome, by conflict, on the first "
         "flexibility.task.after_switch_trials trials after a switch (switch) and on all later "
         "trials of a set (stable)"
     ),

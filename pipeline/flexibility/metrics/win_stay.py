@@ -29,9 +29,9 @@ METRIC = Metric(
     definition=(
         "n(win, stay) / n(win) over pairs of choices on neighbouring trials of one interval (an "
         "omission breaks the pair; a change of the rule does not); a win is a reward, or a "
-        "correct choice where the log has no rewards; side: the same side is chosen again; cue: "
-        "the cue is followed both times or neither time; true and misleading: the reward agrees "
-        "with the rule or not"
+        "correct choice where the log has no rewards (probabilistic tasks: no value then); side: "
+        "the same side is chosen again; cue: the cue is followed both times or neither time; true "
+        "and misleading: the reward agrees with the rule or not"
     ),
     reference=(
         "conditional form: Bari et al. 2010 Neuropsychopharmacology 35:1290; Dalton et al. 2014 "
