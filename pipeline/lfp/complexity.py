@@ -8,6 +8,7 @@ therefore has a twin with the same amplitudes and random phases (Theiler et al.,
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -69,8 +70,8 @@ def cell_complexity(
     signal on either side is transformed and dropped), brought to the lower rate and cut at its
     median into samples above and not above. Around the mains and its harmonics the band has a
     hole, in the window as in its twin. The twin gets its random phases from a generator seeded with
-    the window's first sample in the recording: the same window has the same twin in every cell, and
-    in all of its channels the same phases.
+    the window's own samples: the same window has the same twin in every cell, in all of its
+    channels the same phases, and no two animals share their chance.
 
     A window's complexity does not depend on how many there are; the mean is therefore free of a
     bias that differs between long cells and short ones.
@@ -112,8 +113,9 @@ def cell_complexity(
     channels = np.sort(np.concatenate(list(regions.values())))
     sums = np.zeros((2, len(channels)))
     for together in _runs(pieces):
-        spectra = _spectra(lfp, together, channels) * gain
-        phases = np.stack([_random_phases(piece.first, len(gain)) for piece in together])
+        spectra, seeds = _spectra(lfp, together, channels)
+        spectra *= gain
+        phases = np.stack([_random_phases(seed, len(gain)) for seed in seeds])
         for kind, spectrum in enumerate((spectra, spectra * phases)):
             sums[kind] += _rates(_slow(spectrum, pieces[0], ratio))
     means = sums / len(pieces)
@@ -157,19 +159,23 @@ def _runs(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
 
 def _spectra(
     lfp: xr.DataArray, together: Sequence[Piece], channels: NDArray[np.int64]
-) -> NDArray[np.complex64]:
-    """Transforms of neighbouring windows, shape (n_channels, n_windows, n_fft // 2 + 1)."""
+) -> tuple[NDArray[np.complex64], list[int]]:
+    """Transforms of neighbouring windows, and a number that stands for each window's samples.
+
+    Shape of the transforms: (n_channels, n_windows, n_fft // 2 + 1).
+    """
     margin, length = together[0].margin, together[0].length
     samples = read_samples(lfp, together[0].first - margin, together[-1].past + margin, channels)
     view = np.lib.stride_tricks.sliding_window_view(samples, length + 2 * margin, axis=1)
     cut = view[:, ::length][:, : len(together)]
     flat = piece_spectra(cut.reshape(-1, length + 2 * margin), together[0])
-    return flat.reshape(len(channels), len(together), -1)
+    seeds = [zlib.crc32(np.ascontiguousarray(window)) for window in cut[0]]
+    return flat.reshape(len(channels), len(together), -1), seeds
 
 
-def _random_phases(first_sample: int, n_bins: int) -> NDArray[np.complex64]:
-    """Unit factors of random phase; each window of a recording always has the same."""
-    rng = np.random.default_rng([SEED, first_sample])
+def _random_phases(seed: int, n_bins: int) -> NDArray[np.complex64]:
+    """Unit factors of random phase; the same window always has the same."""
+    rng = np.random.default_rng([SEED, seed])
     angle = rng.random(n_bins, dtype=np.float32) * np.float32(2 * np.pi)
     return np.cos(angle) + 1j * np.sin(angle)
 
