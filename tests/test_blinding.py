@@ -355,6 +355,21 @@ def test_columns_that_a_log_carries_along_are_refused(tmp_path):
         load_experiment(path)
 
 
+def test_a_log_that_names_its_task_itself_is_refused_without_names_for_its_cells(tmp_path):
+    path = antagonist(tmp_path)
+    log = {"columns": {"rule": "Rule", "choice_side": "Choice", "task": "Protocol"}}
+    edit(path, lambda c: c.update(behaviour={"formats": {"log": log}}))
+    with pytest.raises(ExperimentError, match=r"behaviour\.formats\.log\.columns\.task"):
+        load_experiment(path)
+    coded = log | {"values": {"task": {"Shift day 2": "shifting"}}}
+    edit(path, lambda c: c.update(behaviour={"formats": {"log": coded}}))
+    load_experiment(path)
+    named = log | {"values": {"task": {"Psilocybin day": "shifting"}}}
+    edit(path, lambda c: c.update(behaviour={"formats": {"log": named}}))
+    with pytest.raises(ExperimentError, match="names 'psilocybin'"):
+        load_experiment(path)
+
+
 def test_a_file_inside_a_folder_that_names_a_drug_is_refused(tmp_path, monkeypatch):
     path = antagonist(tmp_path / "psilocybin_lab")
     (tmp_path / "psilocybin_lab" / "log.csv").write_text("x")

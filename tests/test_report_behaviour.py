@@ -234,6 +234,7 @@ def test_the_panel_shows_the_tested_effects():
     assert filled == [bool(p < 0.05) for p in figure.data["p_adjusted"]] and any(filled)
     assert not all(filled)
     assert "trials to criterion" in figure.caption.split("Not compared here")[1]
+    assert "Sets completed are no control of their own" in figure.caption
 
 
 def test_while_blind_nothing_names_a_drug_or_a_reference(out, tmp_path):

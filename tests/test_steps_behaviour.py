@@ -12,9 +12,11 @@ import pytest
 from behaviour_example import CONTEXT, SCHEME, cells_of, log_of, make, write_session
 from scipy import stats
 
+from pipeline.experiment.plan import AnalysisPlan
 from pipeline.flexibility import SCHEMES
 from pipeline.flexibility.metrics import perseverative_errors, regressive_errors
 from pipeline.flexibility.switches import switch_rows
+from pipeline.steps.behaviour import cell_means
 from pipeline.steps.trial_tables import SCORED_TYPES, read_scored, read_sets
 
 LOST = "r4_1"
@@ -147,6 +149,17 @@ def test_means_are_t_intervals_over_animals(found):
     assert set(lost["animal"]) == {"r0", "r1", "r2", "r3"}
 
 
+def test_two_animals_have_a_mean_and_no_interval():
+    rows = pd.DataFrame({"key": list("aaabb"), "unit": list("xyzxy"), "v": [0.9, 1, 1, 0.5, 1]})
+    table = cell_means(
+        rows, ["key"], ["v"], AnalysisPlan.model_validate(example.settings()["plan"])
+    )
+    assert table["v_n"].tolist() == [3, 2]
+    assert table["v"].tolist() == pytest.approx([2.9 / 3, 0.75])
+    assert table["v_low"].isna().tolist() == table["v_high"].isna().tolist() == [False, True]
+    assert table["v_high"][0] > 1  # a t interval of the mean, as the docs say
+
+
 def test_curves_are_the_trials_own(found):
     _, out = found
     table = read(out.switches)
@@ -208,6 +221,20 @@ def test_all_trials_stand_in_one_file_with_their_design(found):
     assert set(table.loc[table["phase"].notna(), "condition"]) == set(example.DRUGS)
     assert table.loc[table["phase"].isna(), "condition"].isna().all()
     assert {"sex", "cohort", "period", "source_row"} <= set(table) and "unit" not in table
+
+
+def test_while_blind_no_text_of_a_log_reaches_the_table_of_the_cohort(found, tmp_path):
+    _, out = found
+    session, animal, *_ = example.sessions()[0]
+    for name, who, *_ in example.sessions()[1:]:
+        write_session(tmp_path / name, None, who)
+    log = log_of(0).assign(task="psilocybin day", source_file="r0_psilocybin.csv")
+    write_session(tmp_path / session, log, animal)
+    base = example.settings()
+    blind = example.run(tmp_path, plan=base["plan"] | {"blind": True})
+    text = gzip.decompress(Path(blind.trials).read_bytes()).decode()
+    assert "psilocybin day" not in text and "r0_psilocybin" not in text
+    assert set(read(out.trials)) - set(read(blind.trials)) == {"task", "source_file"}
 
 
 def test_the_same_trials_give_the_same_bytes(found, tmp_path):

@@ -138,6 +138,7 @@ def blinding_problems(
         *_names_like_codes(config, file),
         *_in_config(config, hidden, file),
         *_kept_columns(config, file),
+        *_task_columns(config, file),
         *_in_tables(rows, hidden),
     ]
 
@@ -223,6 +224,21 @@ def _kept_columns(config: Config, file: str) -> list[Problem]:
         )
         for name, mapping in config.behaviour.formats.items()
         if mapping.keep
+    ]
+
+
+def _task_columns(config: Config, file: str) -> list[Problem]:
+    """A log's own names of its task go into the tables of trials; codes of the config may."""
+    return [
+        Problem(
+            file,
+            f"behaviour.formats.{name}.columns.task",
+            repr(mapping.columns["task"]),
+            f"while blind, names for its cells in behaviour.formats.{name}.values.task, or no such "
+            "column: what a log calls its task goes into the results as it is",
+        )
+        for name, mapping in config.behaviour.formats.items()
+        if "task" in mapping.columns and "task" not in mapping.values
     ]
 
 

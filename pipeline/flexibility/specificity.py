@@ -69,7 +69,12 @@ PANEL: tuple[PanelRow, ...] = (
         asks="motivation for the reward",
     ),
     PanelRow(outcome="side_bias", label="Side bias", asks="a motor or spatial preference"),
-    PanelRow(outcome="sets_completed", label="Sets completed", asks="how much was done at all"),
+    # no control of the shift in a session of fixed length: more trials per set are fewer sets
+    PanelRow(
+        outcome="sets_completed",
+        label="Sets completed",
+        asks="how much was done; follows the shift",
+    ),
 )
 
 

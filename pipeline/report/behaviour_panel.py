@@ -90,6 +90,10 @@ def _caption(
         "Shaded: less than the smallest effect of interest." if bounds else "",
         "An effect on the shift speaks for flexibility where the controls are shown to be "
         "unchanged; a control that is only not significant, or was not tested, shows nothing.",
+        "Sets completed are no control of their own: in a session of fixed length whoever takes "
+        "more trials to criterion completes fewer sets."
+        if "sets_completed" in held
+        else "",
         f"Not compared here: {', '.join(lacking)}." if lacking else "",
     ]
     return " ".join(filter(None, parts))

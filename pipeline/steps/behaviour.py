@@ -77,6 +77,12 @@ class _Cell:
     trials: EpochTrials
 
 
+#: units that an interval needs, as in the figures
+MINIMUM_UNITS = 3
+#: texts of the logs themselves, which a blind table of the cohort does not carry along
+LOG_TEXTS = ("task", "source_file")
+
+
 def behaviour(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
     """Join all sessions' trials to the design, and bring them to animals.
 
@@ -103,7 +109,8 @@ def behaviour(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None
         for cell in _cells(trials, sets, settings)
     ]
     everything = pd.concat(scored, ignore_index=True) if scored else _no_trials(settings, plan)
-    everything.drop(columns="unit").to_csv(
+    hidden = [name for name in LOG_TEXTS if plan.blind]
+    everything.drop(columns=["unit", *hidden]).to_csv(
         outputs.trials, sep="\t", index=False, compression={"method": "gzip", "mtime": 1}
     )
     errors = _summary("error_types", [_error_types(cell) for cell in cells], plan)
@@ -293,7 +300,9 @@ def _shares(name: str, animals: pd.DataFrame) -> pd.DataFrame:
 def cell_means(
     animals: pd.DataFrame, keys: Sequence[str], values: Sequence[str], plan: AnalysisPlan
 ) -> pd.DataFrame:
-    """Means over the experimental units' own values, with t intervals.
+    """Means over the experimental units' own values, with t intervals of these means.
+
+    They are symmetrical: those of shares can go below 0 and above 1 (figures end them there).
 
     Parameters
     ----------
@@ -308,8 +317,8 @@ def cell_means(
     Returns
     -------
     DataFrame
-        The keys, and per value its mean under its own name, ``_low`` and ``_high`` (NaN below two
-        units) and ``_n`` (units).
+        The keys, and per value its mean under its own name, ``_low`` and ``_high`` (NaN below
+        three units) and ``_n`` (units).
     """
     from scipy.special import stdtrit
 
@@ -318,7 +327,7 @@ def cell_means(
     mean, sd, n = grouped.mean(), grouped.std(), grouped.count()
     parts = {}
     for name in values:
-        enough = n[name] > 1
+        enough = n[name] >= MINIMUM_UNITS
         quantile = stdtrit(n[name].where(enough, 2) - 1, 1 - plan.alpha / 2)
         half = np.where(enough, quantile * sd[name] / np.sqrt(n[name].clip(lower=1)), np.nan)
         parts |= {
