@@ -221,7 +221,6 @@ def test_reversal_on_the_last_trial_counts_and_a_criterion_there_does_not():
     assert found("sets_completed", held) == {"": (2, False)}
     # One choice under the new rule, and it is wrong: an uninformed error, and no more is known.
     assert found("reversal_errors", cell("A:AAA B:A")) == {
-        "first_trial": (1, False),
         "perseverative": (0, True),
     }
 
@@ -243,19 +242,21 @@ def test_errors_before_and_after_the_first_correct_choice():
     # First choice wrong, two more, correct, wrong, then the run; second reversal: nothing wrong.
     held = cell("A:AAA B:AAABABBB A:AAA")
     assert found("reversal_errors", held) == {
-        "first_trial": (0.5, False),
         "perseverative": (1.0, False),
         "regressive": (0.5, False),
     }
     one = cell("A:AAA B:AAABABBB")
-    assert [value for value, _ in found("reversal_errors", one).values()] == [1, 2, 1]
+    assert [value for value, _ in found("reversal_errors", one).values()] == [2, 1]
+    (first,) = compute("reversal_first_error", held)
+    assert (first.value, first.n_effective) == (0.5, 2)
+    assert registered()["reversal_first_error"].metric.scale == "logit"
     told = found("reversal_errors", cell("A:AAA B:AAABABBB", switch_is_cued=True))
+    assert compute("reversal_first_error", cell("A:AAA B:AAABABBB", switch_is_cued=True)) == []
     assert told == {"perseverative": (3, False), "regressive": (1, False)}
 
 
 def test_omissions_do_not_end_perseveration():
     assert found("reversal_errors", cell("A:AAA B:-A-A-BB-B")) == {
-        "first_trial": (1, False),
         "perseverative": (1, False),
         "regressive": (0, False),
     }
@@ -264,7 +265,6 @@ def test_omissions_do_not_end_perseveration():
 def test_animal_that_never_chooses_the_new_side_is_censored():
     held = cell("A:AAA B:AAAAAA")
     assert found("reversal_errors", held) == {
-        "first_trial": (1, False),
         "perseverative": (5, True),
     }
     # Beside a reversal that it did leave the old side in, that one is the value.
@@ -273,7 +273,7 @@ def test_animal_that_never_chooses_the_new_side_is_censored():
 
 def test_regressive_errors_need_the_criterion():
     held = cell("A:AAA B:ABABA")
-    assert set(found("reversal_errors", held)) == {"first_trial", "perseverative"}
+    assert set(found("reversal_errors", held)) == {"perseverative"}
     # After the criterion nothing is counted any more.
     assert found("reversal_errors", cell("A:AAA B:BBBAAA"))["regressive"] == (0, False)
 
@@ -392,7 +392,8 @@ def test_win_stay_lose_shift_under_80_20_is_recovered_in_closed_form():
     assert n > 500
     assert abs(ttc.mean() - truth) < 3 * ttc.std(ddof=1) / np.sqrt(n)
     errors = {band: value for band, (value, _) in found("reversal_errors", held).items()}
-    assert abs(errors["first_trial"] - p) < 3 * np.sqrt(p * (1 - p) / n)
+    (first,) = compute("reversal_first_error", held)
+    assert abs(first.value - p) < 3 * np.sqrt(p * (1 - p) / n)
     # Wrong choices between a wrong first one and the first correct one: geometric.
     spread = np.sqrt(p * ((1 - p) / p**2 + ((1 - p) / p) ** 2) - (1 - p) ** 2)
     assert abs(errors["perseverative"] - p * (1 - p) / p) < 3 * spread / np.sqrt(n)
@@ -407,7 +408,6 @@ def test_deterministic_reversal_costs_a_win_stay_lose_shift_animal_one_error():
         score(table, options_task(criterion={"consecutive": 4})), None, scheme="initial_run"
     )
     assert found("reversal_errors", held) == {
-        "first_trial": (1, False),
         "perseverative": (0, False),
         "regressive": (0, False),
     }
@@ -521,8 +521,8 @@ def test_table_and_metrics_count_the_same_errors():
     assert values["previous"][0] == pytest.approx(table["chose_previous"].mean())
     others = table["chose_earlier"] + table["chose_never"]
     assert values["other"][0] == pytest.approx(others.mean())
-    first = found("reversal_errors", held)["first_trial"][0]
-    assert first == pytest.approx((table["first_choice"] != "correct").mean())
+    (first,) = compute("reversal_first_error", held)
+    assert first.value == pytest.approx((table["first_choice"] != "correct").mean())
 
 
 def test_animal_that_errs_at_random_has_a_share_of_one_half():
@@ -542,6 +542,7 @@ def test_animal_that_errs_at_random_has_a_share_of_one_half():
 
 
 ALL = (
+    "reversal_first_error",
     "reversals",
     "reversals_per_100_trials",
     "reversal_errors",
@@ -596,10 +597,11 @@ def test_fed3_logs_have_as_many_reversals_as_a_plain_count(real_data):
             own = wrong[start:stop]
             if not all(own):
                 runs.append(own.index(False))
-        errors = found("reversal_errors", held)
+        (first,) = compute("reversal_first_error", held)
         plain = sum(run > 0 for run in runs) / len(runs)
-        assert errors["first_trial"][0] == pytest.approx(plain), path.name
+        assert first.value == pytest.approx(plain), path.name
         # The first wrong poke is the uninformed one.
+        errors = found("reversal_errors", held)
         assert errors["perseverative"][0] == pytest.approx(np.mean([max(r - 1, 0) for r in runs]))
         total += len(changes)
     assert total > 10

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.experiment.task import Task
 from pipeline.flexibility.epochs import EpochTrials
+from pipeline.flexibility.per_set import share
 from pipeline.flexibility.scoring import Scores
 from pipeline.metric import Value
 
@@ -54,8 +55,8 @@ def reversal_count(cell: EpochTrials) -> tuple[int, int]:
     return reversals, int(cell.trials["outcome"].isin(["correct", "error"]).sum())
 
 
-def reversal_errors(cell: EpochTrials) -> list[Value]:
-    """Errors per reversal: at the first choice, up to the first correct one, and after that.
+def first_errors(cell: EpochTrials) -> list[Value]:
+    """Share of reversals with a choice whose first one is wrong; none where it is informed.
 
     Parameters
     ----------
@@ -65,17 +66,35 @@ def reversal_errors(cell: EpochTrials) -> list[Value]:
     Returns
     -------
     list of Value
-        ``first_trial``: mean over reversals with a choice; absent where the first choice is
-        informed. ``perseverative``: mean over reversals with a correct choice, else the errors so
-        far, censored. ``regressive``: mean over reversals whose criterion was met, up to it.
+        One value or none; ``n_effective`` is the number of reversals.
+    """
+    if cell.task.switch_is_cued or cell.task.discovery_trials:
+        return []
+    sets = reversal_sets(cell)
+    sets = sets[sets["n_correct"] + sets["n_errors"] > 0]
+    return share(int(sets["initial_run_first_trial"].sum()), len(sets), unit="sets")
+
+
+def reversal_errors(cell: EpochTrials) -> list[Value]:
+    """Errors per reversal: up to the first correct choice, and after that.
+
+    Parameters
+    ----------
+    cell : EpochTrials
+        Trials and sets of one cell.
+
+    Returns
+    -------
+    list of Value
+        ``perseverative``: mean over reversals with a correct choice, else the errors so far,
+        censored, without an uninformed first one (:func:`first_errors`). ``regressive``: mean over
+        reversals whose criterion was met, up to it.
     """
     sets = reversal_sets(cell)
     sets = sets[sets["n_correct"] + sets["n_errors"] > 0]
     left, met = sets[sets["n_correct"] > 0], sets[sets["reached"]]
-    informed = cell.task.switch_is_cued or cell.task.discovery_trials
     stuck = not len(left)
     parts = {
-        "first_trial": (sets.iloc[:0] if informed else sets, False),
         "perseverative": (sets if stuck else left, stuck),
         "regressive": (met, False),
     }

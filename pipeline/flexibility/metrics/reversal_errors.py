@@ -17,19 +17,19 @@ METRIC = Metric(
     needs=("trials",),
     grain="cell",
     per_band=True,
-    band_names=("first_trial", "perseverative", "regressive"),
+    band_names=("perseverative", "regressive"),
     baseline="none",
     weight="n_effective",
     value_unit="errors",
     scale="count",
     zero_offset="half_count",
-    description="Errors per reversal: first choice, until the first correct one, after it",
+    description="Errors per reversal: until the first correct choice, and after it",
     definition=(
         "perseverative: consecutive wrong choices after the reversal until the first correct "
-        "one, without an uninformed first one, which is first_trial (their sum is the count "
-        "that includes it); regressive: wrong choices from there up to the criterion. Means "
-        "over reversals: with a choice (first_trial), with a correct choice (perseverative; "
-        "the errors so far, right-censored, without any), with the criterion met (regressive)"
+        "one, without an uninformed first one (reversal_first_error); regressive: wrong choices "
+        "from there up to the criterion. Means over reversals: with a correct choice "
+        "(perseverative; the errors so far, right-censored, without any), with the criterion "
+        "met (regressive)"
     ),
     reference=(
         "Bari et al. 2010 Neuropsychopharmacology 35:1290; the first choice apart: "
