@@ -52,6 +52,7 @@ EXAMPLES: dict[str, Any] = {
     "outcomes.declare": {"spine_density": {"label": "Spine density", "value_unit": "1/um"}},
     "recording.line_noise_hz": 50,
     "recording.stream": "imec0.lf",
+    "recording.pass_band_hz": 300,
     "flexibility.task": "tasks/light_side.yaml",
     "movement.frame_rate_hz": 30,
     "movement.likelihood_column": "likelihood",
