@@ -24,14 +24,18 @@ LIMIT_S = 20.0
 MODULE = "benchmarks.lfp_outcomes"
 CONFIG = """
 experiment: {{title: Benchmark, species: rat}}
-tables: {{sessions: sessions.tsv, administrations: administrations.tsv, contexts: contexts.tsv, channels: channels.tsv}}
+tables:
+  sessions: sessions.tsv
+  administrations: administrations.tsv
+  contexts: contexts.tsv
+  channels: channels.tsv
 design:
   conditions: {{vehicle: {{drug: saline}}, psilocybin: {{drug: psilocybin}}}}
   reference_condition: vehicle
   contexts: [home_cage, open_field]
   phases: {{baseline: [-{third}, 0], acute: [0, {third}], late: [{third}, {late}]}}
   handling_s: [0, 0]
-"""  # noqa: E501
+"""
 
 
 # --- data ----------------------------------------------------------------------------------------

@@ -505,8 +505,6 @@ def test_silent_channel_gives_no_value():
 @pytest.mark.real
 def test_theta_of_a_real_hippocampus_carries_gamma(real_data):
     file = real_data / "neurodsp_rat_hpc" / "sample_data_2.npy"
-    if not file.exists():
-        pytest.skip(f"real recordings are not here ({file.name} is no part of the repository)")
     values = np.load(file).reshape(-1, 1)
     found = coupling(values, rate_hz=1000.0, bands={**BANDS, "theta": (5, 10)}, seconds=60.0)
     assert found.n_blocks == 2

@@ -105,7 +105,10 @@ def test_phase_is_exact_between_samples_in_every_band(band):
     low, high = band
     hz = low + (high - low) * np.array([0.3, 0.47, 0.7])
     t = np.arange(20000) / 1000.0
-    wave = lambda at: np.exp(2j * np.pi * np.outer(at, hz)) @ np.array([1.0, 0.8, 0.5j])  # noqa: E731
+
+    def wave(at):
+        return np.exp(2j * np.pi * np.outer(at, hz)) @ np.array([1.0, 0.8, 0.5j])
+
     at = np.sort(rng.uniform(4, 16, 400))
     phases = spike_phases(lfp_of(wave(t).real), units_of([at]), [[0, 20]], bands={"x": band})
     wrong = turned(phases.radians(0)[0] - np.angle(wave(at)))

@@ -154,9 +154,9 @@ def test_slow_drift_does_not_correlate_units():
 
 def slow_tiling(a, b, intervals, dt):
     """By definition, on a fine grid of time for the covered share."""
-    near = lambda one, other: np.mean(  # noqa: E731
-        [np.any(np.abs(other - t) <= dt) for t in one]
-    )
+
+    def near(one, other):
+        return np.mean([np.any(np.abs(other - t) <= dt) for t in one])
 
     def covered(times):
         total = inside = 0.0
