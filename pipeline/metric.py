@@ -23,6 +23,17 @@ Need = Literal[
     "complexity",
     "leakage",
     "units",
+    "irregularity",
+    "locking",
+    "rate_power",
+    "pairs",
+    "groups",
+    "periodicity",
+    "spike_complexity",
+    "modulation",
+    "responses",
+    "selectivity",
+    "decoding",
     "trials",
     "movement",
     "track",
@@ -62,7 +73,10 @@ class Metric:
         (:class:`pipeline.lfp.EpochQuality`), ``coupling`` (:class:`pipeline.lfp.Coupling`),
         ``phase_amplitude`` (:class:`pipeline.lfp.PhaseAmplitude`), ``complexity``
         (:class:`pipeline.lfp.Complexity`), ``leakage`` (:class:`pipeline.spikes.SpikeLeakage`),
-        ``units`` (:class:`pipeline.spikes.EpochUnits`),
+        ``units`` (:class:`pipeline.spikes.EpochUnits`), and from the units of a whole cell
+        ``irregularity``, ``locking``, ``rate_power``, ``pairs``, ``groups``, ``periodicity``,
+        ``spike_complexity``, ``modulation``, ``responses``, ``selectivity``, ``decoding``
+        (:mod:`pipeline.steps.spike_sources`),
         ``trials`` (:class:`pipeline.flexibility.EpochTrials`), ``movement``
         (:class:`pipeline.ingest.EpochMovement`), ``track`` (:class:`pipeline.ingest.EpochTrack`:
         positions), ``scored`` (:class:`pipeline.ingest.EpochScored`: behaviour that a person

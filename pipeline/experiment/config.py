@@ -11,6 +11,7 @@ from pipeline.experiment.lfp_options import LfpOptions, Window
 from pipeline.experiment.movement_options import MovementOptions
 from pipeline.experiment.plain_files import NO_FORMULA, is_formula
 from pipeline.experiment.plan import BaselineRule, PlanBound, PlanOutcome
+from pipeline.experiment.spike_options import SpikeOptions
 from pipeline.experiment.strict import StrictModel, did_you_mean
 from pipeline.experiment.task import Task
 
@@ -195,20 +196,6 @@ class RecordingOptions(StrictModel):
         description="Highest frequency that the rig's filters pass flat; left out: 0.4 of the "
         "recording's rate",
     )
-
-
-class SpikeOptions(StrictModel):
-    """Units."""
-
-    sorting: Literal["existing"] = Field("existing", description="Units come sorted already")
-    qualities: tuple[str, ...] = Field(
-        ("good",), description="Labels of the sorting that are kept; unlabelled units are kept"
-    )
-    minimum_baseline_presence: float = Field(
-        0.9, ge=0, le=1, description="Fraction of baseline bins with spikes, for a unit to count"
-    )
-    presence_bin_s: float = Field(30.0, gt=0, description="Length of those bins")
-    minimum_units: int = Field(5, ge=1, description="Fewer units of a region: a missing cell")
 
 
 class FlexibilityOptions(StrictModel):

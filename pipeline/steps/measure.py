@@ -20,6 +20,7 @@ from pipeline.steps.lacking import POOLED, CellTime, lacking_values
 from pipeline.steps.session_data import SessionData, Span, assess, resolve_spans
 from pipeline.steps.session_mains import with_limits
 from pipeline.steps.sources import Sources, cell_sources, interval_sources, trial_sources
+from pipeline.steps.spike_sources import SpikeSession
 from pipeline.steps.time_courses import column_speed, session_spectra, write_time_course
 from pipeline.steps.trial_tables import write_trials
 
@@ -88,6 +89,15 @@ def measure(
         )
         for cell in _cells(spans)
     }
+    spikes = None
+    if data.has("units"):
+        spikes = SpikeSession(
+            data,
+            quality,
+            _cells(spans),
+            baseline_phase=settings["baseline_phase"],
+            baseline_context=settings["baseline_context"],
+        )
     rows: list[dict[str, Any]] = []
     spectra: list[tuple[Span, Any]] = []
     shapes: list[Any] = []
@@ -110,7 +120,7 @@ def measure(
         within = np.vstack([span.intervals for span in cell])
         long = lasting[cell[0].anchor, cell[0].phase, cell[0].context]
         for split, level, part in _splits(within, data, long):
-            sources = cell_sources(part, data, quality, split=split)
+            sources = cell_sources(part, data, quality, split=split, cell=cell[0], spikes=spikes)
             rows += _observe(measured, sources, split, level, settings, grain="cell")
             if not split:
                 pooled.append((measured, sources))

@@ -103,6 +103,7 @@ def measure_settings(experiment: Experiment, session: Session) -> dict[str, Any]
             for epoch in experiment.epochs[session.name]
         ],
         "baseline_phase": config.design.baseline_phase,
+        "baseline_context": config.design.baseline_context,
         "contexts": contexts_of(session),
         "administrations_s": administrations_of(experiment, session),
         "handling_s": list(config.design.handling_s),

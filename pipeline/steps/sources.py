@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.intervals import Intervals, intersect, subtract, total_seconds
-from pipeline.steps.session_data import Quality, SessionData
+from pipeline.steps.session_data import Quality, SessionData, Span
+from pipeline.steps.spike_sources import SpikeSession
 
 
 class Sources(Mapping[str, Any]):
@@ -65,7 +66,15 @@ def interval_sources(within: Intervals, data: SessionData, quality: Quality) -> 
     return Sources(makers)
 
 
-def cell_sources(spans: Intervals, data: SessionData, quality: Quality, *, split: str) -> Sources:
+def cell_sources(
+    spans: Intervals,
+    data: SessionData,
+    quality: Quality,
+    *,
+    split: str,
+    cell: Span | None = None,
+    spikes: SpikeSession | None = None,
+) -> Sources:
     """Return the sources, but for trials, of the metrics that are computed once per cell.
 
     Parameters
@@ -76,6 +85,10 @@ def cell_sources(spans: Intervals, data: SessionData, quality: Quality, *, split
         The session, and what is left out of it.
     split : str
         How the cell is split; the way travelled is measured in whole cells only.
+    cell : Span, optional
+        Context and phase of the cell.
+    spikes : SpikeSession, optional
+        The session's units, where it has any.
     """
     makers: dict[str, Callable[[], Any]] = {}
     recorded = intersect(spans, data.recorded)
@@ -85,6 +98,8 @@ def cell_sources(spans: Intervals, data: SessionData, quality: Quality, *, split
         makers |= _pooled(recorded, data, quality)
     if data.has("movement") and not split:
         makers["movement"] = lambda: _movement(recorded, data)
+    if spikes is not None and cell is not None:
+        makers |= spikes.sources(recorded, context=cell.context, phase=cell.phase, split=split)
     return Sources(makers)
 
 
