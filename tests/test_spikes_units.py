@@ -15,6 +15,7 @@ from pipeline.spikes import (
     select_units,
     units_dataset,
 )
+from pipeline.spikes.units import metric_names, unit_amplitudes
 
 TRAINS = [[0.5, 1.0, 1.0, 7.25], [], [2.0, 5.0, 9.999]]
 
@@ -110,3 +111,84 @@ def test_foreign_file_with_spikes_in_time_order_is_refused():
     dataset["spike_unit"] = ("spike", [0, 2, 0, 2, 0, 2, 0])
     with pytest.raises(InputError, match="grouped by unit"):
         epoch_units(dataset, [[0, 10]])
+
+
+# --- what only some sortings give -----------------------------------------------------------
+
+
+def whole(trains=TRAINS):
+    """Units with everything that a sorting may give."""
+    n_units = len(trains)
+    rng = np.random.default_rng(0)
+    waveforms = rng.normal(size=(n_units, 12)).astype(np.float32)
+    waveforms[-1, 9:] = np.nan
+    return units(
+        trains,
+        quality=["good", "mua", "good"][:n_units],
+        channel=["CH1", "", "A:CH2"][:n_units],
+        probe=["", "A", "A"][:n_units],
+        amplitude=[np.arange(len(times)) + 0.5 for times in trains],
+        waveform=waveforms,
+        waveform_rate_hz=30000.0,
+        waveform_units="a.u.",
+        metrics={"snr": [5.0, np.nan, 2.5][:n_units], "drift_um": [1.0, 2.0, 3.0][:n_units]},
+    )
+
+
+def test_everything_that_a_sorting_gives_is_written_and_read_the_same(tmp_path):
+    dataset = whole()
+    loaded = load_units(save_units(dataset, tmp_path / "a.nc"))
+    xr.testing.assert_identical(loaded, dataset)
+    assert loaded.amplitude.dtype == np.float32 and loaded.amplitude.attrs["units"] == "uV"
+    assert loaded.waveform.attrs["rate_hz"] == 30000 and loaded.waveform.attrs["units"] == "a.u."
+    save_units(loaded, tmp_path / "b.nc")
+    assert (tmp_path / "a.nc").read_bytes() == (tmp_path / "b.nc").read_bytes()
+    assert metric_names(loaded) == ["snr", "drift_um"]
+
+
+def test_selection_carries_everything():
+    kept = select_units(whole(), [True, False, True])
+    assert kept.channel.values.tolist() == ["CH1", "A:CH2"]
+    assert kept.probe.values.tolist() == ["", "A"]
+    assert kept.amplitude.values.tolist() == [0.5, 1.5, 2.5, 3.5, 0.5, 1.5, 2.5]
+    np.testing.assert_array_equal(kept.waveform.values, whole().waveform.values[[0, 2]])
+    assert kept.snr.values.tolist() == [5.0, 2.5] and kept.waveform.attrs == whole().waveform.attrs
+
+
+def test_amplitudes_by_unit():
+    assert unit_amplitudes(units()) is None
+    assert [sizes.tolist() for sizes in unit_amplitudes(whole())] == [
+        [0.5, 1.5, 2.5, 3.5],
+        [],
+        [0.5, 1.5, 2.5],
+    ]
+
+
+def test_units_without_more_have_no_more_variables():
+    assert set(units().variables) == {"spike_time", "spike_unit", "unit_id", "region", "quality"}
+
+
+def test_whole_form_without_a_unit(tmp_path):
+    dataset = units([], amplitude=[], waveform=np.empty((0, 5)), waveform_rate_hz=1.0)
+    loaded = load_units(save_units(dataset, tmp_path / "units.nc"))
+    assert dict(loaded.sizes) == {"spike": 0, "unit": 0, "waveform_sample": 5}
+    assert select_units(loaded, []).sizes == loaded.sizes
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"amplitude": [[1.0], [], [1.0]]}, "unit u0: found 1 amplitudes for 4 spikes"),
+        ({"amplitude": [[1.0]]}, "amplitudes of 1 units; expected 3"),
+        ({"amplitude": TRAINS, "amplitude_units": "mV"}, "amplitudes in 'mV'"),
+        ({"waveform": np.zeros((2, 9)), "waveform_rate_hz": 1.0}, r"shape \(2, 9\)"),
+        ({"waveform": np.zeros((3, 9))}, "rate of None"),
+        ({"metrics": {"region": [1, 2, 3]}}, "metric named 'region'"),
+        ({"metrics": {"signal to noise": [1, 2, 3]}}, "metric named 'signal to noise'"),
+        ({"metrics": {"snr": [1, 2]}}, r"metric snr: found shape \(2,\)"),
+        ({"channel": ["CH1"]}, "'channel': 1"),
+    ],
+)
+def test_what_does_not_fit_the_units_is_refused(more, said):
+    with pytest.raises(InputError, match=said):
+        units(**more)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from pipeline.errors import InputError
 from pipeline.files import replacing
 from pipeline.intervals import Intervals, contains, disjoint, total_seconds
-
-_LABELS = ("unit_id", "region", "quality")
+from pipeline.spikes import unit_form as form
+from pipeline.spikes.unit_form import LABELS, MICROVOLTS, MORE_LABELS
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,15 @@ def units_dataset(
     unit_id: Sequence[str],
     region: Sequence[str] | None = None,
     quality: Sequence[str] | None = None,
+    *,
+    channel: Sequence[str] | None = None,
+    probe: Sequence[str] | None = None,
+    amplitude: Sequence[ArrayLike] | None = None,
+    amplitude_units: str = MICROVOLTS,
+    waveform: ArrayLike | None = None,
+    waveform_rate_hz: float | None = None,
+    waveform_units: str = MICROVOLTS,
+    metrics: Mapping[str, ArrayLike] | None = None,
 ) -> xr.Dataset:
     """Units of a session in the form of units.nc.
 
@@ -60,51 +70,73 @@ def units_dataset(
     quality : sequence of str, optional
         Label of the sorting or its curation (good, mua, noise, unsorted); "" where the format has
         no such labels.
+    channel : sequence of str, optional
+        Session's name of the channel where each unit is largest, "" where unknown.
+    probe : sequence of str, optional
+        Name of each unit's probe, "" in a session with one.
+    amplitude : sequence of array_like, optional
+        Size of each spike of each unit, in the order of its times; NaN where unknown.
+    amplitude_units, waveform_units : {"uV", "a.u."}
+        Microvolts, or what only compares within a unit.
+    waveform : array_like, shape (n_units, n_samples), optional
+        Mean waveform of each unit on its channel; NaN where unknown, and behind the end of a
+        shorter one.
+    waveform_rate_hz : float, optional
+        Samples per second of the waveforms; needed with them.
+    metrics : mapping of str to array_like, shape (n_units,), optional
+        Further numbers of the units by name (``snr``), NaN where unknown.
 
     Returns
     -------
     Dataset (spike, unit)
         ``spike_time`` (spike) in seconds, ascending within each unit; ``spike_unit`` (spike), the
-        unit's position, ascending; coordinates ``unit_id``, ``region``, ``quality`` (unit).
+        unit's position, ascending; coordinates ``unit_id``, ``region``, ``quality`` (unit). Where
+        given: coordinates ``channel``, ``probe`` (unit), ``amplitude`` (spike) with the attribute
+        ``units``, ``waveform`` (unit, waveform_sample) with ``units`` and ``rate_hz``, both
+        float32, and one float64 variable (unit) per metric.
 
     Raises
     ------
     InputError
-        If lengths differ, a name occurs twice, or times are not finite or not ascending.
+        If lengths differ, a name occurs twice, times are not finite or not ascending, waveforms
+        have no rate, or a metric has the name of something else.
     """
     names = [str(name) for name in unit_id]
-    labels = {
-        "unit_id": names,
-        "region": [""] * len(names) if region is None else [str(label) for label in region],
-        "quality": [""] * len(names) if quality is None else [str(label) for label in quality],
+    blank = [""] * len(names)
+    given = {
+        "region": blank if region is None else region,
+        "quality": blank if quality is None else quality,
     }
-    lengths = {"spike_times": len(spike_times)} | {key: len(row) for key, row in labels.items()}
-    if len(set(lengths.values())) != 1:
-        raise InputError(f"units: found lengths {lengths}; expected one entry per unit in each")
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise InputError(
-            f"units: found unit {', '.join(repeated)} more than once; expected each once (two "
-            "probes sorted apart? put the probe into the name)"
-        )
+    more = {"channel": channel, "probe": probe}
+    given |= {key: row for key, row in more.items() if row is not None}
+    labels = {"unit_id": names} | {key: [str(cell) for cell in row] for key, row in given.items()}
+    form.check_lengths(len(spike_times), labels)
     trains = [np.asarray(times, dtype=float) for times in spike_times]
     for name, times in zip(names, trains, strict=True):
         _check_train(name, times)
     unit_index = np.repeat(np.arange(len(names)), [len(times) for times in trains])
-    return xr.Dataset(
-        {
-            "spike_time": (
-                "spike",
-                np.concatenate(trains) if trains else np.empty(0),
-                {"units": "s", "description": "session clock, ascending within each unit"},
-            ),
-            "spike_unit": (
-                "spike",
-                unit_index.astype(np.int32),
-                {"description": "position along unit"},
-            ),
-        },
-        coords={key: ("unit", np.array(row, dtype=str)) for key, row in labels.items()},
-    )
+    variables: dict[str, Any] = {
+        "spike_time": (
+            "spike",
+            np.concatenate(trains) if trains else np.empty(0),
+            {"units": "s", "description": "session clock, ascending within each unit"},
+        ),
+        "spike_unit": (
+            "spike",
+            unit_index.astype(np.int32),
+            {"description": "position along unit"},
+        ),
+    }
+    if amplitude is not None:
+        variables["amplitude"] = form.amplitudes(amplitude, names, trains, amplitude_units)
+    if waveform is not None:
+        variables["waveform"] = form.waveforms(
+            waveform, len(names), waveform_rate_hz, waveform_units
+        )
+    for name, values in (metrics or {}).items():
+        variables[name] = form.metric(name, values, len(names))
+    coordinates = {key: ("unit", np.array(row, dtype=str)) for key, row in labels.items()}
+    return xr.Dataset(variables, coords=coordinates)
 
 
 def save_units(units: xr.Dataset, path: str | Path) -> Path:
@@ -122,10 +154,12 @@ def save_units(units: xr.Dataset, path: str | Path) -> Path:
     Path
     """
     # Text as variable-length strings: MATLAB and R read them, and an empty table keeps its type.
-    text = {key: units[key].astype(object) for key in _LABELS}
-    encoding = {key: {"dtype": str} for key in _LABELS}
-    # A time is never missing: without this xarray would add a fill value.
-    encoding["spike_time"] = {"_FillValue": None}
+    text = {key: units[key].astype(object) for key in _labels_of(units)}
+    encoding: dict[str, dict[str, Any]] = {key: {"dtype": str} for key in text}
+    # A time is never missing, and an unknown amplitude is NaN: without this xarray would add a
+    # fill value.
+    numbers = [name for name in units.data_vars if name != "spike_unit"]
+    encoding |= {str(name): {"_FillValue": None} for name in numbers}
     with replacing(path) as partial:
         units.assign_coords(text).to_netcdf(partial, engine="h5netcdf", encoding=encoding)
     return Path(path)
@@ -149,9 +183,41 @@ def load_units(path: str | Path) -> xr.Dataset:
     return units.assign_coords(
         {
             key: ("unit", np.array([str(label) for label in units[key].values], dtype=str))
-            for key in _LABELS
+            for key in _labels_of(units)
         }
     )
+
+
+def _labels_of(units: xr.Dataset) -> list[str]:
+    """Labels that these units have."""
+    return [key for key in (*LABELS, *MORE_LABELS) if key in units.coords]
+
+
+def metric_names(units: xr.Dataset) -> list[str]:
+    """Names of the further numbers of the units, in their order.
+
+    Parameters
+    ----------
+    units : Dataset
+        From :func:`units_dataset` or :func:`load_units`.
+
+    Returns
+    -------
+    list of str
+    """
+    return [
+        str(name)
+        for name, values in units.data_vars.items()
+        if values.dims == ("unit",) and name not in form.VARIABLES
+    ]
+
+
+def unit_amplitudes(units: xr.Dataset) -> list[NDArray[np.float32]] | None:
+    """Amplitudes of each unit's spikes, in the order of its times; None where none are known."""
+    if "amplitude" not in units:
+        return None
+    borders = np.cumsum([0, *(len(train) for train in unit_trains(units))])
+    return [units["amplitude"].values[first:past] for first, past in pairwise(borders)]
 
 
 def unit_trains(units: xr.Dataset) -> list[NDArray[np.float64]]:
@@ -223,10 +289,22 @@ def select_units(units: xr.Dataset, keep: ArrayLike) -> xr.Dataset:
         Same form, positions counted anew.
     """
     positions = np.flatnonzero(np.asarray(keep, dtype=bool))
-    trains = unit_trains(units)
+    trains, sizes = unit_trains(units), unit_amplitudes(units)
+    more: dict[str, Any] = {
+        key: units[key].values[positions].tolist() for key in MORE_LABELS if key in units.coords
+    }
+    if sizes is not None:
+        more["amplitude"] = [sizes[position] for position in positions]
+        more["amplitude_units"] = units["amplitude"].attrs["units"]
+    if "waveform" in units:
+        more["waveform"] = units["waveform"].values[positions]
+        more["waveform_rate_hz"] = float(units["waveform"].attrs["rate_hz"])
+        more["waveform_units"] = units["waveform"].attrs["units"]
     return units_dataset(
         [trains[position] for position in positions],
-        *(units[key].values[positions].tolist() for key in _LABELS),
+        *(units[key].values[positions].tolist() for key in LABELS),
+        metrics={name: units[name].values[positions] for name in metric_names(units)},
+        **more,
     )
 
 
