@@ -134,11 +134,7 @@ def epoch_pairs(
     if len(kept) < 2:
         return None
     trains = [units.spike_times[unit] for unit in kept]
-    moments = {}
-    for bin_s in bins_s:
-        found = count_moments(trains, units.intervals, bin_s=bin_s, window_s=window_s)
-        if found is not None:
-            moments[bin_s] = found
+    moments = moments_by_bin(trains, units.intervals, bins_s=bins_s, window_s=window_s)
     return Pairs(
         unit_id=[units.unit_id[unit] for unit in kept],
         region=[units.region[unit] for unit in kept],
@@ -152,9 +148,14 @@ def epoch_pairs(
 
 def bin_starts(intervals: Intervals, bin_s: float) -> NDArray[np.float64]:
     """Starts of the whole bins inside intervals, on a grid from each interval's start."""
-    counts = np.floor((intervals[:, 1] - intervals[:, 0]) / bin_s + 1e-9).astype(int)
+    counts = _whole_bins(intervals, bin_s)
     pieces = [start + bin_s * np.arange(n) for (start, _), n in zip(intervals, counts, strict=True)]
     return np.concatenate([np.empty(0), *pieces])
+
+
+def _whole_bins(intervals: Intervals, bin_s: float) -> NDArray[np.int64]:
+    """Bins that lie wholly inside each interval."""
+    return np.floor((intervals[:, 1] - intervals[:, 0]) / bin_s + 1e-9).astype(np.int64)
 
 
 def bin_counts(
@@ -170,20 +171,23 @@ def bin_counts(
     first = np.flatnonzero(np.diff(starts, prepend=-np.inf) > bin_s * (1 + 1e-6))
     low, high = starts[first], starts[np.append(first[1:], n_bins) - 1] + bin_s
     last = np.append(first[1:], n_bins) - 1
+    ends, per_second = np.array([low[0], high[-1]]), 1 / bin_s
     for row, times in zip(counts, trains, strict=True):
-        near = times[slice(*np.searchsorted(times, [low[0], high[-1]]))]
+        begin, past = times.searchsorted(ends)
+        near = times[begin:past]
         if len(first) == 1:
-            bins = ((near - low[0]) * (1 / bin_s)).astype(np.intp)
+            bins = ((near - low[0]) * per_second).astype(np.intp)
         else:
             run = np.searchsorted(low, near, side="right") - 1
             inside = near < high[run]
             near, run = near[inside], run[inside]
-            bins = first[run] + ((near - low[run]) * (1 / bin_s)).astype(np.intp)
+            bins = first[run] + ((near - low[run]) * per_second).astype(np.intp)
             np.minimum(bins, last[run], out=bins)
-        # A spike just before the end may be rounded past it.
         found = np.bincount(bins, minlength=n_bins)
+        # A spike just before the end may be rounded past it.
+        if len(found) > n_bins:
+            found[n_bins - 1] = found[n_bins - 1 :].sum()
         row[:] = found[:n_bins]
-        row[-1] += found[n_bins:].sum()
     return counts
 
 
@@ -220,19 +224,74 @@ def count_moments(
     CountMoments or None
         None when no window holds two bins.
     """
-    starts = bin_starts(disjoint(intervals), bin_s)
-    windows = [
-        window for window in time_windows(starts, window_s) if window.stop - window.start > 1
-    ]
+    found = moments_by_bin(trains, intervals, bins_s=(bin_s,), window_s=window_s)
+    return found.get(bin_s)
+
+
+def moments_by_bin(
+    trains: Sequence[NDArray[np.float64]],
+    intervals: ArrayLike,
+    *,
+    bins_s: Sequence[float],
+    window_s: float = WINDOW_S,
+) -> dict[float, CountMoments]:
+    """Means and covariances of spike counts, as :func:`count_moments`, in bins of several widths.
+
+    Spikes are counted once; bins that are whole multiples of the narrowest add its counts up.
+    Widths of which no window holds two bins are left out.
+    """
+    intervals = disjoint(intervals)
+    narrowest = min(bins_s)
+    fine = bin_counts(trains, bin_starts(intervals, narrowest), narrowest)
+    found = {}
+    for bin_s in bins_s:
+        starts = bin_starts(intervals, bin_s)
+        counts = fine if bin_s == narrowest else _joined(fine, intervals, narrowest, bin_s)
+        if counts is None:
+            counts = bin_counts(trains, starts, bin_s)
+        moments = _moments(counts, time_windows(starts, window_s), bin_s)
+        if moments is not None:
+            found[bin_s] = moments
+    return found
+
+
+def _joined(
+    fine: NDArray[np.float32], intervals: Intervals, fine_s: float, bin_s: float
+) -> NDArray[np.float32] | None:
+    """Counts in bins that each hold several of the fine ones; None where they do not."""
+    several = round(bin_s / fine_s)
+    if abs(bin_s / fine_s - several) > 1e-9:
+        return None
+    n_fine, used = _whole_bins(intervals, fine_s), several * _whole_bins(intervals, bin_s)
+    if np.any(used > n_fine):
+        return None
+    if np.any(used < n_fine):
+        place = np.arange(n_fine.sum()) - np.repeat(np.cumsum(n_fine) - n_fine, n_fine)
+        fine = fine[:, place < np.repeat(used, n_fine)]
+    joined = fine.reshape(-1, several) @ np.ones(several, dtype=np.float32)
+    return joined.reshape(len(fine), -1)
+
+
+def _moments(
+    counts: NDArray[np.float32], windows: Sequence[slice], bin_s: float
+) -> CountMoments | None:
+    """Moments of counts (unit, bin), pooled within windows of two bins or more."""
+    windows = [window for window in windows if window.stop - window.start > 1]
     if not windows:
         return None
-    total, products, n_bins = np.zeros(len(trains)), np.zeros((len(trains),) * 2), 0
+    n_units = len(counts)
+    total, products, n_bins = np.zeros(n_units), np.zeros((n_units, n_units)), 0
     for window in windows:
-        counts = bin_counts(trains, starts[window], bin_s)
-        sums = counts.sum(axis=1, dtype=np.float64)
-        n_bins += counts.shape[1]
+        inside = counts[:, window]
+        own = count_products(inside)
+        sums = inside @ np.ones(inside.shape[1], dtype=np.float32)
+        if own.diagonal().max(initial=0) >= 2**24:  # no sum is larger than its sum of squares
+            sums = inside.sum(axis=1, dtype=np.float64)
+        sums = sums.astype(np.float64)
+        n_bins += inside.shape[1]
         total += sums
-        products += count_products(counts) - np.outer(sums, sums) / counts.shape[1]
+        own -= np.outer(sums, sums / inside.shape[1])
+        products += own
     return CountMoments(
         mean=total / n_bins,
         covariance=products / (n_bins - len(windows)),
@@ -245,12 +304,14 @@ def count_moments(
 def count_products(counts: NDArray[np.float32]) -> NDArray[np.float64]:
     """Sums of products of counts, shape (n_units, n_units); exact.
 
-    Whole numbers below 2^24 are exact in single precision, where products take half the time.
+    Whole numbers below 2^24 are exact in single precision, where products take half the time. No
+    sum is larger than the largest sum of squares, which would show as 2^24 or more.
     """
-    largest = np.max(np.einsum("ub,ub->u", counts, counts, dtype=np.float64), initial=0.0)
-    if largest >= 2**24:
-        counts = counts.astype(np.float64)
-    return (counts @ counts.T).astype(np.float64)
+    products = counts @ counts.T
+    if np.diagonal(products).max(initial=0) >= 2**24:
+        exact = counts.astype(np.float64)
+        return exact @ exact.T
+    return products.astype(np.float64)
 
 
 def correlation(moments: CountMoments) -> NDArray[np.float64]:
