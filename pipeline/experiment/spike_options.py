@@ -15,7 +15,6 @@ class IrregularityOptions(StrictModel):
 
     minimum: int = Field(20, ge=2, description="Intervals, or spikes, that a value rests on")
     refractory_ms: float = Field(5.0, ge=0, description="Taken out of LvR")
-    fano_bins_s: tuple[float, ...] = Field((0.1, 1.0), description="Bins of the Fano factors")
     fano_reference_hz: float = Field(
         1.0, gt=0, description="Rate at which rate-matched Fano factors are stated"
     )
@@ -31,7 +30,6 @@ class LockingOptions(StrictModel):
 class PairOptions(StrictModel):
     """What pairs of units share."""
 
-    bins_s: tuple[float, ...] = Field((0.1, 1.0), description="Bins of the counts")
     window_s: float = Field(600.0, gt=0, description="Rates may drift between these windows")
     tiling_ms: float = Field(50.0, gt=0, description="Reach of spike-time tiling")
     minimum_spikes: int = Field(50, ge=2, description="Fewer: the unit is in no pair of the cell")

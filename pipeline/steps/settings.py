@@ -111,7 +111,7 @@ def measure_settings(experiment: Experiment, session: Session) -> dict[str, Any]
             "design": {"minimum_epoch_s": config.design.minimum_epoch_s},
             "recording": {"line_noise_hz": config.recording.line_noise_hz},
             "lfp": _measured_lfp(config.lfp),
-            "spikes": config.spikes.model_dump(mode="json", exclude={"minimum_units"}),
+            "spikes": config.spikes.model_dump(mode="json"),
             "flexibility": config.flexibility.model_dump(mode="json"),
             "movement": config.movement.model_dump(mode="json", include=MEASURED)
             | {"zones": config.movement.session_zones(session_cells(session))},
