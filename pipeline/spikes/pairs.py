@@ -4,13 +4,9 @@
 are therefore compared within windows of ten minutes of the session clock: each window's means are
 taken off, and the products of all windows are pooled.
 
-**Rates.** Correlations of counts fall with the rates of the units even where what they share is the
-same (de la Rocha et al. 2007, Nature 448:802), so that a drug that lowers rates seems to
-decorrelate. The part of it that is due to fewer spikes of the same rate fluctuations can be taken
-out: if every spike of a unit is kept with probability k, covariances become k k' C and variances
-k^2 V + k (1 - k) m, with m the mean count. :func:`matched_correlation` states the correlation that
-units would show if they were thinned to given (common, lowest) rates, without drawing any spike.
-Tiling does not depend on the rates of independent units, and little on those of others.
+**Rates.** Correlations of counts fall with the rates of the units: see
+:mod:`pipeline.spikes.count_correlation`. Tiling does not depend on the rates of independent units,
+and little on those of others.
 
 Units that one electrode sees hide each other's spikes for about a millisecond, which lowers
 correlations at short lags only.
@@ -21,13 +17,16 @@ spike-time tiling coefficient, Cutts & Eglen 2014, J Neurosci 34:14288. Tests ho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.intervals import Intervals, disjoint
+from pipeline.spikes.count_correlation import correlation, matched_correlation
+from pipeline.spikes.pair_means import PairMean, pair_means
 from pipeline.spikes.tiling import TILING_S, tiling
 from pipeline.spikes.units import EpochUnits
 
@@ -35,6 +34,10 @@ from pipeline.spikes.units import EpochUnits
 MINIMUM_SPIKES = 50
 #: bins of the counts
 BINS_S = (0.1, 1.0)
+#: their names, which those of outcomes end in
+BIN_NAMES = {"100ms": 0.1, "1s": 1.0}
+#: fewer bins of a cell give no correlation
+_LEAST_BINS = 30
 #: rates may drift from one of these windows to the next
 WINDOW_S = 600.0
 
@@ -89,15 +92,75 @@ class Pairs:
     seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class PairMean:
-    """Mean over the pairs of units of one region, or of two."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CellPairs:
+    """What the pairs of a cell share on average, within every region and between every two.
 
-    region: str
-    region_b: str
-    value: float
-    n_pairs: int
-    n_units: int
+    Attributes
+    ----------
+    pairs : Pairs
+        Every pair.
+    means, matched : dict of str to list of PairMean
+        Correlations of counts by the name of the bin (:data:`BIN_NAMES`), as they are and at the
+        units' lowest rates; widths with fewer than 30 bins are left out.
+    tiling : list of PairMean
+    seconds : float
+        Length of the cell.
+    """
+
+    pairs: Pairs
+    means: dict[str, list[PairMean]]
+    matched: dict[str, list[PairMean]]
+    tiling: list[PairMean]
+    seconds: float
+
+
+def cell_pairs(
+    units: EpochUnits, lowest_hz: Mapping[str, float], *, options: Mapping[str, Any]
+) -> CellPairs | None:
+    """What the pairs of a cell share, by region.
+
+    Parameters
+    ----------
+    units : EpochUnits
+        Spikes of the cell.
+    lowest_hz : mapping of str to float
+        Lowest rate of each unit in any cell of the session: what all its cells can be thinned to.
+        A unit that is not in it, or is silent in one cell, has no matched correlations.
+    options : mapping
+        ``window_s``, ``tiling_ms``, ``minimum_spikes`` of the config's spikes.pairs.
+
+    Returns
+    -------
+    CellPairs or None
+        None with fewer than two units.
+    """
+    found = epoch_pairs(
+        units,
+        bins_s=tuple(BIN_NAMES.values()),
+        window_s=options["window_s"],
+        tiling_s=options["tiling_ms"] / 1000,
+        minimum_spikes=options["minimum_spikes"],
+    )
+    if found is None:
+        return None
+    rate_hz = [lowest_hz.get(unit, 0.0) for unit in found.unit_id]
+    stated = {name: found.moments.get(bin_s) for name, bin_s in BIN_NAMES.items()}
+    stated = {name: m for name, m in stated.items() if m is not None and m.n_bins >= _LEAST_BINS}
+    region = found.region
+    return CellPairs(
+        pairs=found,
+        means={name: _means(correlation(m), region) for name, m in stated.items()},
+        matched={
+            name: _means(matched_correlation(m, rate_hz), region) for name, m in stated.items()
+        },
+        tiling=_means(found.tiling, region),
+        seconds=units.seconds,
+    )
+
+
+def _means(matrix: NDArray[np.float64], region: Sequence[str]) -> list[PairMean]:
+    return pair_means(matrix, region, minimum_units=1)
 
 
 def epoch_pairs(
@@ -312,86 +375,3 @@ def count_products(counts: NDArray[np.float32]) -> NDArray[np.float64]:
         exact = counts.astype(np.float64)
         return exact @ exact.T
     return products.astype(np.float64)
-
-
-def correlation(moments: CountMoments) -> NDArray[np.float64]:
-    """Pearson correlations of the counts, shape (n_units, n_units); NaN where a unit is silent."""
-    return _normalised(moments.covariance, np.diag(moments.covariance))
-
-
-def matched_correlation(moments: CountMoments, rate_hz: ArrayLike) -> NDArray[np.float64]:
-    """Correlations that the units would show if they were thinned to given rates.
-
-    Parameters
-    ----------
-    moments : CountMoments
-        Of the epoch.
-    rate_hz : array_like, shape (n_units,)
-        Rate of each unit after thinning (for instance its lowest of all epochs that are compared).
-
-    Returns
-    -------
-    ndarray, shape (n_units, n_units)
-        From the moments of thinned counts; NaN for units that fire less than that, or not at all.
-    """
-    wanted = np.asarray(rate_hz, dtype=float) * moments.bin_s
-    keep = np.divide(wanted, moments.mean, out=np.full(len(wanted), np.nan), where=moments.mean > 0)
-    # Rates come from whole epochs, means from whole bins: they differ by a spike or two.
-    keep = np.where(keep > 1.05, np.nan, np.minimum(keep, 1.0))
-    variance = keep**2 * np.diag(moments.covariance) + keep * (1 - keep) * moments.mean
-    return _normalised(moments.covariance * keep[:, None] * keep, variance)
-
-
-def _normalised(
-    covariance: NDArray[np.float64], variance: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    scale = np.sqrt(np.where(variance > 0, variance, np.nan))
-    matrix = covariance / (scale[:, None] * scale)
-    np.fill_diagonal(matrix, np.where(np.isnan(scale), np.nan, 1.0))
-    return matrix
-
-
-def pair_means(
-    matrix: NDArray[np.float64], region: Sequence[str], *, minimum_units: int = 2
-) -> list[PairMean]:
-    """Mean over pairs within every region and between every two.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (n_units, n_units)
-        Of :func:`correlation` or :func:`tiling`; pairs with NaN are left out.
-    region : sequence of str
-        One per unit; units without a region are left out.
-    minimum_units : int
-        Units that each region needs.
-
-    Returns
-    -------
-    list of PairMean
-        Regions in the order of their names; ``region_b`` is "" within a region.
-    """
-    names = np.array([str(name) for name in region])
-    units = {
-        name: np.flatnonzero((names == name) & np.isfinite(np.diag(matrix)))
-        for name in sorted(set(names.tolist()) - {""})
-    }
-    units = {name: own for name, own in units.items() if len(own) >= max(minimum_units, 1)}
-    found = []
-    for place, (name, own) in enumerate(units.items()):
-        pieces = [("", matrix[np.ix_(own, own)][np.triu_indices(len(own), 1)], len(own))]
-        for other in list(units)[place + 1 :]:
-            values = matrix[np.ix_(own, units[other])].ravel()
-            pieces.append((other, values, len(own) + len(units[other])))
-        for other, values, n_units in pieces:
-            values = values[np.isfinite(values)]
-            if len(values):
-                found.append(
-                    PairMean(
-                        region=name,
-                        region_b=other,
-                        value=float(values.mean()),
-                        n_pairs=len(values),
-                        n_units=n_units,
-                    )
-                )
-    return found
