@@ -7,10 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from pipeline.experiment.spike_options import IrregularityOptions
 from pipeline.spikes import epoch_units, units_dataset
 from pipeline.spikes.irregularity import (
     bursts,
+    cell_irregularity,
     cv2,
     epoch_irregularity,
     fano_factor,
@@ -237,6 +241,57 @@ def test_what_cannot_be_stated_is_absent_and_counted():
 def test_an_epoch_without_time_states_nothing():
     found = epoch_irregularity(epoch([[1.0]], []))
     assert all(not values.unit_id for values in found.values())
+
+
+def test_a_cell_is_measured_with_its_options():
+    rng = np.random.default_rng(31)
+    units = epoch([poisson(rng, 5.0, 90.0)], [[0, 30], [40, 90]])
+    options = {"minimum": 5, "refractory_ms": 3.0, "fano_reference_hz": 2.0}
+    found = cell_irregularity(units, options=options)
+    plain = epoch_irregularity(units, minimum=5, refractory_s=0.003, reference_hz=2.0)
+    assert found.seconds == 80 and set(found.measures) == set(plain)
+    for name, values in found.measures.items():
+        assert values.value.tolist() == plain[name].value.tolist()
+    default = cell_irregularity(units, options=IrregularityOptions().model_dump())
+    assert default.measures["lvr"].value != found.measures["lvr"].value
+    assert default.measures["fano_1s_matched"].value != found.measures["fano_1s_matched"].value
+    assert cell_irregularity(epoch([[1.0]], []), options=options) is None
+
+
+#: spikes and pieces of time on one grid of binary fractions: moving them is exact
+GRID = 1 / 1024
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    ticks=st.lists(st.integers(0, 64 * 1024 - 1), min_size=40, max_size=120),
+    cuts=st.lists(st.integers(1, 63), min_size=1, max_size=4, unique=True),
+    gaps=st.lists(st.integers(0, 1000), min_size=5, max_size=5),
+)
+def test_nothing_reaches_over_a_gap_however_long_it_is(ticks, cuts, gaps):
+    """A cell in pieces: pairs are those of the pieces, and no measure depends on the gaps."""
+    times = np.sort(np.array(ticks) * GRID)
+    edges = np.array([0, *sorted(cuts), 64], dtype=float)
+    pieces = np.column_stack((edges[:-1], edges[1:]))
+    # The spikes of the pieces [0, a), [a, b), ... moved apart by gaps that may be 0.
+    shift = np.cumsum(gaps)[: len(pieces)].astype(float)
+    home = np.searchsorted(pieces[:, 0], times, side="right") - 1
+    apart, moved = times + shift[home], pieces + shift[:, None]
+    alone = [interval_pairs(times[home == k], pieces[[k]]) for k in range(len(pieces))]
+    for side in range(2):
+        expected = np.concatenate([pair[side] for pair in alone])
+        assert interval_pairs(apart, moved)[side].tolist() == expected.tolist()
+    in_one = [
+        {(a, b) for a, b in zip(*interval_pairs(times, at), strict=True)}
+        for at in (pieces, whole(64.0))
+    ]
+    assert in_one[0] <= in_one[1]  # a cut takes pairs away and makes none
+    near, far = (
+        epoch_irregularity(epoch([train], within), minimum=1)
+        for train, within in ((times, pieces), (apart, moved))
+    )
+    for name, values in near.items():
+        assert values.value.tolist() == far[name].value.tolist(), name
 
 
 def test_no_false_alarm_between_epochs_when_only_the_rate_falls():

@@ -22,17 +22,38 @@ blocks of one length, so that a long epoch is not more variable for being long.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.intervals import Intervals, disjoint
+from pipeline.intervals import Intervals
+from pipeline.spikes.fano import fano_factor, matched_fano
 from pipeline.spikes.unit_values import UnitValues, stated
 from pipeline.spikes.units import EpochUnits
 
 Floats = NDArray[np.float64]
+
+#: bins of the Fano factors: fixed, for the names of outcomes stand for them
+FANO_BINS_S = (0.1, 1.0)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class EpochIrregularity:
+    """Irregularity of the units of a cell.
+
+    Attributes
+    ----------
+    measures : dict of str to UnitValues
+        As :func:`epoch_irregularity` names them.
+    seconds : float
+        Length of the cell.
+    """
+
+    measures: dict[str, UnitValues]
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,89 +213,31 @@ def bursts(
     )
 
 
-def fano_factor(
-    times: Sequence[ArrayLike],
-    intervals: ArrayLike,
-    *,
-    bin_s: float,
-    block_s: float | None = 60.0,
-) -> tuple[Floats, Floats, int]:
-    """Variance over mean of the counts in bins.
-
-    The variance is taken within blocks and pooled, with one degree of freedom less per block: of
-    a Poisson train with any number of spikes it is 1 on average, however short the epoch.
+def cell_irregularity(units: EpochUnits, *, options: Mapping[str, Any]) -> EpochIrregularity | None:
+    """Irregularity of the units of a cell.
 
     Parameters
     ----------
-    times : sequence of array_like
-        Spikes of each unit, seconds, ascending, inside the intervals.
-    intervals : array_like, shape (n, 2)
-        Seconds, without overlaps.
-    bin_s : float
-        Bins lie wholly inside an interval, from its start.
-    block_s : float or None
-        Length of the blocks, which lie inside an interval too; None: an interval is a block.
+    units : EpochUnits
+        Spikes of all intervals of the cell.
+    options : mapping
+        ``minimum``, ``refractory_ms`` and ``fano_reference_hz`` of the config's
+        ``spikes.irregularity``.
 
     Returns
     -------
-    fano : ndarray, shape (n_units,)
-        NaN for a unit without a spike in the bins, and for all units if no block has two bins.
-    mean : ndarray, shape (n_units,)
-        Spikes per bin.
-    n_bins : int
-        Bins that the counts rest on.
+    EpochIrregularity or None
+        None where the cell has no time.
     """
-    intervals = disjoint(intervals)
-    per_interval = np.floor((intervals[:, 1] - intervals[:, 0]) / bin_s + 1e-9).astype(int)
-    per_block = np.iinfo(np.int64).max if block_s is None else max(round(block_s / bin_s), 1)
-    sizes = [
-        size
-        for n in per_interval
-        for size in [per_block] * (n // per_block) + [n % per_block]
-        if size
-    ]
-    n_bins, freedom = sum(sizes), sum(size - 1 for size in sizes)
-    if not n_bins:
-        return np.full(len(times), np.nan), np.zeros(len(times)), 0
-    begins = np.r_[0, np.cumsum(sizes)[:-1]]
-    offset = np.r_[0, np.cumsum(per_interval)]
-    fano, mean = np.full(len(times), np.nan), np.zeros(len(times))
-    for index, train in enumerate(times):
-        train = np.asarray(train, dtype=float)
-        home = np.searchsorted(intervals[:, 0], train, side="right") - 1
-        place = np.floor((train - intervals[home, 0]) / bin_s + 1e-9).astype(int)
-        binned = place < per_interval[home]
-        counts = np.bincount(offset[home[binned]] + place[binned], minlength=n_bins)
-        if not binned.any():
-            continue
-        squares = np.add.reduceat(counts**2, begins)
-        sums = np.add.reduceat(counts, begins)
-        mean[index] = counts.mean()
-        if freedom:
-            fano[index] = np.sum(squares - sums**2 / np.array(sizes)) / freedom / mean[index]
-    return fano, mean, n_bins
-
-
-def matched_fano(fano: ArrayLike, mean: ArrayLike, reference: float) -> Floats:
-    """Fano factor that a unit would have at another rate: ``1 + (F - 1) reference / mean``.
-
-    Leaving out spikes at random with probability 1 - p turns F into ``1 + p (F - 1)``, exactly
-    (the second factorial moment shrinks with p^2): no spike need be drawn, and all units stand at
-    one rate. The same holds for a rate that fluctuates in proportion to its mean. For units below
-    the reference it is the inverse step, and its error grows with reference / mean.
-
-    Parameters
-    ----------
-    fano, mean : array_like, shape (n,)
-        From :func:`fano_factor`; mean above 0.
-    reference : float
-        Spikes per bin to match.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-    """
-    return 1 + (np.asarray(fano, dtype=float) - 1) * reference / np.asarray(mean, dtype=float)
+    if units.seconds <= 0:
+        return None
+    measures = epoch_irregularity(
+        units,
+        minimum=options["minimum"],
+        refractory_s=options["refractory_ms"] / 1000,
+        reference_hz=options["fano_reference_hz"],
+    )
+    return EpochIrregularity(measures=measures, seconds=units.seconds)
 
 
 def epoch_irregularity(
@@ -282,7 +245,7 @@ def epoch_irregularity(
     *,
     minimum: int = 20,
     refractory_s: float = 0.005,
-    fano_bins_s: Sequence[float] = (0.1, 1.0),
+    fano_bins_s: Sequence[float] = FANO_BINS_S,
     block_s: float = 60.0,
     reference_hz: float = 1.0,
 ) -> dict[str, UnitValues]:
