@@ -52,7 +52,15 @@ class Measured:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def run(module: str, name: str, folder: Path, *, repeats: int = 1, **sizes: Any) -> Measured:
+def run(
+    module: str,
+    name: str,
+    folder: Path,
+    *,
+    repeats: int = 1,
+    python: str | None = None,
+    **sizes: Any,
+) -> Measured:
     """Run a contender in new processes, one after the other; returns the fastest.
 
     Parameters
@@ -63,6 +71,9 @@ def run(module: str, name: str, folder: Path, *, repeats: int = 1, **sizes: Any)
         Data and scratch files.
     repeats : int
         How often.
+    python : str, optional
+        Python of another environment, for packages that are none of the project's; this one's when
+        not given.
     **sizes
         Passed to the contender.
 
@@ -75,7 +86,7 @@ def run(module: str, name: str, folder: Path, *, repeats: int = 1, **sizes: Any)
     found = []
     for _ in range(repeats):
         process = subprocess.run(
-            [sys.executable, "-m", "benchmarks.contenders", *arguments],
+            [python or sys.executable, "-m", "benchmarks.contenders", *arguments],
             cwd=REPOSITORY,
             env={**os.environ, **dict.fromkeys(_ONE_THREAD, "1")},
             capture_output=True,

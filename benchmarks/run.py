@@ -12,13 +12,15 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import extraction, lfp_outcomes, spectra
+from benchmarks import extraction, lfp_outcomes, spectra, spikes_outcomes, spikes_peers
 from benchmarks.contenders import machine
 
 BENCHMARKS = {
     "extraction": extraction.benchmark,
     "spectra": spectra.benchmark,
     "lfp_outcomes": lfp_outcomes.benchmark,
+    "spikes_peers": spikes_peers.benchmark,
+    "spikes_outcomes": spikes_outcomes.benchmark,
 }
 
 
