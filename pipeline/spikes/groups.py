@@ -30,8 +30,9 @@ Slow drift is taken out of all by windows of ten minutes (see :mod:`pipeline.spi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -70,12 +71,15 @@ class Group:
     region : str
     unit_id : list of str
         Units with enough spikes, which all values rest on.
+    n_spikes : ndarray of int, shape (n_units,)
     coupling_hz, coupling : ndarray, shape (n_units,)
         Population coupling of each unit; as a share of the others' mean rate.
     synchrony : float
         Coincidences over their mean under jitter; 1 where units fire independently.
     synchrony_z : float
         Their distance from that mean in standard deviations; grows with the length of the epoch.
+    coincidences : float
+        That mean. The standard deviation of `synchrony` is about the root of 0.9 / coincidences.
     participation_ratio : float
         Of all the units, 1 to n_units; depends on their number and on the length of the epoch.
     dimension : float
@@ -87,20 +91,61 @@ class Group:
     seconds : float
         Length of the epoch.
 
-    NaN where the epoch is too short for a value.
+    Values that cannot be stated are NaN: nothing coincides, the epoch is too short.
     """
 
     region: str
     unit_id: list[str]
+    n_spikes: NDArray[np.int64]
     coupling_hz: NDArray[np.float64]
     coupling: NDArray[np.float64]
     synchrony: float
     synchrony_z: float
+    coincidences: float
     participation_ratio: float
     dimension: float
     rate_variation: float
     shared_variation: float
     seconds: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CellGroups:
+    """Groups of a cell, by region, and how long the cell lasts.
+
+    Attributes
+    ----------
+    groups : list of Group
+        Regions with two such units or more: each measure says how many it needs.
+    seconds : float
+    """
+
+    groups: list[Group]
+    seconds: float
+
+
+def cell_groups(units: EpochUnits, *, options: Mapping[str, Any]) -> CellGroups | None:
+    """What the units of every region do together in a cell.
+
+    Parameters
+    ----------
+    units : EpochUnits
+        Spikes of the cell.
+    options : mapping
+        ``minimum_spikes``, ``dimension_units`` of the config's spikes.groups.
+
+    Returns
+    -------
+    CellGroups or None
+        None when no region has two units with enough spikes.
+    """
+    groups = epoch_groups(
+        units,
+        minimum_spikes=options["minimum_spikes"],
+        minimum_units=2,
+        dimension_units=options["dimension_units"],
+    )
+    return CellGroups(groups=groups, seconds=units.seconds) if groups else None
 
 
 def epoch_groups(
@@ -139,17 +184,19 @@ def epoch_groups(
             continue
         trains = [units.spike_times[unit] for unit in kept]
         coupling_hz, coupling = population_coupling(trains, units.intervals)
-        ratio, z = synchrony(trains, units.intervals)
+        ratio, z, coincidences = synchrony(trains, units.intervals)
         all_units, same_units = participation(trains, units.intervals, n_units=dimension_units)
         variation, shared = rate_variation(trains, units.intervals)
         found.append(
             Group(
                 region=region,
                 unit_id=[units.unit_id[unit] for unit in kept],
+                n_spikes=np.array([len(times) for times in trains]),
                 coupling_hz=coupling_hz,
                 coupling=coupling,
                 synchrony=ratio,
                 synchrony_z=z,
+                coincidences=coincidences,
                 participation_ratio=all_units,
                 dimension=same_units,
                 rate_variation=variation,
@@ -166,7 +213,7 @@ def synchrony(
     *,
     coincidence_s: float = _COINCIDENCE_S,
     jitter_s: float = _JITTER_S,
-) -> tuple[float, float]:
+) -> tuple[float, float, float]:
     """Coincidences of different units over what jitter leaves of them.
 
     Parameters
@@ -182,6 +229,8 @@ def synchrony(
     -------
     ratio, z : float
         NaN where no window holds spikes of two units.
+    expected : float
+        What jitter leaves on average.
     """
     n_bins = round(jitter_s / coincidence_s)
     if n_bins < 2 or abs(n_bins * coincidence_s - jitter_s) > 1e-9:
@@ -198,10 +247,11 @@ def synchrony(
         bins.append(window * n_bins + part + unit * len(starts) * n_bins)
     possible = _mixed_pairs(np.concatenate(windows), len(starts))
     if possible == 0:
-        return float("nan"), float("nan")
+        return float("nan"), float("nan"), 0.0
     found = _mixed_pairs(np.concatenate(bins), len(starts) * n_bins)
     expected = possible / n_bins
-    return found / expected, (found - expected) / np.sqrt(expected * (1 - 1 / n_bins))
+    z = (found - expected) / np.sqrt(expected * (1 - 1 / n_bins))
+    return found / expected, z, expected
 
 
 def _mixed_pairs(place: NDArray[np.int64], n_places: int) -> float:

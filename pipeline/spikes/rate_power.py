@@ -36,7 +36,9 @@ class RatePower:
     correlation : ndarray, shape (n_units, n_bands)
         Spearman's, -1 to 1; NaN where the unit or the power never varies.
     n_seconds : int
-        Clean seconds that it rests on.
+        Whole clean seconds that it rests on.
+    seconds : float
+        Their length.
     """
 
     unit_id: list[str]
@@ -44,6 +46,16 @@ class RatePower:
     bands: tuple[str, ...]
     correlation: NDArray[np.float64]
     n_seconds: int
+    seconds: float
+
+
+def cell_rate_power(units: EpochUnits, phases: SpikePhases) -> RatePower | None:
+    """Correlation of the rates of a cell's units with band power: :func:`rate_power_correlation`.
+
+    Units with fewer than 50 spikes, and cells with less than a minute of whole clean seconds, have
+    no value.
+    """
+    return rate_power_correlation(units, phases)
 
 
 def rate_power_correlation(
@@ -96,6 +108,7 @@ def rate_power_correlation(
         bands=phases.bands,
         correlation=products / np.where(scale > 0, scale, np.nan),
         n_seconds=len(starts),
+        seconds=len(starts) * POWER_S,
     )
 
 
