@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 
+from pipeline.experiment.spike_options import SpikeComplexityOptions
 from pipeline.lfp.lempel_ziv import lempel_ziv_rate, lempel_ziv_words
 from pipeline.spikes import epoch_units, units_dataset
 from pipeline.spikes.complexity import (
+    cell_spike_complexity,
     epoch_spike_complexity,
     occupied_bins,
     poisson_twin,
@@ -146,6 +148,67 @@ def test_length_of_the_epoch_does_not_matter():
     assert (short.n_windows, long.n_windows) == (1, 10)
     change = long.lempel_ziv.value - short.lempel_ziv.value
     assert change.mean() == pytest.approx(0.0, abs=4 * change.std() / math.sqrt(30))
+
+
+@pytest.mark.parametrize(("wander", "expected"), [(0.0, 0.004), (0.8, 0.09)])
+def test_one_window_reads_a_little_less_than_five_where_windows_differ(wander, expected):
+    """100 units of 2 Hz: log2 of the mean of their five windows, less mean of log2."""
+    rng = np.random.default_rng(32)
+    lower = []
+    for _ in range(100):
+        rates = 2.0 * np.exp(rng.normal(-(wander**2) / 2, wander, 15))
+        train = np.concatenate([poisson(rng, rate, 20.0, 20.0 * k) for k, rate in enumerate(rates)])
+        values = [
+            lempel_ziv_rate(occupied_bins(train, start, bin_s=0.01, n_bins=6000))
+            for start in np.arange(5) * 60.0
+        ]
+        lower.append(np.log2(np.mean(values)) - np.mean(np.log2(values)))
+    assert np.mean(lower) == pytest.approx(expected, abs=0.001 if wander == 0 else 0.03)
+
+
+def test_distance_of_a_structured_train_from_its_twins_depends_on_the_rate():
+    """Doublets at random: above their shuffled twins when sparse, below when dense."""
+    rng = np.random.default_rng(33)
+    order = {}
+    for rate in (2.0, 20.0):
+        trains = []
+        for _ in range(60):
+            first = poisson(rng, rate / 2, 60.0)
+            train = np.sort(np.r_[first, first + rng.uniform(0.003, 0.02, len(first))])
+            trains.append(train[train < 60.0])
+        found = epoch_spike_complexity(epoch(trains, [0, 60]))
+        order[rate] = found.against_shuffled.value.mean()
+        assert found.against_poisson.value.mean() < 0.93
+    assert order[2.0] == pytest.approx(1.05, abs=0.03)
+    assert order[20.0] == pytest.approx(0.98, abs=0.01)
+
+
+def test_a_cell_is_measured_with_its_options():
+    rng = np.random.default_rng(34)
+    units = epoch([poisson(rng, 5.0, 90.0)], [[0, 50], [60, 100]])
+    options = {"bin_s": 0.02, "window_s": 10.0, "windows": 3, "minimum_spikes": 20}
+    found = cell_spike_complexity(units, options=options)
+    plain = epoch_spike_complexity(units, bin_s=0.02, window_s=10.0, at_most=3, minimum_spikes=20)
+    assert (found.seconds, found.n_windows) == (90, 3)
+    for kind in ("lempel_ziv", "against_poisson", "against_shuffled"):
+        assert getattr(found, kind).value.tolist() == getattr(plain, kind).value.tolist()
+    # windows of 60 s: neither piece of the cell holds one
+    assert cell_spike_complexity(units, options=SpikeComplexityOptions().model_dump()) is None
+    assert cell_spike_complexity(epoch([[1.0]], []), options=options) is None
+
+
+def test_no_window_reaches_over_a_gap_and_the_value_does_not_know_its_length():
+    rng = np.random.default_rng(35)
+    train = np.sort(rng.integers(0, 40 * 1024, 300)) / 1024  # exact when moved by whole seconds
+    late = train >= 25.0
+    near = epoch_spike_complexity(epoch([train], [[0, 25], [25, 40]]), window_s=10.0)
+    far = epoch_spike_complexity(
+        epoch([train + 400.0 * late], [[0, 25], [425, 440]]), window_s=10.0
+    )
+    one = epoch_spike_complexity(epoch([train], [[0, 40]]), window_s=10.0)
+    assert (near.n_windows, far.n_windows, one.n_windows) == (3, 3, 4)
+    assert near.lempel_ziv.value.tolist() == far.lempel_ziv.value.tolist()
+    assert near.lempel_ziv.value[0] != one.lempel_ziv.value[0]
 
 
 def test_what_cannot_be_stated_is_absent_and_counted():

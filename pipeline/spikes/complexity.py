@@ -4,13 +4,17 @@ The number of words (LZ76, :mod:`pipeline.lfp.lempel_ziv`) of a train in bins of
 rate above all: more spikes, more words. Each window therefore has two twins with exactly as many
 occupied bins: ``poisson``, the bins drawn anew, which keeps nothing but the rate; and
 ``shuffled``, the intervals between them in another order, which keeps the irregularity and breaks
-the sequence. What is left in the ratio is no matter of the rate, of the irregularity.
+the sequence. A train without such structure has a ratio of 1 at any rate. How far from 1 a
+structured one lies does depend on the rate, and at few spikes per window even on which side: words
+do not repeat before there are enough of them. Doublets at random, in windows of 60 s, are 5 % above
+their shuffled twins at 2 Hz and 2 % below at 20 Hz.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,12 +40,43 @@ class SpikeComplexity:
         Mean over windows, divided by that of the twins; n_effective: occupied bins.
     n_windows : int
         Windows that were looked at.
+    seconds : float
+        Length of the epoch.
     """
 
     lempel_ziv: UnitValues
     against_poisson: UnitValues
     against_shuffled: UnitValues
     n_windows: int
+    seconds: float
+
+
+def cell_spike_complexity(
+    units: EpochUnits, *, options: Mapping[str, Any]
+) -> SpikeComplexity | None:
+    """Lempel-Ziv complexity of the units of a cell.
+
+    Parameters
+    ----------
+    units : EpochUnits
+        Spikes of all intervals of the cell.
+    options : mapping
+        ``bin_s``, ``window_s``, ``windows`` and ``minimum_spikes`` of the config's
+        ``spikes.complexity``.
+
+    Returns
+    -------
+    SpikeComplexity or None
+        None where no interval of the cell holds a window.
+    """
+    found = epoch_spike_complexity(
+        units,
+        bin_s=options["bin_s"],
+        window_s=options["window_s"],
+        at_most=options["windows"],
+        minimum_spikes=options["minimum_spikes"],
+    )
+    return found if found.n_windows else None
 
 
 def epoch_spike_complexity(
@@ -54,8 +89,11 @@ def epoch_spike_complexity(
 ) -> SpikeComplexity:
     """Lempel-Ziv complexity of every unit.
 
-    The value of a window depends on its length, not on how many there are: epochs of any duration
-    can be compared. A window's twins are drawn by a generator that is seeded with the unit's name,
+    All windows have one length, for the words of a train do not grow in proportion to it; how many
+    there are does not change the mean. The logarithm of the mean of few windows lies a little lower
+    than that of many where windows differ: one window of a unit whose rate wanders (SD 0.8 of its
+    log, every 20 s) reads 0.09 log2 less than five of them, of a steady unit of 2 Hz 0.004. A
+    window's twins are drawn by a generator that is seeded with the unit's name,
     the window's start and its own bins: the same whatever the order of units, epochs and processes,
     and others in another animal. (Names and starts alone recur in every animal; their twins would
     deviate alike, and deviations that are shared look like an effect.)
@@ -107,6 +145,7 @@ def epoch_spike_complexity(
         against_poisson=stated(units, ratios[0], occupied, few),
         against_shuffled=stated(units, ratios[1], occupied, few),
         n_windows=len(starts),
+        seconds=units.seconds,
     )
 
 
