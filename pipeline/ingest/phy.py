@@ -1,4 +1,4 @@
-"""The phy folder: what a sorting leaves after curation, read without running any of it.
+"""The folder of Kilosort and phy, before and after curation, read without running any of it.
 
 ``params.py`` is Python code, and SpikeInterface's reader runs it. A folder that somebody was sent
 must not run code here, so the file is parsed and only literal values are taken; arrays are read
@@ -9,15 +9,40 @@ from __future__ import annotations
 
 import ast
 import csv
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pipeline.errors import InputError
 
 
-def phy_folder(folder: str | Path) -> tuple[list[dict[str, str]], list[np.ndarray]]:
-    """Read clusters and their spike times.
+@dataclass(frozen=True, eq=False)
+class PhyFolder:
+    """Spikes and clusters as the files have them.
+
+    Attributes
+    ----------
+    rate_hz : float
+        Samples per second.
+    n_channels : int
+        Channels of the sorted file, 0 where params.py does not say.
+    samples, labels : ndarray of int64, shape (n_spikes,)
+        Sample number and cluster of each spike.
+    tables : dict of str to dict
+        Labels by number of the cluster.
+    """
+
+    rate_hz: float
+    n_channels: int
+    samples: np.ndarray
+    labels: np.ndarray
+    tables: dict[str, dict[str, str]]
+
+
+def phy_folder(folder: str | Path) -> PhyFolder:
+    """Read the spikes, their clusters and the tables of labels.
 
     Parameters
     ----------
@@ -27,10 +52,7 @@ def phy_folder(folder: str | Path) -> tuple[list[dict[str, str]], list[np.ndarra
 
     Returns
     -------
-    clusters : list of dict
-        One per cluster with spikes, by number: ``cluster_id`` and the labels of the tables.
-    spike_times : list of numpy.ndarray
-        Seconds since the first sample, one array per cluster.
+    PhyFolder
 
     Raises
     ------
@@ -40,10 +62,10 @@ def phy_folder(folder: str | Path) -> tuple[list[dict[str, str]], list[np.ndarra
     """
     folder = Path(folder)
     rate = sample_rate(folder / "params.py")
-    samples = _array(folder / "spike_times.npy")
+    samples = whole_numbers(folder / "spike_times.npy")
     curated = folder / "spike_clusters.npy"
     labels_file = curated if curated.is_file() else folder / "spike_templates.npy"
-    labels = _array(labels_file)
+    labels = whole_numbers(labels_file)
     if len(samples) != len(labels):
         raise InputError(
             f"{labels_file}: found {len(labels)} spikes; expected {len(samples)} as in "
@@ -56,14 +78,9 @@ def phy_folder(folder: str | Path) -> tuple[list[dict[str, str]], list[np.ndarra
             f"{folder / 'spike_times.npy'}: spike {row + 1}: found sample {samples[row]} after "
             f"{samples[row - 1]}; expected sample numbers in order"
         )
-    tables = _cluster_tables(folder)
-    clusters = [
-        {"cluster_id": str(number), **tables.get(str(number), {})} for number in np.unique(labels)
-    ]
-    order = np.argsort(labels, kind="stable")
-    edges = np.flatnonzero(np.diff(labels[order])) + 1
-    times = [samples[rows] / rate for rows in np.split(order, edges)] if len(order) else []
-    return clusters, times
+    stated = _literal(folder / "params.py", "n_channels_dat")[0]
+    n_channels = stated if isinstance(stated, int) and stated > 0 else 0
+    return PhyFolder(rate, n_channels, samples, labels, _cluster_tables(folder))
 
 
 def sample_rate(params: Path) -> float:
@@ -74,6 +91,27 @@ def sample_rate(params: Path) -> float:
     InputError
         No such file, no such line, or something else than a positive number.
     """
+    value, statement = _literal(params, "sample_rate")
+    if statement is None:
+        raise InputError(f"{params}: found no line 'sample_rate = <number>'")
+    try:
+        rate = float(value)
+    except (ValueError, TypeError):
+        rate = float("nan")
+    # True is 1 and '30000' is 30000 for Python: neither is a rate.
+    if isinstance(value, (bool, str)) or not 0 < rate < float("inf"):
+        raise InputError(
+            f"{params}: line {statement.lineno}: found '{ast.unparse(statement)}'; expected a "
+            "plain positive number (code in params.py is not run)"
+        )
+    return rate
+
+
+def _literal(params: Path, name: str) -> tuple[Any, ast.Assign | None]:
+    """Return the plain value that a line of params.py gives a name, and the line.
+
+    None for a value that code would have to make.
+    """
     if not params.is_file():
         raise InputError(f"{params}: not found; phy's params.py gives the sampling rate")
     try:
@@ -83,33 +121,35 @@ def sample_rate(params: Path) -> float:
     for statement in statements:
         if not isinstance(statement, ast.Assign):
             continue
-        if [target.id for target in statement.targets if isinstance(target, ast.Name)] == [
-            "sample_rate"
-        ]:
+        if [target.id for target in statement.targets if isinstance(target, ast.Name)] == [name]:
             try:
-                rate = float(ast.literal_eval(statement.value))
+                return ast.literal_eval(statement.value), statement
             except (ValueError, TypeError, SyntaxError):
-                rate = float("nan")
-            if not 0 < rate < float("inf"):
-                raise InputError(
-                    f"{params}: line {statement.lineno}: found "
-                    f"'{ast.unparse(statement)}'; expected a plain positive number (code in "
-                    "params.py is not run)"
-                )
-            return rate
-    raise InputError(f"{params}: found no line 'sample_rate = <number>'")
+                return None, statement
+    return None, None
 
 
-def _array(path: Path) -> np.ndarray:
-    """Return a one-dimensional array of whole numbers (int64)."""
+def load_array(path: Path, *, lazily: bool = False) -> np.ndarray:
+    """Return the array of a .npy file, with `lazily` from the disk as it is asked for.
+
+    Raises
+    ------
+    InputError
+        No such file, a truncated one, or a pickle.
+    """
     if not path.is_file():
         raise InputError(f"{path}: not found; copy the whole folder of the sorting")
     try:
-        array = np.load(path, allow_pickle=False)
+        return np.load(path, allow_pickle=False, mmap_mode="r" if lazily else None)
     except (ValueError, OSError, EOFError) as error:
         objects = "Object arrays" in str(error) or "pickle" in str(error)
         likely = "pickles are never loaded" if objects else "truncated, or no .npy file"
         raise InputError(f"{path}: cannot be read ({error}): {likely}") from error
+
+
+def whole_numbers(path: Path) -> np.ndarray:
+    """Return a one-dimensional array of whole numbers (int64)."""
+    array = load_array(path)
     if array.dtype.kind not in "iu" or array.size != max(array.shape, default=0):
         raise InputError(
             f"{path}: found {array.dtype} of shape {array.shape}; expected one whole number per "
