@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.spikes.decoding import cross_validated, decode, evenly_spread, train_and_test
+from pipeline.spikes.decoding import (
+    balanced_trials,
+    cross_validated,
+    decode,
+    train_and_test,
+)
 from pipeline.spikes.selectivity import change_blocks, time_blocks
 
 
@@ -42,9 +47,42 @@ def test_left_out_trials_and_their_neighbours_are_not_learnt_from():
     ]
 
 
-def test_evenly_spread_trials():
-    codes = np.array([0, 0, 0, 0, 1, 1, 0, 0])
-    assert evenly_spread(codes, 2).tolist() == [1, 4, 5, 6]
+def test_as_many_trials_of_both_labels_from_every_block():
+    codes = np.array([0, 0, 1, 0, 1, 0, 1, 0, 1, 1])
+    blocks = np.repeat([0, 1, 2], [4, 3, 3])
+    # each block has one pair
+    assert balanced_trials(codes, blocks, 4, seed=0) is None
+    taken = balanced_trials(codes, blocks, 3, seed=0)
+    assert np.bincount(blocks[taken]).tolist() == [2, 2, 2] and codes[taken].sum() == 3
+    # two of three, evenly spread: the first and the last block's
+    two = balanced_trials(codes, blocks, 2, seed=0)
+    assert np.unique(blocks[two]).tolist() == [0, 2]
+    # a block's second pair comes after every block's first
+    codes, blocks = np.tile([0, 1], 8), np.repeat([0, 1, 2], [12, 2, 2])
+    assert np.bincount(blocks[balanced_trials(codes, blocks, 5, seed=1)]).tolist() == [6, 2, 2]
+
+
+def test_few_trials_of_many_leave_something_to_exchange():
+    # 20 of 300 trials: evenly spread single trials of their blocks could not be relabelled
+    rng = np.random.default_rng(19)
+    sets = np.repeat(np.arange(10), 30)
+    side = rng.random(300) < 0.5
+    counts = rng.poisson(5 + 5 * side, (5, 300))
+    answer = decode(
+        counts, side, sets, null="permute", blocks=time_blocks(sets), trials_per_label=10
+    )
+    assert answer.n_trials == 20 and answer.accuracy > 0.8
+    assert abs(answer.chance - 0.5) < 0.1 and answer.p < 0.05
+
+
+@pytest.mark.parametrize("n_changes", [2, 3, 6])
+def test_chance_does_not_depend_on_the_number_of_changes(n_changes):
+    # as many trials of both rules around every change: one half, by symmetry
+    rng = np.random.default_rng(20)
+    sets = np.repeat(np.arange(n_changes + 1), 30)
+    counts = rng.poisson(5 + 5 * (sets % 2), (5, len(sets)))
+    answer = decode(counts, sets % 2, change_blocks(sets), null="flip")
+    assert answer.accuracy > 0.9 and answer.chance == pytest.approx(0.5, abs=1e-9)
 
 
 def test_balanced_accuracy_agrees_with_scikit_learn():
@@ -202,6 +240,8 @@ def test_refusals():
     counts = np.ones((2, 9))
     with pytest.raises(InputError, match="3 labels in trials 1 to 9"):
         decode(counts, np.arange(9) // 3, np.zeros(9), null="flip")
+    with pytest.raises(InputError, match="found 3; expected two"):
+        decode(counts, np.arange(9) % 3, np.arange(9) // 3, null="permute", trials_per_label=1)
     with pytest.raises(InputError, match="two folds at least"):
         cross_validated(counts, np.arange(9) // 3, np.arange(9) // 3)
     with pytest.raises(InputError, match="apart from each other"):

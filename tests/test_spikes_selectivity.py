@@ -196,6 +196,26 @@ def test_squared_excess_does_not_depend_on_the_number_of_trials(n_trials):
         assert abs(np.mean(found) - truth) < 3 * np.std(found) / math.sqrt(30) + 1e-4
 
 
+@pytest.mark.parametrize("d_prime", [0.0, 0.7])
+@pytest.mark.parametrize("n_sets", [3, 9])
+def test_squared_excess_of_a_rule_does_not_depend_on_the_number_of_changes(n_sets, d_prime):
+    rng = np.random.default_rng(13)
+    sets = np.repeat(np.arange(n_sets), 30)
+    counts = rng.normal(0, 1, (4000, len(sets))) + d_prime * (sets % 2)
+    answer = selectivity(counts, sets % 2, change_blocks(sets), null="flip")
+    truth = (phi(d_prime / math.sqrt(2)) - 0.5) ** 2
+    error = answer.squared_excess.std() / math.sqrt(4000)
+    assert abs(answer.squared_excess.mean() - truth) < 3 * error < 0.01
+
+
+def test_squared_excess_of_two_changes_by_hand():
+    # sets of three: a change has one trial before it and one after; 2 > 1, then 5 = 5
+    counts, sets = [[0, 0, 1, 2, 0, 5, 5, 0, 0], [0, 0, 1, 2, 0, 5, 4, 0, 0]], np.arange(9) // 3
+    answer = selectivity(counts, sets % 2, change_blocks(sets), null="flip")
+    # excesses of the changes: 1/2 and 0; 1/2 and 1/2
+    assert answer.squared_excess.tolist() == [0.0, 0.25]
+
+
 # --- null -------------------------------------------------------------------------------
 
 
@@ -267,7 +287,7 @@ def test_one_change_of_rule_proves_nothing():
     counts = rng.poisson(5 + 20 * sets, (3, 80))
     answer = selectivity(counts, sets, change_blocks(sets), null="flip")
     assert answer.p.tolist() == [1, 1, 1] and answer.least_p == 1
-    assert np.all(answer.area > 0.9)
+    assert np.all(answer.area > 0.9) and np.isnan(answer.squared_excess).all()
 
 
 # --- edges ------------------------------------------------------------------------------

@@ -24,10 +24,14 @@ drowned. So:
     of neighbours (:func:`pipeline.spikes.selectivity.time_blocks`).
 
 **Chance is measured**, as the mean accuracy of the relabelled trials; it need not be one half.
+Where all ways to turn the changes are gone through, the true one is among them: turning all changes
+does just as well, so that without its opposite the few others would read below chance.
 
 **Equal numbers.** Accuracy grows with units and trials. What is compared (epochs, animals) takes
 the same ``n_units``, drawn several times and averaged, and the same ``trials_per_label``; a cell
-that has fewer is missing.
+that has fewer is missing. Trials are taken in pairs, one of each label from one block
+(:func:`balanced_trials`): single trials of a block could be exchanged with nothing, and the
+relabelled decoder would then be the true one.
 
 Ridge classification: Hastie, Tibshirani & Friedman 2009, The Elements of Statistical Learning,
 section 4.2. Leakage between neighbours and drift: Harris 2020, bioRxiv 2020.11.29.402719.
@@ -109,7 +113,8 @@ def decode(
     n_draws : int
         Draws of units.
     trials_per_label : int, optional
-        Trials of each label, evenly spread over those there are; all when not given.
+        Trials of each of two labels, by :func:`balanced_trials` from the blocks (``permute``) or
+        from the changes (``flip``); all when not given.
     n_relabelled : int
         Relabellings at most.
     gap : int
@@ -126,7 +131,8 @@ def decode(
     Raises
     ------
     InputError
-        If shapes differ, trials of a fold are apart, or one holds three labels (``flip``).
+        If shapes differ, trials of a fold are apart, one holds three labels (``flip``), or equal
+        numbers of trials are asked for of more than two labels.
     """
     counts, codes, folds = checked(counts, labels, folds)
     blocks = folds if blocks is None else checked(counts, labels, blocks)[2]
@@ -136,11 +142,15 @@ def decode(
         return None
     kept = np.arange(len(codes)) if null == "permute" else _around_changes(codes, folds)
     if trials_per_label is not None:
-        if np.bincount(codes[kept], minlength=n_labels).min() < trials_per_label:
+        if n_labels > 2:
+            raise InputError(
+                f"labels: found {n_labels}; expected two, of which as many trials each are taken"
+            )
+        of_one = blocks if null == "permute" else folds
+        taken = balanced_trials(codes[kept], of_one[kept], trials_per_label, seed=seed)
+        if taken is None:
             return None
-        kept = kept[evenly_spread(codes[kept], trials_per_label)]
-        if null == "flip":
-            kept = kept[_around_changes(codes[kept], folds[kept])]
+        kept = kept[taken]
     counts, codes, folds, blocks = counts[:, kept], codes[kept], folds[kept], blocks[kept]
     parts = train_and_test(folds, gap=gap)
     every = all(len(np.unique(codes[learnt])) == n_labels for learnt, _ in parts)
@@ -153,9 +163,10 @@ def decode(
         others = flipped(codes, folds, whole, n=n_relabelled, seed=seed)
         # turning all changes does just as well
         least_p = max(2.0 ** (1 - len(parts)), 1 / (1 + len(others)))
+        every_way = len(others) == 2 ** len(parts) - 1
     else:
         others = permuted(codes, blocks, n=n_relabelled, seed=seed)
-        least_p = 1 / (1 + len(others))
+        least_p, every_way = 1 / (1 + len(others)), False
     rng = np.random.default_rng([_SEED, seed])
     n_draws = 1 if n_units == available else n_draws
     draws = [np.sort(rng.permutation(available)[:n_units]) for _ in range(n_draws)]
@@ -166,7 +177,7 @@ def decode(
     accuracy, *chance = right.mean(axis=0)
     return Decoding(
         accuracy=float(accuracy),
-        chance=float(np.mean(chance)),
+        chance=float(np.mean([accuracy, *chance] if every_way else chance)),
         p=float((1 + np.sum(np.array(chance) >= accuracy - 1e-9)) / (1 + len(chance))),
         least_p=least_p,
         n_units=n_units,
@@ -234,24 +245,45 @@ def train_and_test(
     return parts
 
 
-def evenly_spread(codes: NDArray[np.intp], n: int) -> NDArray[np.intp]:
-    """Positions of `n` trials of each label, evenly spread over its trials, in order.
+def balanced_trials(
+    codes: NDArray[np.intp], groups: NDArray[np.intp], n: int, *, seed: int
+) -> NDArray[np.intp] | None:
+    """Positions of `n` trials of each of two labels, as many of both from every group.
+
+    The k-th pairs of all groups come before any group's next one; of the last pairs that are
+    needed, those evenly spread over the groups are taken. Which trials of a group is left to
+    chance: any rule would tell labels exchanged within the group from the true ones.
 
     Parameters
     ----------
     codes : ndarray of int, shape (n_trials,)
-        Labels from 0, each at least `n` times.
+        Labels 0 and 1.
+    groups : ndarray of int, shape (n_trials,)
+        Group of each trial.
     n : int
+        Trials of each label.
+    seed : int
+        Of the choice within groups.
 
     Returns
     -------
-    ndarray of int, shape (n_labels x n,)
+    ndarray of int, shape (2 x n,), or None
+        Ascending; None where the groups hold fewer pairs.
     """
-    picked = []
-    for code in range(codes.max() + 1):
-        where = np.flatnonzero(codes == code)
-        picked.append(where[((np.arange(n) + 0.5) * len(where) / n).astype(np.intp)])
-    return np.sort(np.concatenate(picked))
+    order = np.random.default_rng([_SEED, 1, seed]).permutation(len(codes))
+    levels: dict[int, list[NDArray[np.intp]]] = {}
+    for group in np.unique(groups):
+        of_both = [order[(groups[order] == group) & (codes[order] == code)] for code in (0, 1)]
+        for level, pair in enumerate(zip(*of_both, strict=False)):
+            levels.setdefault(level, []).append(np.array(pair))
+    taken: list[NDArray[np.intp]] = []
+    for level in sorted(levels):
+        pairs, wanted = levels[level], n - len(taken)
+        if wanted < len(pairs):
+            spread = ((np.arange(wanted) + 0.5) * len(pairs) / wanted).astype(int)
+            pairs = [pairs[index] for index in spread]
+        taken += pairs
+    return np.sort(np.concatenate(taken)) if len(taken) == n else None
 
 
 def _around_changes(codes: NDArray[np.intp], folds: NDArray[np.intp]) -> NDArray[np.intp]:
