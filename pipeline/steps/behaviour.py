@@ -22,6 +22,7 @@ from pipeline.flexibility.cross_table import cross_table, scheme_agreement
 from pipeline.flexibility.latencies import KINDS, latencies, trial_kinds
 from pipeline.flexibility.per_set import errors_per_shift
 from pipeline.flexibility.switches import switch_aligned
+from pipeline.steps.cell_means import cell_means
 from pipeline.steps.cohort import OBSERVATION_COLUMNS, join_design
 from pipeline.steps.measure import COLUMNS
 from pipeline.steps.trial_tables import SCORED_TYPES, read_scored, read_sets
@@ -77,8 +78,6 @@ class _Cell:
     trials: EpochTrials
 
 
-#: units that an interval needs, as in the figures
-MINIMUM_UNITS = 3
 #: texts of the logs themselves, which a blind table of the cohort does not carry along
 LOG_TEXTS = ("task", "source_file")
 
@@ -295,48 +294,6 @@ def _shares(name: str, animals: pd.DataFrame) -> pd.DataFrame:
             share_previous_rule=animals["n_previous_rule"] / compared.where(compared > 0),
         )
     return animals
-
-
-def cell_means(
-    animals: pd.DataFrame, keys: Sequence[str], values: Sequence[str], plan: AnalysisPlan
-) -> pd.DataFrame:
-    """Means over the experimental units' own values, with t intervals of these means.
-
-    They are symmetrical: those of shares can go below 0 and above 1 (figures end them there).
-
-    Parameters
-    ----------
-    animals : DataFrame
-        With ``unit``, the keys and the values; missing values are left out. Animals of one unit (a
-        cage) are averaged first.
-    keys, values : sequence of str
-        Columns.
-    plan : AnalysisPlan
-        ``alpha`` sets the level.
-
-    Returns
-    -------
-    DataFrame
-        The keys, and per value its mean under its own name, ``_low`` and ``_high`` (NaN below
-        three units) and ``_n`` (units).
-    """
-    from scipy.special import stdtrit
-
-    units = animals.groupby([*keys, "unit"], sort=True, dropna=False)[list(values)].mean()
-    grouped = units.groupby(level=list(range(len(keys))), sort=True, dropna=False)
-    mean, sd, n = grouped.mean(), grouped.std(), grouped.count()
-    parts = {}
-    for name in values:
-        enough = n[name] >= MINIMUM_UNITS
-        quantile = stdtrit(n[name].where(enough, 2) - 1, 1 - plan.alpha / 2)
-        half = np.where(enough, quantile * sd[name] / np.sqrt(n[name].clip(lower=1)), np.nan)
-        parts |= {
-            name: mean[name],
-            f"{name}_low": mean[name] - half,
-            f"{name}_high": mean[name] + half,
-            f"{name}_n": n[name],
-        }
-    return pd.DataFrame(parts).reset_index()
 
 
 def _write(table: pd.DataFrame, path: str) -> None:

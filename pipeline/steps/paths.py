@@ -64,5 +64,17 @@ BEHAVIOUR_TABLES = {
     "latencies": "results/cohort/latencies.tsv",
 }
 
+#: outputs of the rule ``spikes``
+SPIKE_TABLES = {
+    "units": "results/cohort/units.tsv",
+    "modulation": "results/cohort/unit_modulation.tsv",
+    "fractions": "results/cohort/modulation_fractions.tsv",
+    "locking": "results/cohort/unit_locking.parquet",
+    "locking_bands": "results/cohort/locking_bands.tsv",
+    "event_rates": "results/cohort/event_rates.parquet",
+    "autocorrelograms": "results/cohort/autocorrelograms.parquet",
+    "unit_rates": "results/cohort/unit_rates.parquet",
+}
+
 #: output of the rule ``shuffles``
 SHUFFLES = "results/cohort/calibration.tsv"

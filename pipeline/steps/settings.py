@@ -235,6 +235,20 @@ def behaviour_settings(experiment: Experiment) -> dict[str, Any]:
     }
 
 
+def spikes_settings(experiment: Experiment) -> dict[str, Any]:
+    """Return what ``spikes`` depends on: design columns, unit, level, and what time is shown."""
+    experiment = shown(experiment)
+    unused = {"primary", "secondary", "smallest_effect", "declared", "baseline"}
+    plan = experiment.plan.model_dump(mode="json", exclude=unused)
+    return {
+        "plan": plan | {"title": "", "species": ""},
+        "anchors": anchor_rows(experiment),
+        "sessions": session_rows(experiment),
+        "time_course": experiment.config.lfp.time_course.model_dump(mode="json"),
+        "code": code_of("spikes"),
+    }
+
+
 def shuffles_settings(experiment: Experiment) -> dict[str, Any]:
     """Return what ``shuffles`` depends on beside the outcomes: the plan, and how many."""
     return {
