@@ -58,6 +58,8 @@ DIMENSION_UNITS = 10
 _DIMENSION_BIN_S, _HALF_BLOCK_S = 0.1, 10.0
 #: bins of the population rate's variation
 _RATE_BIN_S = 0.02
+#: jitter must leave as many coincidences for `synchrony` to be an outcome: its SD is 0.19 then
+LEAST_COINCIDENCES = 25.0
 #: coincidence, and the windows of jitter; whole multiples
 _COINCIDENCE_S, _JITTER_S = 0.005, 0.05
 

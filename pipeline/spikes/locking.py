@@ -12,8 +12,9 @@ half of all such units). A drug that changes bursting would seem to change locki
 
 **Occupancy.** In a short epoch, or in a wave that is not a sine, the LFP spends more time at some
 phases than at others; the mean over time of ``e^{i phase}`` is not 0, and all units follow it. The
-square of its length is what the consistency reads in excess: for noise it is of the order of
-1 / (seconds x width of the band in Hz), so that short cells seem to be locked more.
+square of its length is what the consistency reads in excess: 0.001 of delta in 30 s of noise that
+falls with 1 / f^2 and less than 0.0001 of theta; more than 0.01 over any length of a slow wave with
+a strong harmonic.
 
 ``ppc_corrected`` and ``block_p`` suffer from neither. Phase vectors are summed within blocks of 5 s
 of time, and of each sum what the block itself offers is taken off: its number of spikes times the
@@ -266,6 +267,28 @@ def locking_of_sums(
         share = np.clip(beyond / (n_blocks * np.maximum(own, 1e-30)), 0.0, 1.0)
         block_p = (1.0 - share) ** (n_blocks - 1)
     return ppc, corrected, np.angle(total), rayleigh_p(np.sqrt(square), n), block_p
+
+
+def locking_q(block_p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """False-discovery rate at which each unit counts as locked, within every band by itself.
+
+    Parameters
+    ----------
+    block_p : ndarray, shape (n_units, n_bands)
+        Of all units of the session; NaN where a unit has no test, which then is none of the family.
+
+    Returns
+    -------
+    ndarray, shape (n_units, n_bands)
+        :func:`pipeline.spikes.modulation.benjamini_hochberg`; NaN stays NaN.
+    """
+    from pipeline.spikes.modulation import benjamini_hochberg
+
+    q = np.full(block_p.shape, np.nan)
+    for band, p in enumerate(block_p.T):
+        tested = np.isfinite(p)
+        q[tested, band] = benjamini_hochberg(p[tested])
+    return q
 
 
 def rayleigh_p(resultant: ArrayLike, n: int) -> NDArray[np.float64]:

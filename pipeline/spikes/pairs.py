@@ -5,8 +5,8 @@ are therefore compared within windows of ten minutes of the session clock: each 
 taken off, and the products of all windows are pooled.
 
 **Rates.** Correlations of counts fall with the rates of the units: see
-:mod:`pipeline.spikes.count_correlation`. Tiling does not depend on the rates of independent units,
-and little on those of others.
+:mod:`pipeline.spikes.count_correlation`. Tiling is 0 for independent
+units at any rates, but falls as correlations do where spikes that units share are lost.
 
 Units that one electrode sees hide each other's spikes for about a millisecond, which lowers
 correlations at short lags only.

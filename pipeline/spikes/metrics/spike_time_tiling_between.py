@@ -1,0 +1,60 @@
+"""Spike-time tiling between two regions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pipeline.metric import Metric, Value
+
+if TYPE_CHECKING:
+    from pipeline.spikes.pairs import CellPairs
+
+METRIC = Metric(
+    name="spike_time_tiling_between",
+    label="Spike-time tiling between regions",
+    domain="spikes",
+    entity="region_pair",
+    needs=("pairs",),
+    value_unit="",
+    scale="linear",
+    grain="cell",
+    options=(
+        "spikes.pairs.tiling_ms",
+        "spikes.pairs.minimum_spikes",
+        "spikes.minimum_units",
+    ),
+    description=(
+        "How much of the spikes of units of two regions fall near each other beyond chance, -1 to 1"
+    ),
+    definition=(
+        "((PA - TB) / (1 - PA TB) + (PB - TA) / (1 - PB TA)) / 2 with PA the share of A's spikes "
+        "within spikes.pairs.tiling_ms of a spike of B, TA the share of time within that of a "
+        "spike of A; mean over all pairs of a unit of one region and a unit of the other. 0 for "
+        "units that fire independently, whatever their rates; where spikes that units share are "
+        "lost it falls, as correlations do. Units with fewer than spikes.pairs.minimum_spikes "
+        "spikes in the cell are in no pair, and regions with fewer than spikes.minimum_units such "
+        "units have none"
+    ),
+    reference="Cutts & Eglen 2014, J Neurosci 34:14288",
+)
+
+
+def compute(*, pairs: CellPairs, options: Mapping[str, Any]) -> list[Value]:
+    """Mean over the pairs between every two regions.
+
+    Parameters
+    ----------
+    pairs : CellPairs
+        Of the cell.
+    options : mapping
+        ``spikes.minimum_units``: units that each region needs.
+
+    Returns
+    -------
+    list of Value
+        -1 to 1, regions in the order of their names.
+    """
+    from pipeline.spikes.pair_means import pair_values
+
+    return pair_values(pairs.tiling, between=True, minimum_units=options["spikes"]["minimum_units"])
