@@ -6,11 +6,13 @@ from scipy.stats import binom, kstest, ttest_rel
 
 from pipeline.spikes import epoch_units, units_dataset
 from pipeline.spikes.periodicity import (
+    alternate_blocks,
     autocorrelograms,
     modulation_index,
     strongest_rhythm,
     unit_periodicity,
 )
+from pipeline.spikes.rhythms import band_frequency, band_strength, can_be_told
 
 THETA = (6.0, 10.0)
 
@@ -147,6 +149,67 @@ def test_bursts_alone_are_no_rhythm():
     error = found.theta_index.std() / np.sqrt(20)
     assert abs(found.theta_index.mean()) < 4 * error
     assert error < 0.02
+
+
+# --- rhythms of a band ----------------------------------------------------------------------------
+
+
+def test_blocks_take_turns_through_all_intervals():
+    even, odd = alternate_blocks([[0.0, 25.0], [30.0, 34.0], [50.0, 60.0]], 10.0)
+    assert even.tolist() == [[0, 10], [20, 25], [50, 60]]
+    assert odd.tolist() == [[10, 20], [30, 34]]
+    assert [len(half) for half in alternate_blocks(np.empty((0, 2)), 10.0)] == [0, 0]
+
+
+def test_bands_that_lags_can_tell():
+    assert can_be_told((6, 10)) and can_be_told((3, 80))
+    assert not can_be_told((1, 4)) and not can_be_told((65, 100))
+
+
+def test_by_chance_a_band_has_no_strength_at_any_rate_where_the_maximum_has():
+    """100 Poisson units per rate; limits of four standard errors."""
+    rng = np.random.default_rng(11)
+    rates = (3.0, 10.0, 30.0)
+    trains = [poisson(200, rate, rng) for rate in rates for _ in range(100)]
+    found = unit_periodicity(epoch(trains, [[0, 200]]))
+    assert found.strength[:100].mean() > 0.1 > 0.02 > found.strength[200:].mean()
+    for band in (THETA, (15, 30), (30, 55)):
+        for strength in band_strength(found, band).reshape(3, 100):
+            limit = 4 * strength.std() / 10
+            assert limit < 0.05 and strength.mean() == pytest.approx(0.0, abs=limit)
+        assert np.isfinite(band_frequency(found, band)).mean() < 0.02
+
+
+@pytest.mark.parametrize("hz", [6.5, 9.5])
+def test_strength_of_a_band_is_that_of_the_swing_wherever_it_lies_in_it(hz):
+    rng = np.random.default_rng(12)
+    trains = [swinging(400, rate, hz, 0.6, rng) for rate in (10.0, 40.0) for _ in range(8)]
+    found = unit_periodicity(epoch(trains, [[0, 150], [200, 400]]))
+    strength = band_strength(found, THETA).reshape(2, 8).mean(axis=1)
+    assert strength == pytest.approx(0.18, abs=0.02)
+    assert band_frequency(found, THETA) == pytest.approx(hz, abs=0.25)
+
+
+def test_a_slope_beyond_the_edge_of_a_band_is_no_frequency_in_it():
+    rng = np.random.default_rng(13)
+    found = unit_periodicity(epoch([swinging(600, 30.0, 12.0, 0.9, rng)], [[0, 600]]))
+    assert np.isnan(band_frequency(found, THETA)[0])
+
+
+def test_an_epoch_of_one_block_has_no_strength_of_a_band():
+    rng = np.random.default_rng(14)
+    found = unit_periodicity(epoch([swinging(9, 80.0, 8.0, 0.9, rng)], [[0, 9]]))
+    assert np.isfinite(found.theta_index[0]) and np.isnan(band_strength(found, THETA)[0])
+
+
+def test_the_length_of_a_gap_changes_nothing():
+    rng = np.random.default_rng(15)
+    train = np.sort(rng.integers(0, 60 * 1024, 900)) / 1024  # exact when moved by whole seconds
+    late = train >= 25.0
+    near = unit_periodicity(epoch([train], [[0, 25], [25, 60]]))
+    far = unit_periodicity(epoch([train + 300.0 * late], [[0, 25], [325, 360]]))
+    for name in ("autocorrelogram", "halves", "theta_index", "strength"):
+        assert getattr(near, name).tolist() == getattr(far, name).tolist(), name
 
 
 # --- epochs ---------------------------------------------------------------------------------------

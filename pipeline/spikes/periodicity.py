@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.intervals import disjoint
+from pipeline.intervals import Intervals, contains, disjoint
 from pipeline.spikes.units import EpochUnits
 
 #: lags of the autocorrelogram
@@ -35,6 +35,8 @@ THETA_HZ = (6.0, 10.0)
 #: lags that the strongest rhythm is looked for in, and its frequencies
 _FIRST_LAG_S = 0.02
 _SEARCH_HZ = (3.0, 50.0)
+#: length of the blocks that the halves of an epoch are made of
+_BLOCK_S = 10.0
 #: fewer spikes give no value
 MINIMUM_SPIKES = 100
 #: independent spikes would have to give so many pairs in each of the two ranges of lags
@@ -56,6 +58,9 @@ class Periodicity:
         Over that of independent spikes.
     expected_pairs : ndarray, shape (n_units, n_lags)
         Pairs of spikes that independent spikes give.
+    halves, halves_expected : ndarray, shape (2, n_units, n_lags)
+        The same two for every other block of 10 s, and for the rest; a ratio of 0 where nothing
+        is expected.
     theta_index : ndarray, shape (n_units,)
         -1 to 1; NaN where the epoch is too short for the unit's rate.
     frequency_hz, strength, strength_z : ndarray, shape (n_units,)
@@ -72,6 +77,8 @@ class Periodicity:
     lag_s: NDArray[np.float64]
     autocorrelogram: NDArray[np.float64]
     expected_pairs: NDArray[np.float64]
+    halves: NDArray[np.float64]
+    halves_expected: NDArray[np.float64]
     theta_index: NDArray[np.float64]
     frequency_hz: NDArray[np.float64]
     strength: NDArray[np.float64]
@@ -113,6 +120,7 @@ def unit_periodicity(
         return None
     ratio = pairs / expected
     frequency, strength, z = strongest_rhythm(lag, ratio, expected)
+    halves, halves_expected = _halves(trains, units.intervals)
     return Periodicity(
         unit_id=[units.unit_id[unit] for unit in kept],
         region=[units.region[unit] for unit in kept],
@@ -120,6 +128,8 @@ def unit_periodicity(
         lag_s=lag,
         autocorrelogram=ratio,
         expected_pairs=expected,
+        halves=halves,
+        halves_expected=halves_expected,
         theta_index=modulation_index(lag, pairs, expected, theta_hz),
         frequency_hz=frequency,
         strength=strength,
@@ -183,6 +193,46 @@ def autocorrelograms(
     return lag, found.reshape(len(trains), n_lags), expected
 
 
+def alternate_blocks(intervals: ArrayLike, block_s: float) -> tuple[Intervals, Intervals]:
+    """Every other block of some intervals, and the rest.
+
+    Parameters
+    ----------
+    intervals : array_like, shape (n, 2)
+        Seconds, without overlaps.
+    block_s : float
+        Blocks begin at the start of each interval, whose last one may be shorter.
+
+    Returns
+    -------
+    even, odd : ndarray, shape (m, 2)
+        Seconds. Blocks take turns through all intervals.
+    """
+    blocks = [
+        (low, min(low + block_s, stop))
+        for start, stop in disjoint(intervals)
+        for low in np.arange(start, stop, block_s)
+    ]
+    every = np.array(blocks).reshape(-1, 2)
+    return every[::2], every[1::2]
+
+
+def _halves(
+    trains: Sequence[NDArray[np.float64]], intervals: Intervals
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Autocorrelograms of two halves of an epoch, and the pairs independent spikes give."""
+    ratio, by_chance = [], []
+    for part in alternate_blocks(intervals, _BLOCK_S):
+        if not len(part):  # an epoch of one block has no second half
+            ratio.append(np.zeros((len(trains), round(MAXIMUM_LAG_S / LAG_BIN_S))))
+            by_chance.append(ratio[-1])
+            continue
+        _, pairs, expected = autocorrelograms([t[contains(part, t)] for t in trains], part)
+        ratio.append(np.where(expected > 0, pairs / np.where(expected > 0, expected, 1.0), 0.0))
+        by_chance.append(expected)
+    return np.array(ratio), np.array(by_chance)
+
+
 def modulation_index(
     lag_s: NDArray[np.float64],
     pairs: NDArray[np.float64],
@@ -231,18 +281,8 @@ def strongest_rhythm(
     -------
     frequency_hz, strength, strength_z : ndarray, shape (n_units,)
     """
-    used = lag_s >= _FIRST_LAG_S
-    lag = lag_s[used]
     frequency = np.arange(_SEARCH_HZ[0], _SEARCH_HZ[1] + 1e-9, 0.25)
-    # Least squares of a cosine beside a parabola, one frequency at a time; later lags, where a
-    # rhythm that wanders has lost its phase, count less.
-    weight = np.cos(0.5 * np.pi * lag / (lag_s[-1] + lag_s[0])) ** 2
-    slow = np.vander(lag / lag[-1], 3)
-    root = np.sqrt(weight)
-    basis, _ = np.linalg.qr(root[:, None] * slow)
-    cosine = root[:, None] * np.cos(2 * np.pi * np.outer(lag, frequency))
-    cosine -= basis @ (basis.T @ cosine)
-    fit = root[:, None] * cosine / np.sum(cosine**2, axis=0)
+    used, fit = cosine_fit(lag_s, frequency)
     height = ratio[:, used] @ fit
     error = np.sqrt((1 / expected[:, used]) @ fit**2)
     z = height / error
@@ -250,3 +290,35 @@ def strongest_rhythm(
     best = np.argmax(z, axis=1)
     rows = np.arange(len(ratio))
     return frequency[best], height[rows, best], z[rows, best]
+
+
+def cosine_fit(
+    lag_s: NDArray[np.float64], frequency_hz: NDArray[np.float64]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Weights that take the height of a cosine out of an autocorrelogram by least squares.
+
+    A parabola beside the cosine takes up what is slow. Later lags, where a rhythm that wanders has
+    lost its phase, count less.
+
+    Parameters
+    ----------
+    lag_s : ndarray, shape (n_lags,)
+    frequency_hz : ndarray, shape (n_frequencies,)
+        Each is fitted by itself.
+
+    Returns
+    -------
+    used : ndarray of bool, shape (n_lags,)
+        Lags from 20 ms on: bursts fill the earlier ones.
+    fit : ndarray, shape (n_used, n_frequencies)
+        ``ratio[:, used] @ fit`` are the heights.
+    """
+    used = lag_s >= _FIRST_LAG_S
+    lag = lag_s[used]
+    weight = np.cos(0.5 * np.pi * lag / (lag_s[-1] + lag_s[0])) ** 2
+    slow = np.vander(lag / lag[-1], 3)
+    root = np.sqrt(weight)
+    basis, _ = np.linalg.qr(root[:, None] * slow)
+    cosine = root[:, None] * np.cos(2 * np.pi * np.outer(lag, frequency_hz))
+    cosine -= basis @ (basis.T @ cosine)
+    return used, root[:, None] * cosine / np.sum(cosine**2, axis=0)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pipeline.metric import Value
 from pipeline.spikes.units import EpochUnits
 
 
@@ -69,3 +70,35 @@ def stated(
         n_effective=np.asarray(n_effective, dtype=float)[keep],
         absent=dict(Counter(why for why in reason if why)),
     )
+
+
+def observations(found: UnitValues, *, pieces: str, band: str = "") -> list[Value]:
+    """One value per unit, as a metric returns them.
+
+    Parameters
+    ----------
+    found : UnitValues
+        Of the cell.
+    pieces : str
+        What ``n_effective`` counts.
+    band : str
+        Of all of them.
+
+    Returns
+    -------
+    list of Value
+        Units that have no value are left out.
+    """
+    return [
+        Value(
+            value=float(value),
+            region=region,
+            unit_id=unit_id,
+            band=band,
+            n_effective=float(n),
+            n_effective_unit=pieces,
+        )
+        for unit_id, region, value, n in zip(
+            found.unit_id, found.region, found.value, found.n_effective, strict=True
+        )
+    ]

@@ -1,0 +1,54 @@
+"""Irregularity of neighbouring intervals: local variation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pipeline.metric import Metric, Value
+
+if TYPE_CHECKING:
+    from pipeline.spikes.irregularity import EpochIrregularity
+
+METRIC = Metric(
+    name="lv",
+    label="Local variation",
+    domain="spikes",
+    entity="unit",
+    needs=("irregularity",),
+    grain="cell",
+    value_unit="",
+    # Linear: a mean over pairs of intervals, which has no bias however few they are; its logarithm
+    # would have one, and a drug that lowers rates leaves fewer pairs.
+    scale="linear",
+    options=("spikes.irregularity",),
+    description="Variation between neighbouring intervals: 1 for a Poisson train, 0 for a clock",
+    definition=(
+        "Mean of 3 ((a - b) / (a + b))^2 over neighbouring inter-spike intervals a and b; the "
+        "three spikes of a pair lie in one interval of the cell. 3 / (1 + 2 k) for gamma "
+        "intervals of shape k, whatever the rate; a refractory period lowers it at high rates, "
+        "which lvr corrects. Units with fewer pairs than spikes.irregularity.minimum (20) have "
+        "no value"
+    ),
+    reference="Shinomoto et al. 2003, Neural Comput 15:2823",
+)
+
+
+def compute(*, irregularity: EpochIrregularity, options: Mapping[str, Any]) -> list[Value]:
+    """Local variation of every unit.
+
+    Parameters
+    ----------
+    irregularity : EpochIrregularity
+        Of the cell.
+    options : mapping
+        Not used: the options were used when the source was made.
+
+    Returns
+    -------
+    list of Value
+        0 to 3. Units with fewer than ``minimum`` pairs are left out.
+    """
+    from pipeline.spikes.unit_values import observations
+
+    return observations(irregularity.measures["lv"], pieces="pairs of intervals")

@@ -1,0 +1,74 @@
+"""Frequency of a unit's rhythm in each band."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pipeline.metric import Metric, Value
+
+if TYPE_CHECKING:
+    from pipeline.spikes.periodicity import Periodicity
+
+METRIC = Metric(
+    name="rhythm_frequency",
+    label="Rhythm frequency of units",
+    domain="spikes",
+    entity="unit",
+    needs=("periodicity",),
+    grain="cell",
+    value_unit="Hz",
+    # Linear: hertz, as the peak frequency of the LFP.
+    scale="linear",
+    per_band=True,
+    options=("lfp.bands",),
+    description="Frequency at which a unit fires rhythmically in a band, where it surely does",
+    definition=(
+        "Frequency of the highest peak of the cosine fits (rhythm_strength, the whole cell) "
+        "inside the band, in standard deviations of independent spikes, refined by a parabola; "
+        "stated where the peak is at least 4 of them above zero. Bands within 3 to 80 Hz. Units "
+        "without such a peak have no value, and they are more where rates are low"
+    ),
+    reference="Autocorrelogram: Perkel et al. 1967, Biophys J 7:391",
+)
+
+
+def compute(*, periodicity: Periodicity, options: Mapping[str, Any]) -> list[Value]:
+    """Frequency of every rhythmic unit in each band.
+
+    Parameters
+    ----------
+    periodicity : Periodicity
+        Of the cell.
+    options : mapping
+        ``lfp.bands`` (name -> [low, high] in Hz); those within 3 to 80 Hz are measured.
+
+    Returns
+    -------
+    list of Value
+        Hz. Units without a sure peak are left out.
+    """
+    import numpy as np
+
+    from pipeline.spikes.rhythms import band_frequency, can_be_told
+
+    return [
+        Value(
+            value=float(value),
+            region=region,
+            unit_id=unit_id,
+            band=band,
+            n_effective=float(n_spikes),
+            n_effective_unit="spikes",
+        )
+        for band, range_hz in options["lfp"]["bands"].items()
+        if can_be_told(range_hz)
+        for unit_id, region, n_spikes, value in zip(
+            periodicity.unit_id,
+            periodicity.region,
+            periodicity.n_spikes,
+            band_frequency(periodicity, range_hz),
+            strict=True,
+        )
+        if np.isfinite(value)
+    ]
