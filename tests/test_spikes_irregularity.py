@@ -164,6 +164,14 @@ def test_lvr_takes_more_than_half_of_a_dead_time_away():
     assert np.ptp(raw) > 0.2 and np.ptp(corrected) < np.ptp(raw) / 2
 
 
+def test_lvr_of_a_train_without_dead_time_follows_the_rate():
+    """Poisson: the ratio of two intervals and their sum are independent, E[1 / sum] is the rate."""
+    rng = np.random.default_rng(36)
+    for rate in (1.0, 20.0):
+        waits = rng.exponential(1 / rate, 100000)
+        assert lvr(waits[:-1], waits[1:]) == pytest.approx(1 + 4 * rate * 0.005, rel=0.015)
+
+
 def test_matched_fano_is_what_thinning_gives():
     rng = np.random.default_rng(16)
     trains = [gamma(rng, 6.0, 40.0, 600.0) for _ in range(30)]
