@@ -40,9 +40,9 @@ changes of selected units mean something only beside those of the vehicle sessio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -90,6 +90,24 @@ class Modulation:
     q: Floats
     blocks: tuple[int, int]
     absent: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CellModulation:
+    """Which units of a cell have another rate than in the baseline.
+
+    Attributes
+    ----------
+    modulation : Modulation
+    calls : ndarray of int, shape (n,)
+        Per tested unit: up (1), unchanged (0), down (-1).
+    seconds : float
+        Of the cell.
+    """
+
+    modulation: Modulation
+    calls: NDArray[np.int64]
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -348,3 +366,34 @@ def fractions(calls: Sequence[int] | NDArray[np.int64]) -> Fractions:
     calls = np.asarray(calls, dtype=int)
     up, down = np.count_nonzero(calls > 0), np.count_nonzero(calls < 0)
     return Fractions(up=int(up), none=int(len(calls) - up - down), down=int(down))
+
+
+def cell_modulation(
+    before: EpochUnits, after: EpochUnits, *, options: Mapping[str, Any]
+) -> CellModulation | None:
+    """Test the units of a cell against the baseline of its context.
+
+    Parameters
+    ----------
+    before, after : EpochUnits
+        The baseline and the cell, the same units. One that falls silent is tested like the others.
+    options : mapping
+        The config's ``spikes.modulation``.
+
+    Returns
+    -------
+    CellModulation or None
+        None where no unit can be tested (too few blocks, no unit that fires in the baseline).
+    """
+    found = modulated_units(
+        before,
+        after,
+        block_s=options["block_s"],
+        trend=options["trend"],
+        minimum_blocks=options["minimum_blocks"],
+        permutations=options["permutations"],
+    )
+    if not found.unit_id:
+        return None
+    calls = called(found, level=options["level"], least_log2=options["least_log2"])
+    return CellModulation(modulation=found, calls=calls, seconds=after.seconds)
