@@ -32,10 +32,9 @@ from pipeline.spikes.units import EpochUnits
 
 #: a unit with fewer spikes in the epoch has no pairs
 MINIMUM_SPIKES = 50
-#: bins of the counts
-BINS_S = (0.1, 1.0)
-#: their names, which those of outcomes end in
+#: bins of the counts, by the names that outcomes carry: the same in every config
 BIN_NAMES = {"100ms": 0.1, "1s": 1.0}
+BINS_S = tuple(BIN_NAMES.values())
 #: fewer bins of a cell give no correlation
 _LEAST_BINS = 30
 #: rates may drift from one of these windows to the next
@@ -137,7 +136,6 @@ def cell_pairs(
     """
     found = epoch_pairs(
         units,
-        bins_s=tuple(BIN_NAMES.values()),
         window_s=options["window_s"],
         tiling_s=options["tiling_ms"] / 1000,
         minimum_spikes=options["minimum_spikes"],
