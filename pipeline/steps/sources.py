@@ -38,7 +38,9 @@ class Sources(Mapping[str, Any]):
         return len(self._makers)
 
 
-def interval_sources(within: Intervals, data: SessionData, quality: Quality) -> Sources:
+def interval_sources(
+    within: Intervals, data: SessionData, quality: Quality, *, split: str = ""
+) -> Sources:
     """Return the sources of the metrics that are computed per context interval.
 
     Parameters
@@ -49,13 +51,15 @@ def interval_sources(within: Intervals, data: SessionData, quality: Quality) -> 
         The session.
     quality : Quality
         What is left out of it.
+    split : str
+        How the interval is split; the leakage of spikes is a check of whole intervals.
     """
     recorded = intersect(within, data.recorded)
     if not total_seconds(recorded):
         return Sources({})
     makers: dict[str, Callable[[], Any]] = {}
     if data.has("lfp"):
-        makers |= _spectral(recorded, data, quality)
+        makers |= _spectral(recorded, data, quality, leaking=data.has("units") and not split)
     if data.has("units"):
         makers["units"] = lambda: _units(recorded, data, quality)
     if data.has("movement"):
@@ -126,7 +130,7 @@ def trial_sources(
 
 
 def _spectral(
-    recorded: Intervals, data: SessionData, quality: Quality
+    recorded: Intervals, data: SessionData, quality: Quality, *, leaking: bool
 ) -> dict[str, Callable[[], Any]]:
     """Sources from the LFP of one interval; the later ones rest on the earlier ones."""
     from pipeline import lfp
@@ -173,7 +177,7 @@ def _spectral(
     makers["quality"] = lambda: lfp.epoch_quality(
         recorded, artefacts=quality.artefacts, bursts=quality.bursts
     )
-    if data.has("units"):
+    if leaking:
         makers["leakage"] = leakage
     made = Sources(makers)
     return {name: lambda name=name: made[name] for name in made}
