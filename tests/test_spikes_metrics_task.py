@@ -282,6 +282,57 @@ def test_planted_selectivity_is_found_in_its_own_window():
     assert found.labels["rule"].least_p == 2 / 2**8
 
 
+def test_a_response_to_the_choice_is_no_selectivity_for_the_outcome():
+    """Errors have no reward: with their outcome at the choice they would differ by that alone."""
+    rng = np.random.default_rng(17)
+    trials = session(rng, [30] * 6)
+    events = trial_events(trials)
+    more = [(range(30), events.choice, (0.0, 0.4), 4.0)]
+    units = cell(trains(rng, trials, 30, more=more), whole(trials))
+    found = cell_selectivity(units, trials, options=OPTIONS).labels["outcome"]
+    assert np.sum(found.p <= 0.05) <= 5  # 99.9 % of binomial counts of 30 at 5 %: 6
+    at_choices = trials.assign(
+        t_reward=np.where(trials["outcome"] == "error", events.choice, trials["t_reward"])
+    )
+    misled = cell_selectivity(units, at_choices, options=OPTIONS).labels["outcome"]
+    assert np.mean(misled.p <= 0.05) > 0.9
+
+
+def test_what_a_loss_of_spikes_alone_does():
+    """Seven of ten spikes dropped at random: responses stay, what a trial tells becomes less."""
+    rng = np.random.default_rng(18)
+    found = []
+    for _ in range(6):
+        trials = session(rng, [30] * 9)
+        # eight units that code the choice and respond to the cue
+        more = [
+            (range(8), *planted_codes(trials)["choice"], 1.7),
+            (range(8), trial_events(trials).cue, (0.0, 0.5), 2.0),
+        ]
+        spikes = trains(rng, trials, 8, more=more)
+        fewer = [train[rng.random(len(train)) < 0.3] for train in spikes]
+        for units in (cell(spikes, whole(trials)), cell(fewer, whole(trials))):
+            tells = cell_selectivity(units, trials, options=OPTIONS)
+            shares = selective_fraction.compute(selectivity=tells, options=ALL_OPTIONS)
+            answers = cell_responses(units, trials, options=OPTIONS)
+            decoded = cell_decoding(units, trials, options=OPTIONS)
+            values = [
+                event_response.compute(responses=answers, options={}),
+                selectivity.compute(selectivity=tells, options={}),
+                shares,
+                decoding_above_chance.compute(decoding=decoded, options={}),
+            ]
+            found.append(
+                [
+                    np.mean([v.value for v in some if v.band == band])
+                    for some, band in zip(values, ("cue", *["choice"] * 3), strict=True)
+                ]
+            )
+    full, few = np.mean(found[::2], axis=0), np.mean(found[1::2], axis=0)
+    assert few[0] == pytest.approx(full[0], abs=0.05) and full[0] == pytest.approx(1, abs=0.1)
+    assert few[1] < 0.6 * full[1] and few[2] < full[2] and few[3] < full[3] - 0.05
+
+
 def test_values_of_selectivity_and_its_fraction():
     rng = np.random.default_rng(5)
     trials = session(rng, [30] * 9)
