@@ -28,7 +28,7 @@ GREY_ZONE_MS = (0.40, 0.50)
 #: the rise that a high-pass filter puts before a somatic spike stays below it)
 _POSITIVE_PART = 0.5
 #: samples per second below which the grey zone is narrower than two samples
-_LEAST_RATE_HZ = 20000.0
+LEAST_RATE_HZ = 20000.0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -89,9 +89,9 @@ def waveform_classes(
             f"waveforms: found shape {shapes.shape}; expected (units, samples), 10 samples at "
             "least, each unit on its largest channel"
         )
-    if not rate_hz >= _LEAST_RATE_HZ:
+    if not rate_hz >= LEAST_RATE_HZ:
         raise InputError(
-            f"waveforms: found a rate of {rate_hz:g} Hz; expected {_LEAST_RATE_HZ:g} Hz at least "
+            f"waveforms: found a rate of {rate_hz:g} Hz; expected {LEAST_RATE_HZ:g} Hz at least "
             "to tell narrow from wide (an LFP instead of the spike band?)"
         )
     label, width, reason = [], np.full(len(shapes), np.nan), []
