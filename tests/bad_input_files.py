@@ -90,6 +90,19 @@ def _no_trials(file: h5py.File) -> None:
     del file["intervals"]
 
 
+def _foreign_templates(folder: Path) -> None:
+    np.save(folder / "templates.npy", np.ones((4, 20, 2)))
+    np.save(folder / "spike_templates.npy", np.full(47, 9))
+
+
+def _sorting_file(name: str, content: bytes) -> Make:
+    def make(folder: Path) -> dict[str, str]:
+        (folder / name).write_bytes(content)
+        return {"sorting": name}
+
+    return make
+
+
 RECORDING_CASES: Cases = {
     "recording not there": (names("gone"), ("gone", "not there", "misspelt")),
     "folder without a recording": (
@@ -276,6 +289,34 @@ SORTING_CASES: Cases = {
     "sorting truncated": (
         copied("phy", cut("spike_times.npy", bytes_off=50), to="sorting"),
         ("spike_times.npy", "cannot be read"),
+    ),
+    "sorting with amplitudes of another run": (
+        copied("phy", lambda path: np.save(path / "amplitudes.npy", np.ones(5)), to="sorting"),
+        ("amplitudes.npy", "found 5", "expected 47"),
+    ),
+    "sorting with templates of another run": (
+        copied("phy", _foreign_templates, to="sorting"),
+        ("spike_templates.npy", "templates up to 9", "below 4"),
+    ),
+    "sorting that is a pickle": (
+        _sorting_file("sorted.pkl", b"cos\nsystem\n(S'touch trapped'\ntR."),
+        ("sorted.pkl", "pickles are never loaded", "numpy_folder"),
+    ),
+    "sorting in a file of Plexon's library": (
+        _sorting_file("sorted.pl2", b"PL2"),
+        ("sorted.pl2", "Plexon's own library", ".plx"),
+    ),
+    "sorting that is a text": (
+        _sorting_file("sorted.txt", b"unit 1: 0.1 0.2"),
+        ("sorted.txt", "no sorting of a known format", "params.py", "*.ntt"),
+    ),
+    "sorted tetrode cut short": (
+        _sorting_file("TT1.ntt", b"######## Neuralynx"),
+        ("TT1.ntt", "truncated"),
+    ),
+    "sorted spikes that are none": (
+        _sorting_file("sorted.nev", b"NEURALEV" + bytes(100)),
+        ("sorted.nev", "no NEV identifier", "truncated"),
     ),
     "NWB spike that is no number": (
         copied("session.nwb", hdf5(_spike_nan), to="sorting"),
