@@ -1,11 +1,13 @@
 """units.tsv: one row per unit, the same columns for all sessions."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
 from test_spikes_judgement import AFTER, BASELINE, neuron, options, spike_shape
 
+from pipeline.ingest.units import READERS
 from pipeline.spikes import units_dataset
 from pipeline.spikes.judgement import judge_units
 from pipeline.steps.unit_tables import COLUMNS, write_units_table
@@ -74,3 +76,11 @@ def test_session_without_units_has_an_empty_file(tmp_path):
 def test_units_that_were_not_judged_are_refused(tmp_path):
     with pytest.raises(ValueError, match="not those that were judged"):
         write_units_table(whole(), judged(units_dataset([[1.0]], ["1"])), tmp_path / "units.tsv")
+
+
+def test_the_page_on_formats_has_every_column_and_every_format():
+    page = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf-8")
+    for name, meaning in COLUMNS.items():
+        assert f"| `{name}` | {meaning} |" in page
+    for name in READERS:
+        assert f"`{name}`" in page.split("## Sortings")[1].split("## Events")[0]
