@@ -10,7 +10,7 @@ from pipeline.errors import InputError
 from pipeline.ingest.joining import RecordingPart, join_recordings
 from pipeline.spikes import load_units, save_units, units_dataset
 from pipeline.spikes.units import unit_amplitudes, unit_trains
-from pipeline.steps.extract_units import extract_units, take_over
+from pipeline.steps.extract_units import _recorded, extract_units, take_over
 
 CHANNELS = [f"CH{number}" for number in range(1, 9)]
 
@@ -58,6 +58,19 @@ def test_place_in_a_file_with_other_channels_says_nothing(tmp_path):
     )
     assert "channel" not in units.coords
     assert len(warnings) == 1 and "3 unit(s) whose region neither the sorting" in warnings[0]
+
+
+def test_sync_word_of_neuropixels_is_no_channel(tmp_path):
+    sorting = kilosort(tmp_path / "ks")  # of a file with 8 channels
+    sites = [f"LF{number}" for number in range(7)]
+    units, _ = extracted(tmp_path, [part("a", channels=sites)], [sorting])
+    assert units.channel.values.tolist() == ["LF5", "LF0", "LF3"]
+
+
+def test_both_bands_of_neuropixels_are_one_site():
+    sites = ("LF0", "LF1", "AP2")
+    assert _recorded("imec0.ap#AP1", sites) == "LF1" and _recorded("AP2", sites) == "AP2"
+    assert _recorded("AP7", sites) == "AP7" and _recorded("CH1", ("x#CH1", "CH1")) == "CH1"
 
 
 def test_channel_that_the_sorting_names_needs_no_place(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
     from pipeline.ingest import SortedUnits
     from pipeline.ingest.joining import RecordedProbe, RecordingPart
+
+
+#: channels of Neuropixels: band and site
+_NEUROPIXELS = re.compile(r"(AP|LFP?)(\d+)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,19 +169,32 @@ def _channels(units: SortedUnits, sorting: Sorting) -> list[str]:
     """Session's name of each unit's channel, "" where it is not known beyond doubt.
 
     A place counts where the sorted file has as many channels as the recording: of a file with
-    other channels, the place says nothing.
+    other channels, the place says nothing. Files of Neuropixels have the sync word behind them.
     """
-    recorded = sorting.parts[0].channels if sorting.parts else ()
-    counted = bool(units.position) and 0 < units.n_channels == len(recorded)
     if not sorting.parts:
         return list(units.channel)
-    names = set(sorting.channels.values())
+    recorded = sorting.parts[0].channels
+    sync = all(_NEUROPIXELS.fullmatch(name) for name in recorded)
+    counted = units.n_channels == len(recorded) or (sync and units.n_channels == len(recorded) + 1)
+    here = set(sorting.channels.values())
     found = []
-    for unit, name in enumerate(units.channel):
-        place = units.position[unit] if counted else -1
-        there = recorded[place] if 0 <= place < len(recorded) else name
-        found.append(sorting.channels.get(there, there if there in names else ""))
+    for unit, stated in enumerate(units.channel):
+        place = units.position[unit] if units.position and counted else -1
+        name = recorded[place] if 0 <= place < len(recorded) else _recorded(stated, recorded)
+        found.append(sorting.channels.get(name, name if name in here else ""))
     return found
+
+
+def _recorded(name: str, recorded: Sequence[str]) -> str:
+    """Recording's name of a channel that a sorting names, which may be of another band.
+
+    SpikeInterface puts the stream before it (``imec0.ap#AP12``), and ``AP12`` and ``LF12`` are the
+    two bands of one site.
+    """
+    bare = name.rpartition("#")[2]
+    band = _NEUROPIXELS.fullmatch(bare)
+    names = [name, bare, *([f"{kind}{band[2]}" for kind in ("LF", "LFP", "AP")] if band else [])]
+    return next((one for one in names if one in recorded), name)
 
 
 def _amplitudes(read: Sequence[SortedUnits]) -> dict[str, Any]:
