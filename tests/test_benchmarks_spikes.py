@@ -73,11 +73,27 @@ def test_the_others_are_held_against_what_the_pipeline_found(here, tmp_path, mon
     assert "5.0e-01" in capsys.readouterr().out
 
 
-def test_all_measures_of_a_session(here, tmp_path):
-    sizes = {"units": 16, "channels": 4, "seconds": 1080.0, "repeats": 1}
+def test_all_measures_of_a_session(here, tmp_path, monkeypatch):
+    from pipeline.steps.sources import Sources
+
+    monkeypatch.setattr(Sources, "__getitem__", Sources.__getitem__)  # put back afterwards
+    monkeypatch.setattr(spikes_outcomes, "N_TRIALS", 60)
+    sizes = {"units": 12, "channels": 2, "seconds": 360.0, "repeats": 1}
     spikes_outcomes.benchmark(tmp_path, results=tmp_path, **sizes)
     content = written(tmp_path, "spikes_outcomes")
-    assert {"locking", "Lempel-Ziv", "decoding", "modulation"} <= set(content["parts_s"])
-    assert content["session"]["units"] == 16
-    assert content["session"]["spikes"] > 16 * 1080
-    assert content["cpu_s"] >= sum(content["parts_s"].values()) > 0
+    assert {"locking", "pairs", "groups", "trials"} <= set(content["sources_s"])
+    assert {"spike_phase_locking", "firing_rate", "accuracy"} <= set(content["metrics"])
+    assert "band_power" not in content["metrics"] and "spectrum" not in content["sources_s"]
+    assert content["session"]["units"] == 12
+    assert content["cpu_s"] > sum(content["sources_s"].values()) > 0
+
+
+def test_a_planted_change_and_a_task_are_in_the_session():
+    trains = spikes_outcomes.make_trains(8, 900.0)
+    rates = np.array([np.histogram(train, [0, 300, 900])[0] / (300, 600) for train in trains])
+    assert rates[1::4, 1] / rates[1::4, 0] == pytest.approx(2.0, rel=0.15)
+    assert rates[2::4, 1] / rates[2::4, 0] == pytest.approx(0.5, rel=0.15)
+    trials = spikes_outcomes.make_trials(3600.0)
+    assert len(trials) == spikes_outcomes.N_TRIALS
+    inside = trials["t_cue"].between(600, 1200) | trials["t_cue"].between(1800, 2400)
+    assert inside.all() and trials["t_cue"].is_monotonic_increasing
