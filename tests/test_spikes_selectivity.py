@@ -11,7 +11,6 @@ import pytest
 from pipeline.errors import InputError
 from pipeline.spikes.selectivity import (
     change_blocks,
-    false_discovery,
     flipped,
     permuted,
     roc_areas,
@@ -138,12 +137,14 @@ def test_flipped_labels_are_every_other_way():
     assert flipped(codes, blocks, informative, n=5, seed=0).shape == (5, 7)
 
 
-def test_false_discovery_agrees_with_scipy():
+def test_q_agrees_with_scipy():
     from scipy.stats import false_discovery_control
 
-    p = np.random.default_rng(4).random(37) ** 2
-    assert np.allclose(false_discovery(p), false_discovery_control(p, method="bh"))
-    assert len(false_discovery(np.empty(0))) == 0
+    rng = np.random.default_rng(4)
+    labels = np.arange(60) % 2
+    counts = rng.poisson(5 + np.arange(37)[:, np.newaxis] / 10 * labels)
+    answer = selectivity(counts, labels, np.zeros(60), null="permute", n_relabelled=99)
+    assert np.allclose(answer.q, false_discovery_control(answer.p, method="bh"))
 
 
 # --- recovery ---------------------------------------------------------------------------
@@ -194,6 +195,32 @@ def test_squared_excess_does_not_depend_on_the_number_of_trials(n_trials):
             found.append(answer.squared_excess.mean())
         truth = (phi(d_prime / math.sqrt(2)) - 0.5) ** 2
         assert abs(np.mean(found) - truth) < 3 * np.std(found) / math.sqrt(30) + 1e-4
+
+
+def test_squared_excess_by_hand():
+    # pairs (label 1, label 0) of trials: 3>1, 3>2, 2>1, 2=2, as +-0.5: products of two pairs
+    # without a trial in common: 3>1 with 2=2, 3>2 with 2>1
+    answer = selectivity([[1, 2, 3, 2]], [0, 0, 1, 1], np.zeros(4), null="permute")
+    assert answer.squared_excess[0] == (0.5 * 0 + 0.5 * 0.5) / 2
+    # one pair in either block: 2>1 and 0<1
+    answer = selectivity([[1, 2, 1, 0]], [0, 1, 0, 1], [0, 0, 1, 1], null="permute")
+    assert answer.squared_excess[0] == -0.25
+
+
+@pytest.mark.parametrize("n_trials", [20, 300])
+def test_squared_excess_of_strong_selectivity_is_not_smaller_for_few_trials(n_trials):
+    rng = np.random.default_rng(14)
+    found = []
+    for seed in range(60):
+        labels = rng.random(n_trials) < 0.5
+        counts = rng.normal(0, 1, (50, n_trials)) + 1.0 * labels
+        answer = selectivity(
+            counts, labels, time_blocks(np.zeros(n_trials)), null="permute", n_relabelled=9,
+            seed=seed,
+        )  # fmt: skip
+        found.append(answer.squared_excess.mean())
+    error = np.std(found) / math.sqrt(60)
+    assert abs(np.mean(found) - (phi(math.sqrt(0.5)) - 0.5) ** 2) < 3 * error < 0.004
 
 
 @pytest.mark.parametrize("d_prime", [0.0, 0.7])

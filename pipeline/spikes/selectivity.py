@@ -37,6 +37,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import InputError
+from pipeline.spikes.modulation import benjamini_hochberg
 
 Null = Literal["permute", "flip"]
 
@@ -55,10 +56,11 @@ class Selectivity:
     area : ndarray, shape (n_units,)
         Probability that a trial of the second label has more spikes than one of the first.
     squared_excess : ndarray, shape (n_units,)
-        ``(area - 0.5)^2`` less its mean under the null: 0 on average for a unit without
-        selectivity, whatever the number of trials, so that epochs of different length compare.
-        May be negative. To ``flip``, it is the mean product of the excesses of two different
-        changes, which few changes do not make smaller; NaN with a single change.
+        Estimate of ``(area - 0.5)^2`` without the bias of squaring: the mean product of two pairs
+        of trials without a trial in common (``permute``), of two different changes (``flip``; NaN
+        with a single one). 0 on average for a unit without selectivity and the true square for
+        one with it, whatever the number of trials, so that epochs of different length compare.
+        May be negative.
     p : ndarray, shape (n_units,)
         Two-sided, by relabelling; 1 for a unit whose counts do not vary.
     q : ndarray, shape (n_units,)
@@ -135,15 +137,12 @@ def selectivity(
     drawn = _areas(ranks, relabelled, blocks, informative)
     as_far = np.abs(drawn - 0.5) >= np.abs(area - 0.5) - _ROUNDING
     p = (1 + as_far.sum(axis=0)) / (1 + len(relabelled))
-    if null == "permute":
-        excess = (area - 0.5) ** 2 - np.mean((drawn - 0.5) ** 2, axis=0)
-    else:
-        excess = _products_of_changes(ranks, codes, blocks, informative)
+    square = _square_of_trials if null == "permute" else _square_of_changes
     return Selectivity(
         area=area,
-        squared_excess=excess,
+        squared_excess=square(counts[:, informative], codes[informative], blocks[informative]),
         p=p,
-        q=false_discovery(p),
+        q=benjamini_hochberg(p),
         least_p=least_p,
         n_trials=(int(np.sum(informative & (codes == 0))), int(np.sum(informative & (codes == 1)))),
     )
@@ -280,23 +279,6 @@ def flipped(
     return np.where(change, both[owner] - codes, codes)
 
 
-def false_discovery(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Benjamini & Hochberg 1995 (J R Stat Soc B 57:289) over the units of one animal.
-
-    Parameters
-    ----------
-    p : ndarray, shape (n,)
-
-    Returns
-    -------
-    ndarray, shape (n,)
-    """
-    order = np.argsort(p)[::-1]
-    q = np.empty(len(p))
-    q[order] = np.minimum.accumulate(p[order] * len(p) / np.arange(len(p), 0, -1))
-    return q
-
-
 def checked(
     counts: ArrayLike, labels: ArrayLike, groups: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.intp]]:
@@ -360,26 +342,53 @@ def _areas(
     return 0.5 + (positive.astype(float) @ ranks.T) / pairs[:, np.newaxis]
 
 
-def _products_of_changes(
-    ranks: NDArray[np.float64],
-    codes: NDArray[np.intp],
-    blocks: NDArray[np.intp],
-    informative: NDArray[np.bool_],
+def _square_of_trials(
+    counts: NDArray[np.float64], codes: NDArray[np.intp], blocks: NDArray[np.intp]
 ) -> NDArray[np.float64]:
-    """Mean product of (area - 0.5) of two different blocks, weighted by their pairs of trials.
+    """Mean product of (more or fewer spikes, +-0.5) of two pairs of trials that share no trial.
 
-    The mean of the squared excess over all ways to turn n equal blocks is a share 1 / n of what
-    all of them agree on: taken off as it is, it would make selectivity smaller where there are few.
+    A U-statistic; pairs with a trial in common are taken out of the square of the sum.
     """
-    member = (blocks[:, np.newaxis] == np.unique(blocks[informative])).astype(float)
-    positive = (codes == 1).astype(float)
-    ones = positive @ member
-    pairs = ones * (member.sum(axis=0) - ones)
-    parts = (ranks * positive) @ member / pairs.sum()
-    of_two = 1 - np.sum((pairs / pairs.sum()) ** 2)
-    if of_two < _ROUNDING:
-        return np.full(len(ranks), np.nan)
-    return (parts.sum(axis=1) ** 2 - np.sum(parts**2, axis=1)) / of_two
+    block = np.unique(blocks, return_inverse=True)[1]
+    at_one, at_zero = (_by_block(np.flatnonzero(codes == code), block) for code in (1, 0))
+    pair = (at_one >= 0)[:, :, np.newaxis] & (at_zero >= 0)[:, np.newaxis]
+    ones, zeros = counts[:, at_one][..., np.newaxis], counts[:, at_zero][:, :, np.newaxis]
+    # (unit, block, trial of one label, trial of the other)
+    more = np.where(pair, np.sign(ones - zeros) / 2, 0.0)
+    shared = sum(np.sum(more.sum(axis=axis) ** 2, axis=(1, 2)) for axis in (2, 3))
+    shared -= np.sum(more**2, axis=(1, 2, 3))
+    n_ones, n_zeros = (at_one >= 0).sum(axis=1), (at_zero >= 0).sum(axis=1)
+    pairs = n_ones * n_zeros
+    of_two = pairs.sum() ** 2 - np.sum(pairs * (n_ones + n_zeros - 1))
+    if not of_two:
+        return np.full(len(counts), np.nan)
+    return (more.sum(axis=(1, 2, 3)) ** 2 - shared) / of_two
+
+
+def _by_block(trials: NDArray[np.intp], block: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Trials as one row per block, -1 where a block has fewer than another."""
+    owner = block[trials]
+    place = np.arange(len(trials)) - np.searchsorted(owner, owner)
+    rows = np.full((block.max() + 1, place.max() + 1), -1)
+    rows[owner, place] = trials
+    return rows
+
+
+def _square_of_changes(
+    counts: NDArray[np.float64], codes: NDArray[np.intp], blocks: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Mean product of (area - 0.5) of two different blocks, weighted by their pairs of trials."""
+    found, pairs = [], []
+    for block in np.unique(blocks):
+        here = blocks == block
+        found.append(roc_areas(counts[:, here], codes[here]) - 0.5)
+        pairs.append(np.sum(here & (codes == 1)) * np.sum(here & (codes == 0)))
+    weights = np.array(pairs) / sum(pairs)
+    of_two = 1 - np.sum(weights**2)
+    if len(found) < 2:
+        return np.full(len(counts), np.nan)
+    parts = weights[:, np.newaxis] * np.array(found)
+    return (parts.sum(axis=0) ** 2 - np.sum(parts**2, axis=0)) / of_two
 
 
 def _runs(sets: NDArray[np.generic]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

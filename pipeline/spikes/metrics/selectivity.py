@@ -23,12 +23,13 @@ METRIC = Metric(
     weight="n_effective",
     value_unit="",
     scale="linear",
-    description="Squared distance of the ROC area from 0.5, less what chance makes of it",
+    description="Squared distance of the ROC area from 0.5, without what chance makes of it",
     definition=(
-        "(area - 0.5)^2 less its mean over relabelled trials, 0 on average without selectivity; "
-        "the area under the ROC curve is the probability that a trial of one label has more spikes "
-        "than one of the other, of pairs of trials of one block. Choice (side): "
-        "as long before the choice as spikes.task.response_s lasts, blocks of about six neighbours "
+        "(area - 0.5)^2, estimated as the mean product of (more or fewer spikes, +-0.5) of two "
+        "pairs of trials that share no trial: 0 on average without selectivity, for any number of "
+        "trials. The area under the ROC curve is the probability that a trial of one label has "
+        "more spikes than one of the other, of pairs of trials of one block. Choice (side): as "
+        "long before the choice as spikes.task.response_s lasts, blocks of about six neighbours "
         "of one set; outcome (correct, error): spikes.task.response_s after it, the same blocks; "
         "rule: spikes.task.baseline_s before the cue, last third of a set with the first third of "
         "the next, the mean product of two different changes. Fewer spikes per trial make areas "
