@@ -1,6 +1,8 @@
 """Sorted spikes in rigs' own files: written here from the published layouts, byte by byte."""
 
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -389,6 +391,14 @@ def test_several_formats_or_recordings_in_a_folder_are_refused(tmp_path):
     (other / "night.clu.1").write_text("1\n1\n")
     with pytest.raises(InputError, match=r"\.clu or \.res files of day, night"):
         read_units(other)
+    # the workflow lists files at every parse, and must not fail there
+    assert layout_files(other) == layout_files(tmp_path) == layout_files(tmp_path / "gone") == []
+
+
+def test_telling_formats_needs_the_standard_library_only():
+    said = "import sys, pipeline.ingest.units_layouts; print({'numpy', 'h5py'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_klusters_with_something_missing(tmp_path):

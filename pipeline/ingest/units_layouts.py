@@ -87,9 +87,15 @@ def detect_sorting(path: str | Path) -> str:
 
 
 def layout_files(path: str | Path) -> list[Path]:
-    """Return the files that are read of a sorting, in a fixed order; empty where none is known."""
+    """Return the files that are read of a sorting, in a fixed order.
+
+    Empty where its format cannot be told: the step that reads it says why.
+    """
     path = Path(path)
-    found = [files for files in (finder(path) for finder in FINDERS.values()) if files]
+    try:
+        found = [files for files in (finder(path) for finder in FINDERS.values()) if files]
+    except InputError:
+        return []
     return found[0] if len(found) == 1 else []
 
 
