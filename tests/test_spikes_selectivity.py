@@ -241,6 +241,9 @@ def test_squared_excess_of_two_changes_by_hand():
     answer = selectivity(counts, sets % 2, change_blocks(sets), null="flip")
     # excesses of the changes: 1/2 and 0; 1/2 and 1/2
     assert answer.squared_excess.tolist() == [0.0, 0.25]
+    # more spikes after any change, whatever the rule
+    after = selectivity([[0, 0, 0, 1, 0, 0, 1, 0, 0]], sets % 2, change_blocks(sets), null="flip")
+    assert after.squared_excess.tolist() == [-0.25]
 
 
 # --- null -------------------------------------------------------------------------------
