@@ -128,6 +128,36 @@ def test_times_of_a_rig_count_from_the_recordings_start(tmp_path):
     np.testing.assert_allclose(times, seconds[cells == 2] + 7.0, rtol=0, atol=1e-5)
 
 
+def test_parts_sorted_as_one_on_the_rigs_clock(tmp_path):
+    seconds, cells, scale = spikes()
+    sorting = neuralynx(tmp_path / "TT1.ntt", seconds, cells, scale)
+    first = part("a", seconds=4.0, clock_s=5000.0)
+    second = part("b", seconds=4.0, clock_s=5005.0, starts_at_s=5.0)
+    units, warnings = extracted(tmp_path, [first, second], [sorting, sorting])
+    expected = seconds[cells == 2]
+    np.testing.assert_allclose(unit_trains(units)[0], expected, rtol=0, atol=1e-5)
+    assert warnings == []
+    late = part("b", seconds=4.0, clock_s=5005.0, starts_at_s=300.0)
+    with pytest.raises(
+        InputError, match=r"b starts 5\.000 s after a on the rig's.*says 300\.000 s"
+    ):
+        extracted(tmp_path, [first, late], [sorting, sorting])
+
+
+def test_sorting_of_another_recording_on_the_rigs_clock_is_refused(tmp_path):
+    sorting = neuralynx(tmp_path / "TT1.ntt", *spikes())
+    with pytest.raises(InputError, match=r"spikes from 500\d.* expected some between 0.0 and 30.0"):
+        extracted(tmp_path, [part("a")], [sorting])
+
+
+def test_times_of_a_rig_without_a_recording_are_named(tmp_path):
+    sorting = neuralynx(tmp_path / "TT1.ntt", *spikes())
+    settings = {"recordings": [], "sorting": str(sorting), "channels": []}
+    warnings = []
+    extract_units(settings, tmp_path / "units.nc", [], warnings, {})
+    assert "TT1.ntt: spike times count from the zero of the rig's clock" in warnings[0]
+
+
 # --- sorted here
 
 
@@ -163,6 +193,14 @@ def test_session_in_which_nothing_was_sorted_leaves_an_empty_file(tmp_path):
     facts = {}
     extract_units(settings, tmp_path / "units.nc", join_recordings([part("a")]), [], facts)
     assert (tmp_path / "units.nc").read_bytes() == b"" and facts == {}
+
+
+def test_session_whose_sorter_found_nothing_has_units_that_are_none(tmp_path):
+    none = units_dataset([], [], channel=[], waveform=np.empty((0, 0)), waveform_rate_hz=1.0)
+    save_units(none, tmp_path / "sorted.nc")
+    regions = rows(dict.fromkeys(CHANNELS, "CA1"))
+    units, _ = extracted(tmp_path, [part("a")], [""], listed=regions, ours=tmp_path / "sorted.nc")
+    assert units.sizes["unit"] == 0 and units.region.dtype.kind == "U"
 
 
 def test_sorted_twice_is_refused(tmp_path):

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
 from pipeline.steps.guard import write_atomically
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pipeline.ingest.joining import RecordedProbe, RecordingPart
 
 
+#: starts of two files on the rig's clock and in recordings.tsv, where times are rounded
+_CLOCKS_APART_S = 0.5
 #: channels of Neuropixels: band and site
 _NEUROPIXELS = re.compile(r"(AP|LFP?)(\d+)")
 
@@ -118,6 +120,8 @@ def take_over(
     InputError
         If the units do not name their channels.
     """
+    import numpy as np
+
     if "channel" not in units.coords:
         raise InputError(
             "units sorted here: found no channel per unit; expected the form of units.nc"
@@ -132,16 +136,21 @@ def take_over(
         "sorted here",
         warnings,
     )
-    return units.assign_coords(region=("unit", [*regions]))
+    return units.assign_coords(region=("unit", np.array(regions, dtype=str)))
 
 
 def _joined(
     found: Sequence[Sorting], listed: Sequence[Mapping[str, Any]], warnings: list[str]
 ) -> xr.Dataset:
     """Units of all sortings of a session, one after another."""
+    from pipeline.ingest.units_joining import (
+        joined_amplitudes,
+        joined_metrics,
+        joined_waveforms,
+    )
     from pipeline.spikes import units_dataset
 
-    read = [_read(sorting) for sorting in found]
+    read = [_read(sorting, warnings) for sorting in found]
     labels = _labels(found, [units.unit_id for units, _ in read])
     names, regions, qualities, trains, channels, probes = [], [], [], [], [], []
     for sorting, (units, times), label in zip(found, read, labels, strict=True):
@@ -159,9 +168,9 @@ def _joined(
         quality=qualities,
         channel=channels if any(channels) else None,
         probe=probes if any(probes) else None,
-        **_amplitudes([units for units, _ in read]),
-        **_waveforms([units for units, _ in read], warnings),
-        metrics=_metrics([units for units, _ in read]),
+        **joined_amplitudes([units for units, _ in read]),
+        **joined_waveforms([units for units, _ in read], warnings),
+        metrics=joined_metrics([units for units, _ in read]),
     )
 
 
@@ -195,62 +204,6 @@ def _recorded(name: str, recorded: Sequence[str]) -> str:
     band = _NEUROPIXELS.fullmatch(bare)
     names = [name, bare, *([f"{kind}{band[2]}" for kind in ("LF", "LFP", "AP")] if band else [])]
     return next((one for one in names if one in recorded), name)
-
-
-def _amplitudes(read: Sequence[SortedUnits]) -> dict[str, Any]:
-    """Amplitudes of all sortings; their unit where all agree, else the sorters' own."""
-    import numpy as np
-
-    known = [units for units in read if units.amplitude]
-    if not known:
-        return {}
-    sizes = [
-        values
-        for units in read
-        for values in (units.amplitude or [np.full(len(t), np.nan) for t in units.spike_times])
-    ]
-    stated = {units.amplitude_units for units in known}
-    return {"amplitude": sizes, "amplitude_units": stated.pop() if len(stated) == 1 else "a.u."}
-
-
-def _waveforms(read: Sequence[SortedUnits], warnings: list[str]) -> dict[str, Any]:
-    """Mean waveforms of all sortings that have the rate of the first; others count as unknown."""
-    from pipeline.ingest.units_form import stacked
-
-    known = [units for units in read if units.waveform is not None]
-    if not known:
-        return {}
-    rate_hz = known[0].waveform_rate_hz
-    left_out = [units for units in known if abs(units.waveform_rate_hz / rate_hz - 1) > 1e-3]
-    if left_out:
-        warnings.append(
-            f"waveforms sampled at {left_out[0].waveform_rate_hz:g} Hz are left out beside those "
-            f"at {rate_hz:g} Hz: {sum(len(units.unit_id) for units in left_out)} unit(s) without"
-        )
-    rows = []
-    for units in read:
-        used = units.waveform is not None and units not in left_out
-        rows += [*cast(Any, units.waveform)] if used else [[]] * len(units.unit_id)
-    stated = {units.waveform_units for units in known}
-    return {
-        "waveform": stacked(rows),
-        "waveform_rate_hz": rate_hz,
-        "waveform_units": stated.pop() if len(stated) == 1 else "a.u.",
-    }
-
-
-def _metrics(read: Sequence[SortedUnits]) -> dict[str, list[float]]:
-    """Further numbers of all sortings, NaN for units of one that lacks them."""
-    names = dict.fromkeys(name for units in read for name in units.metrics)
-    unknown = float("nan")
-    return {
-        name: [
-            value
-            for units in read
-            for value in units.metrics.get(name, [unknown] * len(units.unit_id))
-        ]
-        for name in names
-    }
 
 
 def sortings_of(settings: Mapping[str, Any], probes: Sequence[RecordedProbe]) -> list[Sorting]:
@@ -287,23 +240,67 @@ def sortings_of(settings: Mapping[str, Any], probes: Sequence[RecordedProbe]) ->
     return found
 
 
-def _read(sorting: Sorting) -> tuple[SortedUnits, list[Any]]:
+def _read(sorting: Sorting, warnings: list[str]) -> tuple[SortedUnits, list[Any]]:
     """Units, and their spike times on the session's clock."""
     from pipeline.ingest import read_units, recording_start_s
     from pipeline.ingest.joining import spread_times
 
     units = read_units(sorting.path)
     if not sorting.parts:
+        if units.rig_clock:
+            warnings.append(
+                f"{Path(sorting.path).name}: spike times count from the zero of the rig's clock: "
+                "the session has no recording whose first sample would be its time 0"
+            )
         return units, list(units.spike_times)
     own_clock = sorting.own_clock or units.rig_clock
+    if units.rig_clock:
+        _refuse_other_clock(sorting)
     zero_s = recording_start_s(sorting.parts[0].recording) if own_clock else 0.0
     chained = len(sorting.parts) > 1 and not own_clock
-    return units, [
+    spread = [
         spread_times(
             times - zero_s, sorting.parts, what=f"{sorting.path}: unit {name}", chained=chained
         )
         for name, times in zip(units.unit_id, units.spike_times, strict=True)
     ]
+    if units.rig_clock:
+        _refuse_other_recording(sorting, spread)
+    return units, spread
+
+
+def _refuse_other_recording(sorting: Sorting, trains: Sequence[Any]) -> None:
+    """Refuse spikes on the rig's clock of which none lies within what was recorded."""
+    start, stop = sorting.parts[0].starts_at_s, max(part.stops_at_s for part in sorting.parts)
+    some = [train for train in trains if len(train)]
+    if some and not any(((train >= start) & (train < stop)).any() for train in some):
+        first, last = min(train[0] for train in some), max(train[-1] for train in some)
+        raise InputError(
+            f"{sorting.path}: found spikes from {first:.1f} to {last:.1f} s of the session; "
+            f"expected some between {start:.1f} and {stop:.1f} s, the recording on the rig's clock "
+            "(the sorting of another recording, or one exported without its start time)"
+        )
+
+
+def _refuse_other_clock(sorting: Sorting) -> None:
+    """Refuse parts that the rig's clock puts elsewhere than recordings.tsv does.
+
+    One sorting of several parts on the rig's clock fits the session's in one place only.
+    """
+    from pipeline.ingest import recording_start_s
+
+    first = sorting.parts[0]
+    for part in sorting.parts[1:]:
+        if part.probe != first.probe:
+            continue
+        clock_s = recording_start_s(part.recording) - recording_start_s(first.recording)
+        stated_s = part.starts_at_s - first.starts_at_s
+        if abs(clock_s - stated_s) > _CLOCKS_APART_S:
+            raise InputError(
+                f"{sorting.path}: {part.name} starts {clock_s:.3f} s after {first.name} on the "
+                f"rig's clock, which the spikes count on; recordings.tsv says {stated_s:.3f} s: "
+                "starts_at_s is wrong, or the clock restarted (name a sorting for each file)"
+            )
 
 
 def _labels(sortings: Sequence[Sorting], names: Sequence[Sequence[str]]) -> list[str]:
