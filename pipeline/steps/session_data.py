@@ -231,8 +231,9 @@ class Quality:
     loose : tuple of str
         Channels that count as bad, besides those marked in the LFP
         (:meth:`SessionData.without`).
-    kept_units : ndarray of bool
-        Units that enter the comparison.
+    judged_units : Dataset (unit), or None
+        Which units enter the comparison, why the others do not, and the numbers behind it
+        (:func:`pipeline.spikes.judgement.judge_units`).
     mains : ndarray, shape (n, 2), or None
         Hz around the mains that fits leave out, in every epoch alike.
     warnings : tuple of str
@@ -243,10 +244,15 @@ class Quality:
     bursts: Intervals | None = None
     kinds: Mapping[str, Intervals] = field(default_factory=dict)
     loose: tuple[str, ...] = ()
-    kept_units: Any = None
+    judged_units: Any = None
     mains: Any = None
     warnings: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kept_units(self) -> Any:
+        """Mask of the units that enter the comparison."""
+        return self.judged_units["keep"].values
 
 
 def assess(
@@ -285,31 +291,31 @@ def assess(
         from pipeline.ingest import track_warnings
 
         warnings += track_warnings(data.movement, options["movement"]["zones"])
-    kept = None
+    judged = None
     if data.has("units"):
-        from pipeline.spikes import present_in_baseline, with_quality
+        from pipeline.spikes.judgement import judge_units
 
-        labelled = with_quality(data.units, accepted=(*options["spikes"]["qualities"], ""))
-        present = present_in_baseline(
+        judged = judge_units(
             data.units,
             own,
-            minimum_presence=options["spikes"]["minimum_baseline_presence"],
-            bin_s=options["spikes"]["presence_bin_s"],
+            options=options["spikes"],
+            epochs=[intersect(span.intervals, data.recorded) for span in epochs],
+            recorded=data.recorded,
         )
-        kept = labelled["keep"].values & present["keep"].values
-        reasons = np.where(labelled["keep"].values, present["reason"], labelled["reason"])
-        facts["n_units_kept"] = int(np.sum(kept))
+        facts["n_units_kept"] = int(judged["keep"].sum())
         facts["units_left_out"] = {
             str(unit): str(reason)
-            for unit, reason, keep in zip(data.units["unit_id"].values, reasons, kept, strict=True)
-            if not keep
+            for unit, reason in zip(judged["unit_id"].values, judged["reason"].values, strict=True)
+            if reason
         }
+        if judged.attrs["notes"]:
+            warnings.append(f"units: {judged.attrs['notes']}")
     return Quality(
         artefacts,
         bursts=bursts,
         kinds=kinds,
         loose=loose,
-        kept_units=kept,
+        judged_units=judged,
         warnings=tuple(warnings),
         facts=facts,
     )
