@@ -17,7 +17,13 @@ from pipeline.report.lookup import Contrasts, text
 from pipeline.report.matrix import VERDICTS
 from pipeline.report.names import Names, capital, parse
 from pipeline.report.numbers import count, finite, listing, number, with_unit
-from pipeline.report.pictures import Picture, behaviour_pictures, picture_files, picture_svg
+from pipeline.report.pictures import (
+    Picture,
+    behaviour_pictures,
+    picture_files,
+    picture_svg,
+    spike_pictures,
+)
 from pipeline.report.published import Published, published_beside
 from pipeline.report.sentences import bound_text, verdict_sentence
 from pipeline.report.spectra import (
@@ -27,6 +33,7 @@ from pipeline.report.spectra import (
     spectra_caption,
     spectra_views,
 )
+from pipeline.report.spikes import SpikeTables
 from pipeline.report.survival import survival_caption, survival_views
 from pipeline.report.tested import Tables, model_kind, tables_of
 from pipeline.report.time_courses import (
@@ -52,8 +59,8 @@ CHAPTERS: tuple[tuple[str, str, str], ...] = (
 )
 #: the chapter that spectra close
 _OF_SPECTRA = "oscillations"
-#: the chapter that trials close
-_OF_BEHAVIOUR = "flexibility"
+#: the chapters that units and trials close
+_OF_UNITS, _OF_BEHAVIOUR = "spikes", "flexibility"
 _PRIORITIES = ("primary", "secondary", "exploratory")
 
 
@@ -156,6 +163,7 @@ def chapters(
     time_courses: pd.DataFrame | None = None,
     time_clusters: pd.DataFrame | None = None,
     behaviour: BehaviourTables | None = None,
+    units: SpikeTables | None = None,
 ) -> list[Chapter]:
     """Build the chapters.
 
@@ -179,6 +187,8 @@ def chapters(
         timecourses.parquet and timecourse_clusters.tsv; without them, no time courses.
     behaviour : BehaviourTables, optional
         Trials of set-shifting and what was made of them.
+    units : SpikeTables, optional
+        Units and what was made of them.
 
     Returns
     -------
@@ -213,7 +223,10 @@ def chapters(
         _time_course(band, names, figures)
         for band in time_course_views(time_courses, time_clusters, names)
     )
-    pictures, absent = behaviour_pictures(behaviour, contrasts, names, figures)
+    further = {
+        _OF_UNITS: spike_pictures(units, names, figures),
+        _OF_BEHAVIOUR: behaviour_pictures(behaviour, contrasts, names, figures),
+    }
     return [
         Chapter(
             id=domain,
@@ -221,8 +234,8 @@ def chapters(
             figures=tuple(drawn[domain]),
             empty=empty,
             spectra=curves_of_regions if domain == _OF_SPECTRA else (),
-            pictures=pictures if domain == _OF_BEHAVIOUR else (),
-            absent=absent if domain == _OF_BEHAVIOUR else (),
+            pictures=further[domain][0] if domain in further else (),
+            absent=further[domain][1] if domain in further else (),
         )
         for domain, title, empty in CHAPTERS
     ]

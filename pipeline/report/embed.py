@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).with_name("templates")
 _SVG = "{http://www.w3.org/2000/svg}"
+#: how an image inside a drawing must begin
+_PNG = "data:image/png;base64,"
 #: attributes that only Vega's own screen-reader labels and pointer handling need; the page gives
 #: each figure one label, and its style sheet sets the font
 _SPARE = (
@@ -29,7 +32,11 @@ _SPARE = (
     "pointer-events",
     "font-family",
     "stroke-miterlimit",
+    "class",
 )
+#: attributes that hold places, and numbers in them with more than hundredths
+_PLACES = frozenset(("d", "transform", "x", "y", "x1", "x2", "y1", "y2", "width", "height"))
+_LONG = re.compile(r"-?\d+\.\d{3,}(?![\de])")
 
 
 def environment() -> Environment:
@@ -80,7 +87,7 @@ def inline_svg(svg: str) -> Markup:
     Raises
     ------
     InputError
-        If the text is no SVG, or holds a script, a link or an image.
+        If the text is no SVG, or holds a script, a link, or an image that is not a PNG inside it.
     """
     from markupsafe import Markup
 
@@ -88,10 +95,12 @@ def inline_svg(svg: str) -> Markup:
         root = ElementTree.fromstring(svg)
     except ElementTree.ParseError as error:
         raise InputError(f"a figure's SVG cannot be read: {error}; was it written whole?") from None
-    refused = {"script", "a", "image", "foreignObject", "use"}
+    refused = {"script", "a", "foreignObject", "use"}
     found = refused & {element.tag.removeprefix(_SVG) for element in root.iter()}
     if found:
         raise InputError(f"a figure's SVG holds {', '.join(sorted(found))}; expected marks only")
+    for image in root.iter(f"{_SVG}image"):
+        _keep_inside(image)
     width = root.attrib.pop("width", "")
     root.attrib.pop("height", None)
     _strip(root)
@@ -101,17 +110,52 @@ def inline_svg(svg: str) -> Markup:
     return Markup(ElementTree.tostring(root, encoding="unicode"))
 
 
+def _keep_inside(image: ElementTree.Element) -> None:
+    """Let a picture stay that is a PNG within the SVG, its cells with sharp edges."""
+    links = [name for name in image.attrib if name.rpartition("}")[2] == "href"]
+    address = image.attrib.pop(links[0], "") if len(links) == 1 else ""
+    if not address.startswith(_PNG):
+        raise InputError("a figure's SVG holds an image from elsewhere; expected a PNG inside it")
+    image.set("href", address)
+    image.set("style", "image-rendering:pixelated")
+
+
 def _strip(element: ElementTree.Element) -> None:
+    """Take off what nobody sees: it is a third of a drawing, and a report holds many."""
     for name in _SPARE:
         element.attrib.pop(name, None)
     if element.attrib.get("opacity") == "1":
         del element.attrib["opacity"]
-    for child in list(element):
-        empty = child.get("display") == "none" or child.get("d") in ("M0,0h0v0h0Z", "")
-        if empty and child.tag == f"{_SVG}path":
-            element.remove(child)
-        else:
-            _strip(child)
+    children = []
+    for child in element:
+        if not _seen(child):
+            continue
+        _strip(child)
+        # a group that says nothing of its members
+        plain = child.tag == f"{_SVG}g" and not child.attrib
+        children += list(child) if plain else [child]
+    element[:] = children
+    for name in _PLACES & set(element.attrib):
+        element.set(name, _LONG.sub(_hundredths, element.attrib[name]))
+    if element.attrib.get("transform") == "translate(0,0)":
+        del element.attrib["transform"]
+
+
+def _seen(element: ElementTree.Element) -> bool:
+    if element.tag != f"{_SVG}path":
+        return True
+    if element.get("display") == "none" or element.get("d") in ("M0,0h0v0h0Z", ""):
+        return False
+    # the ground of a group, without colour: all of a drawing's paths name theirs
+    return "background" not in element.get("class", "") or bool(
+        {"fill", "stroke"} & set(element.attrib)
+    )
+
+
+def _hundredths(found: re.Match[str]) -> str:
+    """A place in pixels: a screen shows no more than hundredths."""
+    text = f"{float(found[0]):.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 @cache

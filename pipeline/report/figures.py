@@ -16,6 +16,7 @@ from pipeline.report.lookup import Contrasts
 from pipeline.report.names import Names
 from pipeline.report.spectra import spectra_data, spectra_views
 from pipeline.report.spectra_chart import spectra_chart
+from pipeline.report.spikes import SpikeTables, spike_figures
 from pipeline.report.survival import survival_chart, survival_data, survival_views
 from pipeline.report.time_courses import time_course_data, time_course_views
 from pipeline.report.time_courses_chart import time_course_chart
@@ -44,6 +45,7 @@ def write_figures(
     time_courses: pd.DataFrame | None = None,
     time_clusters: pd.DataFrame | None = None,
     behaviour: BehaviourTables | None = None,
+    units: SpikeTables | None = None,
 ) -> list[Path]:
     """Write one estimation figure per outcome (and phase and question where there are several).
 
@@ -65,6 +67,8 @@ def write_figures(
         timecourses.parquet and timecourse_clusters.tsv: one more figure per region and band.
     behaviour : BehaviourTables, optional
         Trials of set-shifting and what was made of them: error types, curves, rasters.
+    units : SpikeTables, optional
+        Units and what was made of them: rates, changes, locking, responses.
 
     Returns
     -------
@@ -96,7 +100,8 @@ def write_figures(
     for band in time_course_views(time_courses, time_clusters, names):
         written += save_chart(time_course_chart(band, names), folder / band.name)
         written.append(save_table(time_course_data(band), folder / band.name))
-    for drawn in behaviour_figures(behaviour, index, names)[0]:
+    further = [*spike_figures(units, names)[0], *behaviour_figures(behaviour, index, names)[0]]
+    for drawn in further:
         written += save_chart(drawn.draw(), folder / drawn.name)
         written.append(save_table(drawn.data, folder / drawn.name))
     return written

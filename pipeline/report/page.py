@@ -27,6 +27,7 @@ from pipeline.report.lookup import Contrasts
 from pipeline.report.matrix import panels
 from pipeline.report.methods import methods_text
 from pipeline.report.names import Names, parse
+from pipeline.report.spikes import SpikeTables
 from pipeline.report.splits import carry_over, remarks, split_tables
 from pipeline.report.time_courses import time_course_methods
 from pipeline.report.timeline import timeline_chart
@@ -58,6 +59,13 @@ FURTHER_TABLES = {
     "schemes": ("Error schemes side by side", "../cohort/schemes.tsv"),
     "switches": ("Choices by lag from the switch", "../cohort/switch_aligned.tsv"),
     "latencies": ("Latencies", "../cohort/latencies.tsv"),
+    "unit_quality": ("Units and their quality", "../cohort/units.tsv"),
+    "unit_modulation": ("Rates of units before and after", "../cohort/unit_modulation.tsv"),
+    "modulation_fractions": ("Units up and down", "../cohort/modulation_fractions.tsv"),
+    "locking_bands": ("Locking by band", "../cohort/locking_bands.tsv"),
+    "event_rates": ("Rates around events (Parquet)", "../cohort/event_rates.parquet"),
+    "autocorrelograms": ("Autocorrelograms (Parquet)", "../cohort/autocorrelograms.parquet"),
+    "unit_rates": ("Rates of units over time (Parquet)", "../cohort/unit_rates.parquet"),
     "calibration": ("Error rates with shuffled labels", "../cohort/calibration.tsv"),
 }
 
@@ -81,6 +89,7 @@ def write_report(
     time_clusters: pd.DataFrame | None = None,
     calibration: pd.DataFrame | None = None,
     behaviour: BehaviourTables | None = None,
+    units: SpikeTables | None = None,
 ) -> Path:
     """Write the cohort report, one file that needs no network.
 
@@ -115,6 +124,8 @@ def write_report(
         calibration.tsv: error rates of this cohort with shuffled labels.
     behaviour : BehaviourTables, optional
         Trials of set-shifting and what was made of them.
+    units : SpikeTables, optional
+        Units and what was made of them.
 
     Returns
     -------
@@ -148,6 +159,7 @@ def write_report(
         "time_clusters": time_clusters,
         "calibration": calibration,
         **({} if behaviour is None else behaviour.by_name),
+        **({} if units is None else units.by_name),
     }
     further = [
         link
@@ -187,6 +199,7 @@ def write_report(
                 time_courses=time_courses,
                 time_clusters=time_clusters,
                 behaviour=behaviour,
+                units=units,
             ),
             splits=splits,
             carry_over=carry_over(index, order, names),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.report.behaviour import BehaviourTables, behaviour_figures
+from pipeline.report.behaviour import BehaviourFigure, BehaviourTables, behaviour_figures
 from pipeline.report.embed import inline_svg
 from pipeline.report.figures import SUFFIXES
 from pipeline.report.lookup import Contrasts
 from pipeline.report.names import Names
+from pipeline.report.spikes import SpikeTables, spike_figures
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -56,7 +58,27 @@ def behaviour_pictures(
         That :func:`pipeline.report.figures.write_figures` filled.
     """
     figures, absent = behaviour_figures(tables, contrasts, names)
-    pictures = [
+    return _pictures(figures, folder), tuple(absent)
+
+
+def spike_pictures(
+    tables: SpikeTables | None, names: Names, folder: Path
+) -> tuple[tuple[tuple[str, Picture], ...], tuple[str, ...]]:
+    """Return the pictures of units with their titles, and what is said where one is absent.
+
+    Parameters
+    ----------
+    tables, names
+        As :func:`pipeline.report.spikes.spike_figures`, which drew the same figures.
+    folder : pathlib.Path
+        That :func:`pipeline.report.figures.write_figures` filled.
+    """
+    figures, absent = spike_figures(tables, names)
+    return _pictures(figures, folder), tuple(absent)
+
+
+def _pictures(figures: Iterable[BehaviourFigure], folder: Path) -> tuple[tuple[str, Picture], ...]:
+    return tuple(
         (
             figure.title,
             Picture(
@@ -70,5 +92,4 @@ def behaviour_pictures(
             ),
         )
         for figure in figures
-    ]
-    return tuple(pictures), tuple(absent)
+    )

@@ -17,7 +17,10 @@ from pipeline.compare.tables import CONTRASTS, VERDICTS
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.registry import metrics
 from pipeline.report.behaviour import BehaviourTables
+from pipeline.report.spikes import SpikeTables
 from pipeline.steps.behaviour import NUMBERS
+from pipeline.steps.spike_tables import MODULATION
+from pipeline.steps.spikes import NUMBERS as UNIT_NUMBERS
 from pipeline.steps.trial_tables import SCORED_TYPES
 
 #: numbers of calibration.tsv
@@ -79,6 +82,23 @@ def behaviour_tables(inputs: Any, settings: Mapping[str, Any]) -> BehaviourTable
     )
 
 
+def spike_tables(inputs: Any) -> SpikeTables | None:
+    """Units and what was made of them; None where the run has none."""
+    if getattr(inputs, "unit_modulation", None) is None:
+        return None
+    numbers = dict.fromkeys(UNIT_NUMBERS, "float64")
+    of_units = {name: dtype for name, dtype in MODULATION.items() if dtype != "str"}
+    return SpikeTables(
+        units=read_typed(inputs.unit_quality, {}),
+        modulation=read_typed(inputs.unit_modulation, of_units),
+        fractions=read_typed(inputs.modulation_fractions, numbers),
+        locking_bands=read_typed(inputs.locking_bands, numbers),
+        event_rates=pd.read_parquet(inputs.event_rates),
+        autocorrelograms=pd.read_parquet(inputs.autocorrelograms),
+        unit_rates=pd.read_parquet(inputs.unit_rates),
+    )
+
+
 def _table(inputs: Any, name: str, types: Mapping[str, str]) -> pd.DataFrame | None:
     path = getattr(inputs, name, None)
     return None if path is None else read_typed(path, types)
@@ -113,6 +133,7 @@ def figures(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
         **_spectra(inputs),
         **_time_courses(inputs),
         behaviour=behaviour_tables(inputs, settings),
+        units=spike_tables(inputs),
     )
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
@@ -160,6 +181,7 @@ def report(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
         **_time_courses(inputs),
         calibration=_table(inputs, "calibration", _RATES),
         behaviour=behaviour_tables(inputs, settings),
+        units=spike_tables(inputs),
     )
     write_run_page(
         Path(outputs.run),

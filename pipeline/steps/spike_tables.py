@@ -227,7 +227,7 @@ def _responses(found: Any) -> pd.DataFrame:
                     "region": np.repeat(np.asarray(found.region, dtype=object), n_bins),
                     "event": event,
                     "n_events": int(found.n_events[event]),
-                    "time_s": np.tile(np.asarray(found.time_s), len(found.unit_id)),
+                    "time_s": np.tile(np.round(found.time_s, 9), len(found.unit_id)),
                     "rate_hz": np.asarray(rates).ravel(),
                     "baseline_hz": np.repeat(np.asarray(found.baseline_hz), n_bins),
                 }

@@ -1,0 +1,249 @@
+"""Figures of spike-LFP locking: how strong in each band, and at which phase."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.report.behaviour import Slice, in_order
+from pipeline.report.marks import rounded
+from pipeline.report.names import Names, spoken
+from pipeline.report.numbers import finite
+from pipeline.report.spikes_rates import named
+from pipeline.report.style import BAND, INK, MUTED, RULE, chart_config, condition_colours
+from pipeline.report.survival import condition_dashes
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+
+_WIDTH, _GAP, _HIGH = 720, 18, 84
+#: of a circle of phases, pixels
+_RADIUS = 44
+#: half the room around the unit circle, on its own scale
+_REACH = 1.12
+
+
+def locking_chart(part: Slice, names: Names) -> alt.ConcatChart:
+    """Draw a column per band, a row per context: animals, means and intervals by condition."""
+    import altair as alt
+
+    bands = bands_of(part)
+    width = max(60.0, min(150.0, (_WIDTH - _GAP * len(bands)) / len(bands) - 24))
+    panels: list[Any] = []
+    data: dict[str, Any] = {}
+    for context in part.contexts:
+        for band in bands:
+            domain = _domain(part, band)
+            panels.append(
+                _band(data, part, names, context, band, domain, width, first=band == bands[0])
+            )
+    chart = alt.ConcatChart(
+        concat=panels, columns=len(bands), spacing={"row": 12, "column": _GAP}, datasets=data
+    )
+    return chart.resolve_scale(color="shared").configure(**chart_config())
+
+
+def bands_of(part: Slice) -> tuple[str, ...]:
+    """Bands from low to high, as the words for them go; others follow."""
+    order = ("delta", "theta", "alpha", "beta", "low_gamma", "gamma", "high_gamma", "hfo")
+    return in_order(part.means["band"], order)
+
+
+def _domain(part: Slice, band: str) -> tuple[float, float]:
+    """From all animals of a band, so that contexts can be compared."""
+    own = part.animals.loc[part.animals["band"] == band, "ppc"].dropna()
+    low, high = min(0.0, *own), max(0.0, *own)
+    air = 0.06 * (high - low) or 0.001
+    return low - air, high + air
+
+
+def _band(
+    data: dict[str, Any],
+    part: Slice,
+    names: Names,
+    context: str,
+    band: str,
+    domain: tuple[float, float],
+    width: float,
+    *,
+    first: bool,
+) -> alt.LayerChart:
+    import altair as alt
+
+    low, high = domain
+    points, means = [], []
+    for index, condition in enumerate(part.conditions):
+        for rows, records in ((part.animals, points), (part.means, means)):
+            own = rows[
+                (rows["condition"] == condition)
+                & (rows["context"] == context)
+                & (rows["band"] == band)
+            ]
+            records += _records(own, index, condition, low, high)
+    strokes = [
+        record | {"o": number, **({"v": None} if number % 3 == 2 else {})}
+        for number, record in enumerate(p for p in points for _ in range(3))
+    ]
+    n = len(part.conditions)
+    x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[-0.6, n - 0.4], nice=False))
+    y = alt.Y(
+        "v:Q",
+        title=spoken(context) if first else None,
+        scale=alt.Scale(domain=[low, high], nice=False, zero=False),
+        axis=alt.Axis(tickCount=3, format="~g", labelFontSize=9.5),
+    )
+    colour = _colour(part, names)
+    here = named(data, means)
+    zero = alt.Chart(alt.InlineData(values=[{"v": 0}]))
+    title = spoken(band) if context == part.contexts[0] else ""
+    return alt.layer(
+        zero.mark_rule(color=MUTED, strokeDash=[3, 3]).encode(y=y),
+        named(data, strokes)
+        .mark_line(strokeWidth=3.4, strokeCap="round", opacity=0.75)
+        .encode(x=x, y=y, color=colour, order="o:Q"),
+        here.mark_rule(strokeWidth=1.8).encode(
+            x=alt.X("m:Q"), y=alt.Y("l:Q"), y2="h:Q", color=colour
+        ),
+        here.mark_point(shape="stroke", size=110, strokeWidth=2.4).encode(
+            x=alt.X("m:Q"), y=y, color=colour
+        ),
+    ).properties(width=width, height=_HIGH, title=_head(title))
+
+
+def _head(words: str) -> alt.TitleParams:
+    import altair as alt
+
+    return alt.TitleParams(words, frame="group", fontSize=11)
+
+
+def _records(
+    rows: pd.DataFrame, index: int, condition: str, low: float, high: float
+) -> list[dict[str, Any]]:
+    """Positions of animals (beside each other) and of the mean (right of them)."""
+    records = []
+    rows = rows.sort_values("animal", kind="stable")
+    for number, row in enumerate(rows.to_dict("records")):
+        if not finite(row["ppc"]):
+            continue
+        spread = 0.0 if len(rows) < 2 else 0.36 * (number / (len(rows) - 1) - 0.5)
+        record = {"c": spoken(condition), "x": round(index - 0.14 + spread, 3),
+                  "m": round(index + 0.22, 3), "v": rounded(row["ppc"])}  # fmt: skip
+        if finite(row["ppc_low"]):
+            record |= {"l": rounded(max(row["ppc_low"], low)),
+                       "h": rounded(min(row["ppc_high"], high))}  # fmt: skip
+        records.append(record)
+    return records
+
+
+def _colour(part: Slice, names: Names) -> alt.Color:
+    import altair as alt
+
+    colours = condition_colours(names.plan)
+    return alt.Color(
+        "c:N",
+        title=None,
+        scale=alt.Scale(
+            domain=[spoken(name) for name in part.conditions],
+            range=[colours.get(name, BAND) for name in part.conditions],
+        ),
+        legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3, symbolOpacity=1),
+    )
+
+
+# -- preferred phase ---------------------------------------------------------------------------
+
+
+def preferred_chart(part: Slice, names: Names) -> alt.ConcatChart:
+    """Draw a circle per band (columns) and context (rows): animals, and conditions' means."""
+    import altair as alt
+
+    bands = bands_of(part)
+    data: dict[str, Any] = {}
+    panels = [
+        _circle(
+            data, part, names, context, band, first=context == part.contexts[0] and band == bands[0]
+        )
+        for context in part.contexts
+        for band in bands
+    ]
+    chart = alt.ConcatChart(
+        concat=panels, columns=len(bands), spacing={"row": 10, "column": 14}, datasets=data
+    )
+    chart = chart.resolve_scale(color="shared", strokeDash="shared")
+    return chart.configure(**chart_config())
+
+
+def _circle(
+    data: dict[str, Any], part: Slice, names: Names, context: str, band: str, *, first: bool
+) -> alt.LayerChart:
+    import altair as alt
+
+    strokes: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = []
+    for condition in part.conditions:
+        for rows, records in ((part.animals, strokes), (part.means, lines)):
+            own = rows[
+                (rows["condition"] == condition)
+                & (rows["context"] == context)
+                & (rows["band"] == band)
+            ]
+            for row in own.to_dict("records"):
+                if not (finite(row["x"]) and finite(row["y"])):
+                    continue
+                at = {"c": spoken(condition), "x": rounded(row["x"]), "y": rounded(row["y"])}
+                if records is strokes:
+                    records += [at, at, at | {"y": None}]
+                else:
+                    records += [{"c": spoken(condition), "x": 0, "y": 0}, at]
+    strokes = [record | {"o": number} for number, record in enumerate(strokes)]
+    lines = [record | {"o": number} for number, record in enumerate(lines)]
+    scale = alt.Scale(domain=[-_REACH, _REACH], nice=False, zero=False)
+    x = alt.X("x:Q", axis=None, scale=scale)
+    side_axis = alt.Axis(labels=False, ticks=False, domain=False, grid=False)
+    beside = band == bands_of(part)[0]
+    y = alt.Y(
+        "y:Q",
+        title=spoken(context) if beside else None,
+        scale=scale,
+        axis=side_axis if beside else None,
+    )
+    centre = alt.Chart(alt.InlineData(values=[{"x": 0, "y": 0}]))
+    cross = alt.Chart(
+        alt.InlineData(
+            values=[{"x": -1, "y": 0, "u": 1, "v": 0}, {"x": 0, "y": -1, "u": 0, "v": 1}]
+        )
+    )
+    colour = _colour(part, names)
+    dashes = condition_dashes(names.plan)
+    dash = alt.StrokeDash(
+        "c:N",
+        title=None,
+        legend=None,
+        scale=alt.Scale(
+            domain=[spoken(name) for name in part.conditions],
+            range=[dashes.get(name, [1, 1]) for name in part.conditions],
+        ),
+    )
+    layers = [
+        centre.mark_point(
+            shape="circle", size=(2 * _RADIUS) ** 2, stroke=BAND, strokeWidth=1, filled=False,
+            opacity=1,
+        ).encode(x=x, y=y),
+        cross.mark_rule(color=RULE, strokeWidth=1).encode(x=x, y=y, x2="u:Q", y2="v:Q"),
+        named(data, lines)
+        .mark_line(strokeWidth=2)
+        .encode(x=x, y=y, color=colour, strokeDash=dash, order="o:Q"),
+        named(data, strokes)
+        .mark_line(strokeWidth=4, strokeCap="round", opacity=0.8)
+        .encode(x=x, y=y, color=colour, order="o:Q"),
+    ]  # fmt: skip
+    if first:
+        words = [{"x": 1, "y": 0, "t": "0"}, {"x": 0, "y": 1, "t": "90°"}]
+        layers.append(
+            named(data, words)
+            .mark_text(fontSize=9, color=INK, align="right", baseline="top", dx=-3, dy=2)
+            .encode(x=x, y=y, text="t:N")
+        )
+    side = 2 * _RADIUS * _REACH
+    title = spoken(band) if context == part.contexts[0] else ""
+    return alt.layer(*layers).properties(width=side, height=side, title=_head(title))
