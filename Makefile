@@ -9,10 +9,11 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help install sample demo test lint bench lock clean
+.PHONY: help install sample demo demo-sorting test lint bench lock clean
 
 help:
 	@echo "make demo   install, make the sample recordings, run the workflow on them"
+	@echo "make demo-sorting   make a raw recording of known spikes, sort it, score the sort"
 	@echo "make test   run the whole test suite"
 	@echo "make lint   ruff, snakemake --lint, snakefmt"
 	@echo "make bench  speed and memory beside other packages (ten minutes, 5 GB of temporary files)"
@@ -38,6 +39,10 @@ demo: sample
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
 	@echo
 	@echo "The report: $(CURDIR)/results/report/index.html"
+
+# One core, half a minute; most of it is the compilation of the sorter's inner loops.
+demo-sorting: install
+	@$(BIN)/python -W ignore -m pipeline.commands.sorting_demo
 
 test: install
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest

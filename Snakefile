@@ -28,6 +28,7 @@ rule all:
 
 
 include: "workflow/rules/sample.smk"
+include: "workflow/rules/sorting.smk"
 include: "workflow/rules/sessions.smk"
 include: "workflow/rules/cohort.smk"
 include: "workflow/rules/report.smk"

@@ -19,6 +19,7 @@ from pipeline.experiment.blinding import shown
 from pipeline.experiment.model import Session
 from pipeline.steps.inputs import absent_files
 from pipeline.steps.outcomes_check import outcome_problems
+from pipeline.steps.sort_settings import parameter_problems, sorting_problems
 from pipeline.steps.unblinding import blind_run_problems
 
 #: warnings of one kind that are printed
@@ -79,6 +80,7 @@ def examine_all(config: Path, *, files: bool = True) -> Checked:
         return Checked(problems=_sorted(problems))
     problems = [*problems, *outcome_problems(experiment), *absent_files(experiment)]
     problems += blind_run_problems(experiment)
+    problems += [*sorting_problems(experiment), *parameter_problems(experiment)]
     usable = not any(problem.severity == "error" for problem in problems if _of_tables(problem))
     found: dict[str, SessionFiles] = {}
     if files:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from pipeline.experiment.lfp_options import Window
+from pipeline.experiment.sorting_options import Sorting
 from pipeline.experiment.strict import StrictModel
 
 
@@ -86,7 +87,11 @@ class TaskOptions(StrictModel):
 class SpikeOptions(StrictModel):
     """Units."""
 
-    sorting: Literal["existing"] = Field("existing", description="Units come sorted already")
+    sorting: Sorting = Field(
+        "existing",
+        description="existing: units come sorted already; or a mapping: sorted here, where the "
+        "tables name no sorting",
+    )
     qualities: tuple[str, ...] = Field(
         ("good",), description="Labels of the sorting that are kept; unlabelled units are kept"
     )

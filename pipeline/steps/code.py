@@ -10,6 +10,20 @@ from pipeline.steps.provenance import code_hash, versions
 _CORE = ("metric.py", "errors.py", "files.py", "intervals.py")
 #: rooms and modules that each rule runs
 ROOMS = {
+    "sort": (
+        *_CORE,
+        "ingest",
+        "spikes/sorting.py",
+        "spikes/sorting_groups.py",
+        "spikes/sorting_parameters.py",
+        "spikes/sorting_quality.py",
+        "spikes/sorting_signals.py",
+        "spikes/units.py",
+        "spikes/unit_form.py",
+        "steps/extract_recordings.py",
+        "steps/sort.py",
+        "steps/guard.py",
+    ),
     "extract": (
         *_CORE,
         "ingest",
@@ -121,6 +135,18 @@ ROOMS = {
 }
 #: packages whose version each rule's results depend on
 LIBRARIES = {
+    "sort": (
+        "h5netcdf",
+        "hdbscan",
+        "neo",
+        "numba",
+        "numpy",
+        "pynwb",
+        "scikit-learn",
+        "scipy",
+        "spikeinterface",
+        "xarray",
+    ),
     "extract": (
         "h5netcdf",
         "neo",

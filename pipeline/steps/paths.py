@@ -17,6 +17,7 @@ _EXTRACTED = {
     "sync": "sync.json",
     "status": "extract.status.json",
 }
+_SORTED = {"sorted": "sorted.nc", "status": "sort.status.json"}
 _MEASURED = {
     "observations": "observations.parquet",
     "spectra": "spectra.nc",
@@ -28,7 +29,8 @@ _MEASURED = {
     "status": "measure.status.json",
 }
 
-#: outputs of the rules ``extract`` and ``measure``
+#: outputs of the rules ``sort``, ``extract`` and ``measure``
+SORTED = {key: session_file("{session}", name) for key, name in _SORTED.items()}
 EXTRACTED = {key: session_file("{session}", name) for key, name in _EXTRACTED.items()}
 MEASURED = {key: session_file("{session}", name) for key, name in _MEASURED.items()}
 

@@ -20,6 +20,7 @@ from pipeline.steps.inputs import files_of, named_paths, resolve, sortings
 from pipeline.steps.provenance import code_hash, versions
 from pipeline.steps.record import recorded_config, recorded_files
 from pipeline.steps.session_times import administrations_of, contexts_of
+from pipeline.steps.sort_settings import is_sorted_here, sorted_file
 from pipeline.steps.unblinding import statement
 
 
@@ -48,6 +49,7 @@ def extract_settings(
             for recording in session.recordings
         ],
         "sorting": resolve(experiment, session.sorting) if session.sorting else "",
+        "sorted": sorted_file(experiment, session),
         "behaviours": [
             {
                 "path": resolve(experiment, log.path),
@@ -111,7 +113,7 @@ def measure_settings(experiment: Experiment, session: Session) -> dict[str, Any]
             "design": {"minimum_epoch_s": config.design.minimum_epoch_s},
             "recording": {"line_noise_hz": config.recording.line_noise_hz},
             "lfp": _measured_lfp(config.lfp),
-            "spikes": config.spikes.model_dump(mode="json"),
+            "spikes": config.spikes.model_dump(mode="json", exclude={"sorting"}),
             "flexibility": config.flexibility.model_dump(mode="json"),
             "movement": config.movement.model_dump(mode="json", include=MEASURED)
             | {"zones": config.movement.session_zones(session_cells(session))},
@@ -170,7 +172,7 @@ def cohort_settings(
             {
                 "session": session.name,
                 "recording": bool(session.recordings),
-                "sorting": bool(sortings(session)),
+                "sorting": bool(sortings(session)) or is_sorted_here(experiment, session),
                 "behaviour": bool(session.behaviours),
                 "movement": bool(session.movement),
                 "channels": bool(session.channels),

@@ -6,7 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from pipeline.errors import InputError
-from pipeline.steps import inputs, settings
+from pipeline.steps import inputs, settings, sort_settings
 from pipeline.steps.outcomes_check import load_checked
 from pipeline.steps.paths import (
     BEHAVIOUR_TABLES,
@@ -14,6 +14,7 @@ from pipeline.steps.paths import (
     EXTRACTED,
     MEASURED,
     SHUFFLES,
+    SORTED,
     SPECTRA_TABLES,
     session_file,
 )

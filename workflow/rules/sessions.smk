@@ -5,6 +5,13 @@ rule extract:
         lambda wildcards: list(
             inputs.files_of(EXPERIMENT, SESSIONS[wildcards.session], MISSING_SAMPLE)
         ),
+        lambda wildcards: sorted_here(wildcards.session, "sorted"),
+        # a sort that failed passes its reason on, as extract does to measure
+        unpack(
+            lambda wildcards: {
+                "status": p for p in sorted_here(wildcards.session, "status")
+            }
+        ),
     output:
         **EXTRACTED,
     log:

@@ -1,0 +1,130 @@
+"""What the rule ``sort`` depends on, and for which sessions there is one.
+
+The Snakefile imports this module at every parse: no heavy imports.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.errors import InputError, Problem
+from pipeline.experiment import Experiment
+from pipeline.experiment.model import Session
+from pipeline.experiment.sorting_options import (
+    SortingOptions,
+    how_to_install,
+    lacking_packages,
+)
+from pipeline.ingest.files import recording_files
+from pipeline.steps.code import code_of
+from pipeline.steps.inputs import files_of, resolve, sortings
+from pipeline.steps.paths import SORTED
+
+
+def is_sorted_here(experiment: Experiment, session: Session) -> bool:
+    """Whether a session's recordings are sorted here.
+
+    One with a sorting in the tables keeps that.
+    """
+    here = isinstance(experiment.config.spikes.sorting, SortingOptions)
+    return here and bool(session.recordings) and not sortings(session)
+
+
+def sorted_file(experiment: Experiment, session: Session) -> str:
+    """Return where the units of a session that is sorted here lie; "" for the others."""
+    here = is_sorted_here(experiment, session)
+    return SORTED["sorted"].format(session=session.name) if here else ""
+
+
+def sort_settings(
+    experiment: Experiment, session: Session, absent: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return what ``sort`` depends on: recordings, channel rows, the sorter and how it is told.
+
+    Parameters
+    ----------
+    experiment, session : Experiment, Session
+        A session that :func:`is_sorted_here`.
+    absent : mapping of str to int
+        Files that a rule of this run will make, with their sizes.
+    """
+    config = experiment.config
+    return {
+        "session": session.name,
+        "recordings": [
+            {
+                "path": resolve(experiment, recording.path),
+                "format": recording.format,
+                "starts_at_s": recording.starts_at_s,
+                "label": recording.label,
+                "stream": recording.stream,
+            }
+            for recording in session.recordings
+        ],
+        # Regions may be renamed without a new sort.
+        "channels": [
+            {"channel": c.channel, "shank": c.shank, "bad": c.bad} for c in session.channels
+        ],
+        "stream": config.recording.stream or "",
+        # The units do not depend on the number of threads.
+        "sorting": config.spikes.sorting.model_dump(mode="json", exclude={"jobs"}),
+        "files": list(sort_files(experiment, session, absent).values()),
+        "code": code_of("sort"),
+    }
+
+
+def sorting_problems(experiment: Experiment) -> list[Problem]:
+    """List what keeps recordings from being sorted here: packages that are not installed.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        As loaded.
+
+    Returns
+    -------
+    list of Problem
+        Empty where nothing is sorted here.
+    """
+    if not any(is_sorted_here(experiment, session) for session in experiment.included):
+        return []
+    sorter = experiment.config.spikes.sorting.run
+    lacking = lacking_packages(sorter)
+    if not lacking:
+        return []
+    file = experiment.config_path.name
+    return [Problem(file, "spikes.sorting.run", repr(sorter), how_to_install(sorter, lacking))]
+
+
+def parameter_problems(experiment: Experiment) -> list[Problem]:
+    """List parameters that the sorter does not have; this imports the sorter, so only ``check``."""
+    if sorting_problems(experiment) or not any(
+        is_sorted_here(experiment, session) for session in experiment.included
+    ):
+        return []
+    from pipeline.spikes.sorting_parameters import sorter_parameters
+
+    options = experiment.config.spikes.sorting
+    try:
+        sorter_parameters(options.run, options.parameters)
+    except InputError as error:
+        return [Problem(experiment.config_path.name, "", "", str(error))]
+    return []
+
+
+def sort_files(
+    experiment: Experiment, session: Session, absent: Mapping[str, int]
+) -> dict[str, list[str | int]]:
+    """Return the files of a session's recordings: path -> [path, bytes, mtime_ns].
+
+    Logs and tracks are not among them: an edited log sorts nothing again.
+    """
+    named = [(resolve(experiment, r.path), r.format) for r in session.recordings]
+    own = {str(file) for path, format in named for file in recording_files(path, format)}
+    return {
+        path: stated
+        for path, stated in files_of(experiment, session, absent).items()
+        if path in own or any(path == at or path.startswith(at + os.sep) for at, _ in named)
+    }
