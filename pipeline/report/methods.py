@@ -9,6 +9,7 @@ from pipeline.experiment.plan import AnalysisPlan
 from pipeline.metric import Metric
 from pipeline.report.blinding import blinding_methods
 from pipeline.report.methods_lfp import lfp_text
+from pipeline.report.methods_spikes import spikes_text
 from pipeline.report.methods_statistics import NOT_STATED, statistics_text
 from pipeline.report.names import Names, capital, spoken
 from pipeline.report.numbers import SPACE, count, finite, listing, number, with_unit
@@ -56,7 +57,7 @@ def methods_text(
         _animals(plan, n),
         _epochs(config.get("design", {}), plan),
         lfp_text(config.get("lfp", {}), config.get("recording", {}), needs=needs),
-        _spikes(config.get("spikes", {})) if "units" in needs else "",
+        spikes_text(config.get("spikes", {}), needs=needs),
         _task(config.get("flexibility", {})) if "flexibility" in domains else "",
         _definitions(metrics.values()),
         blinding_methods(methods.get("blinding", {}), blind=plan.blind),
@@ -150,19 +151,6 @@ def _window(phase: Any) -> str:
     if isinstance(phase, Sequence) and len(phase) == 2 and not isinstance(phase, str):
         return f"{number(phase[0])} to {with_unit(number(phase[1]), 's')}"
     return NOT_STATED
-
-
-def _spikes(spikes: Mapping[str, Any]) -> str:
-    sorting = _stated(spikes, "sorting")
-    source = {"existing": "taken from the lab's existing sorting"}.get(
-        sorting, f"sorted by {sorting}"
-    )
-    return (
-        f"Units were {source}. A unit counted if it fired in at least "
-        f"{_stated(spikes, 'minimum_baseline_presence')} of the baseline's bins, and a region with "
-        f"fewer than {_stated(spikes, 'minimum_units')} such units was a missing cell. Units were "
-        "averaged within animal before any test."
-    )
 
 
 def _task(flexibility: Mapping[str, Any]) -> str:

@@ -28,6 +28,7 @@ from pipeline.report.matrix import panels
 from pipeline.report.methods import methods_text
 from pipeline.report.names import Names, parse
 from pipeline.report.spikes import SpikeTables
+from pipeline.report.spikes_quality import unit_quality
 from pipeline.report.splits import carry_over, remarks, split_tables
 from pipeline.report.time_courses import time_course_methods
 from pipeline.report.timeline import timeline_chart
@@ -203,6 +204,7 @@ def write_report(
             ),
             splits=splits,
             carry_over=carry_over(index, order, names),
+            unit_quality=unit_quality(None if units is None else units.units),
             calibration=calibration_view(calibration, outcomes, contrasts, names),
             methods=[
                 *methods_text(

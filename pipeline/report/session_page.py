@@ -31,8 +31,8 @@ from pipeline.report.session_tables import (
     recording_table,
     status_list,
     trial_table,
-    unit_table,
 )
+from pipeline.report.session_units import quality_table, rate_map
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +79,8 @@ class SessionPage:
         (cell, region, phase_frequency, amplitude_frequency); phase, context, anchor, step on cell.
     units : xarray.Dataset or None
         units.nc: ``spike_time``, ``spike_unit`` (spike); unit_id, region, quality (unit).
+    unit_quality : pandas.DataFrame or None
+        units.tsv, all text: unit_id, kept, reason and the numbers that this rests on.
     trials : pandas.DataFrame or None
         trials.parquet, scored or not: trial, rule, correct, omission, t_choice and, if scored,
         outcome, t_trial and the errors' types.
@@ -100,6 +102,7 @@ class SessionPage:
     spectra: xr.Dataset | None = None
     coupling: xr.Dataset | None = None
     units: xr.Dataset | None = None
+    unit_quality: pd.DataFrame | None = None
     trials: pd.DataFrame | None = None
     error_scheme: str = ""
 
@@ -159,7 +162,7 @@ def read_session(
             status[step] = json.loads(path.read_text(encoding="utf-8"))
     rows = pd.DataFrame(list(contexts), columns=["context", "start_s", "stop_s"])
     epochs, trials = folder / "epochs.tsv", folder / "trials.parquet"
-    sync = folder / "sync.json"
+    sync, judged = folder / "sync.json", folder / "units.tsv"
     return SessionPage(
         session=session,
         animal=animal,
@@ -175,6 +178,9 @@ def read_session(
         spectra=_dataset(folder / "spectra.nc"),
         coupling=_dataset(folder / "coupling.nc"),
         units=_dataset(folder / "units.nc"),
+        unit_quality=pd.read_csv(judged, sep="\t", dtype=str, keep_default_na=False)
+        if _there(judged)
+        else None,
         trials=_scored(pd.read_parquet(trials), task) if _there(trials) else None,
         error_scheme=error_scheme,
     )
@@ -251,7 +257,8 @@ def write_session_pages(
             reference=reference_words(page),
             couplings=coupling_charts(page),
             comodulograms=comodulogram_charts(page),
-            units=unit_table(page),
+            units=quality_table(page),
+            rates=rate_map(page),
             raster=trial_chart(page),
             trials=trial_table(page),
             json=inline_json,
