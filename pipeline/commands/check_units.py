@@ -21,9 +21,14 @@ def sorting_extent(path: Path) -> Extent:
     """
     import numpy as np
 
-    if not path.is_dir():
-        return _nwb_units(path)
     from pipeline.ingest.phy import sample_rate
+    from pipeline.ingest.units_layouts import detect_sorting
+
+    format = detect_sorting(path)
+    if format == "nwb":
+        return _nwb_units(path)
+    if format not in ("phy", "kilosort"):
+        return _all_units(path, format)
 
     rate = sample_rate(path / "params.py")
     curated = path / "spike_clusters.npy"
@@ -38,6 +43,21 @@ def sorting_extent(path: Path) -> Extent:
         return Extent("units", path.name, np.nan, np.nan, "no spikes")
     first, last = float(times[0]) / rate, float(times[-1]) / rate
     return Extent("units", path.name, first, last, f"{len(times)} spikes")
+
+
+def _all_units(path: Path, format: str) -> Extent:
+    """Read a sorting of a rig or another program: they are smaller than what was recorded."""
+    import numpy as np
+
+    from pipeline.ingest import read_units
+
+    units = read_units(path, format=format)
+    some = [times for times in units.spike_times if len(times)]
+    detail = f"{len(units.unit_id)} units"
+    if units.rig_clock or not some:  # times of a rig mean nothing without its recording
+        return Extent("units", path.name, np.nan, np.nan, detail)
+    first, last = min(times[0] for times in some), max(times[-1] for times in some)
+    return Extent("units", path.name, float(first), float(last), detail)
 
 
 def _mapped(file: Path) -> Any:

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import InputError
+from pipeline.ingest.units_layouts import layout_files
 
-#: what phy writes and :func:`pipeline.ingest.read_units` reads
-PHY_FILES = ("params.py", "spike_times.npy", "spike_clusters.npy", "spike_templates.npy")
 #: side-car of a raw binary file: ``session1.dat`` has ``session1.dat.json`` or ``session1.json``
 BINARY_SUFFIXES = (".dat", ".bin", ".raw")
 #: data files of a Neuroscope recording, and their streams: wide band, and LFP under two names
@@ -284,13 +283,9 @@ def recording_files(path: str | Path, format: str = "auto") -> list[Path]:
 
 
 def sorting_files(path: str | Path, format: str = "auto") -> list[Path]:
-    """Return the existing files of a sorting: an NWB file, or what is read of a phy folder."""
+    """Return the existing files that are read of a sorting, in a fixed order."""
     path = Path(path)
-    if not path.is_dir():
-        return behaviour_files(path)
-    tables = sorted([*path.glob("cluster_*.tsv"), *path.glob("cluster_*.csv")])
-    files = [file for file in (*(path / name for name in PHY_FILES), *tables) if file.is_file()]
-    return files or _everything(path)
+    return layout_files(path) or (_everything(path) if path.is_dir() else behaviour_files(path))
 
 
 def behaviour_files(path: str | Path) -> list[Path]:
