@@ -144,11 +144,12 @@ ANIMAL_GAIN_DB, SESSION_GAIN_DB = 1.5, 0.5
 
 RATES: Mapping[str, PlantedRate] = {
     "mPFC": PlantedRate(
-        n_units=13,
+        n_units=15,
         drug_log2={"psilocybin": (-0.8, -0.8, 0.8), "ketamine": (0.7, 0.7, 0.7)},
         context_log2=(0.0, 0.2, 0.4),
     ),
-    "CA1": PlantedRate(n_units=7, context_log2=(0.0, 0.3, 0.1)),
+    # Alike in all contexts: correlations of counts grow with rates, and are planted here.
+    "CA1": PlantedRate(n_units=10),
 }
 
 #: fraction of time spent walking: before any drug, and in the acute phase

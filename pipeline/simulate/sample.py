@@ -28,7 +28,8 @@ from pipeline.simulate.sample_design import (
     sample_tables,
     session_plans,
 )
-from pipeline.simulate.sample_session import TRIAL_SPACING_S, SessionData, simulate_session
+from pipeline.simulate.sample_session import SessionData, simulate_session
+from pipeline.simulate.sample_trials import RECORDED_SPACING_S
 
 __all__ = ["make_sample", "sample_is_complete", "sample_tables", "sample_version", "write_session"]
 
@@ -245,7 +246,7 @@ def _write_nwb_session(path: Path, plan: SessionPlan, data: SessionData) -> None
     trials = pd.DataFrame(
         {
             "start_time": starts,
-            "stop_time": starts + TRIAL_SPACING_S[0],
+            "stop_time": starts + RECORDED_SPACING_S[0],
             "rule": [trial.rule for trial in data.trials],
             "light": [trial.light for trial in data.trials],
             "choice": [trial.choice for trial in data.trials],

@@ -7,10 +7,15 @@ in a minute.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pipeline.simulate.effects import ANIMALS, CONTEXTS, DRUGS, VEHICLE
+import numpy as np
+
+from pipeline.simulate.effects import ANIMALS, CONTEXTS, DRUGS, SAMPLE_SEED, VEHICLE
+from pipeline.simulate.randomness import generator
+from pipeline.simulate.tracks import Track, steps
 
 #: what was recorded with what, by animal; the format does not change within an animal
 FORMATS = {
@@ -78,6 +83,30 @@ class SessionPlan:
 def session_plans() -> tuple[SessionPlan, ...]:
     """Return the 32 sessions of the sample, animal by animal, week by week."""
     return tuple(_plan(animal, week) for animal in range(len(ANIMALS)) for week in range(4))
+
+
+def session_generator(plan: SessionPlan, *names: str) -> np.random.Generator:
+    """Return the source of one kind of random numbers of a session."""
+    return generator(plan.name, *names, seed=SAMPLE_SEED)
+
+
+def by_visit(plan: SessionPlan, planted: Callable[..., float], **options: str) -> Track:
+    """Return what is planted by drug, context and phase, as it changes over the session."""
+    intervals = np.array([(visit.start_s, visit.stop_s) for visit in plan.recorded])
+    values = [
+        planted(drug=plan.drug, context=visit.context, phase=visit.phase, **options)
+        for visit in plan.recorded
+    ]
+    return steps(intervals, values)
+
+
+def acute_change(
+    plan: SessionPlan, phase: str, change: Callable[..., float], region: str, context: str
+) -> float:
+    """Return a planted change, or 0 before the dose."""
+    if phase != "acute":
+        return 0.0
+    return change(region=region, animal=plan.animal, drug=plan.drug, context=context)
 
 
 def _plan(animal: int, week: int) -> SessionPlan:

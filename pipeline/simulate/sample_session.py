@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.simulate import effects
-from pipeline.simulate.agent import Agent, Trial, simulate_trials
+from pipeline.simulate.agent import Trial
 from pipeline.simulate.movement import Bout, simulate_bouts, simulate_speed
 from pipeline.simulate.randomness import generator
-from pipeline.simulate.sample_design import DOSE_S, RECORDING_S, SessionPlan
+from pipeline.simulate.sample_design import (
+    DOSE_S,
+    RECORDING_S,
+    SessionPlan,
+    acute_change,
+    by_visit,
+    session_generator,
+)
+from pipeline.simulate.sample_trials import session_trials
+from pipeline.simulate.sample_units import THETA_LAG_RAD, session_spikes, session_units
 from pipeline.simulate.signals import Region, Rhythm, simulate_lfp
-from pipeline.simulate.spiking import Unit, simulate_units
+from pipeline.simulate.spiking import Unit
 from pipeline.simulate.tracks import (
     Modulation,
     Track,
@@ -24,15 +32,8 @@ from pipeline.simulate.tracks import (
     steps,
 )
 
-#: CA1 lags behind mPFC by this much of the common theta rhythm
-THETA_LAG_RAD = {"mPFC": 0.0, "CA1": 0.9}
 THETA_HZ = 7.8
 LINE_HZ, LINE_UV = 60.0, 4.0
-#: the task starts trials 10 to 12 s apart; rules alternate between the light and a side
-TRIAL_SPACING_S = (10.0, 12.0)
-RULES = ("light", "left", "light", "right")
-CRITERION = 10
-LAST_SWITCH_S = 4300.0
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,9 @@ def simulate_session(plan: SessionPlan) -> SessionData:
     lfp = session_lfp(plan, bouts, theta)
     units = session_units(plan)
     spikes = session_spikes(plan, units, theta)
-    time_s, speed = simulate_speed(bouts, seconds=RECORDING_S, rng=_generator(plan, "speed"))
+    time_s, speed = simulate_speed(bouts, seconds=RECORDING_S, rng=session_generator(plan, "speed"))
     trials = session_trials(plan)
     return SessionData(lfp, plan.rate_hz, units, spikes, trials, bouts, time_s, speed)
-
-
-def _generator(plan: SessionPlan, *names: str) -> np.random.Generator:
-    return generator(plan.name, *names, seed=effects.SAMPLE_SEED)
 
 
 def session_theta(plan: SessionPlan) -> dict[str, Track]:
@@ -89,20 +86,13 @@ def session_theta(plan: SessionPlan) -> dict[str, Track]:
     A region's units follow its own theta.
     """
     leader = drifting_phase(
-        seconds=RECORDING_S, frequency_hz=THETA_HZ, rng=_generator(plan, "theta")
+        seconds=RECORDING_S, frequency_hz=THETA_HZ, rng=session_generator(plan, "theta")
     )
-    jitter = _by_visit(plan, effects.phase_jitter_rad)
-    follower = following_phase(leader, jitter_rad=jitter, rng=_generator(plan, "theta", "CA1"))
+    jitter = by_visit(plan, effects.phase_jitter_rad)
+    follower = following_phase(
+        leader, jitter_rad=jitter, rng=session_generator(plan, "theta", "CA1")
+    )
     return {"mPFC": leader, "CA1": follower}
-
-
-def _by_visit(plan: SessionPlan, planted: Callable[..., float]) -> Track:
-    """Return what is planted by drug, context and phase, as it changes over the session."""
-    intervals = np.array([(visit.start_s, visit.stop_s) for visit in plan.recorded])
-    values = [
-        planted(drug=plan.drug, context=visit.context, phase=visit.phase) for visit in plan.recorded
-    ]
-    return steps(intervals, values)
 
 
 def session_lfp(
@@ -113,27 +103,15 @@ def session_lfp(
         regions={name: _region(plan, name, bouts, theta[name]) for name in effects.BACKGROUNDS},
         seconds=RECORDING_S,
         rate_hz=plan.rate_hz,
-        rngs={name: _generator(plan, "lfp", name) for name in effects.BACKGROUNDS},
+        rngs={name: session_generator(plan, "lfp", name) for name in effects.BACKGROUNDS},
     )
     _add_line_noise_and_artefacts(lfp, plan)
     return lfp
 
 
-def session_spikes(
-    plan: SessionPlan, units: tuple[Unit, ...], theta: Mapping[str, Track]
-) -> list[np.ndarray]:
-    """Return the spike times of a session's units, one (spike,) array of seconds each."""
-    rng = _generator(plan, "spikes")
-    trains: list[np.ndarray] = []
-    for unit in units:
-        phase = theta[unit.region]
-        trains += simulate_units([unit], seconds=RECORDING_S, phase=phase, rng=rng)
-    return trains
-
-
 def session_bouts(plan: SessionPlan) -> tuple[Bout, ...]:
     """Return the bouts of the recorded visits; each visit has exactly its planted fraction."""
-    rng = _generator(plan, "bouts")
+    rng = session_generator(plan, "bouts")
     fraction = {
         "baseline": effects.BASELINE_WALK_FRACTION,
         "acute": effects.ACUTE_WALK_FRACTION[plan.drug],
@@ -150,81 +128,16 @@ def session_bouts(plan: SessionPlan) -> tuple[Bout, ...]:
     )
 
 
-def session_units(plan: SessionPlan) -> tuple[Unit, ...]:
-    """Return the units of a session; they are other units in every session of an animal."""
-    rng = _generator(plan, "units")
-    intervals = np.array([(visit.start_s, visit.stop_s) for visit in plan.recorded])
-    units = []
-    for region, planted in effects.RATES.items():
-        changes = [
-            planted.context_log2[effects.CONTEXTS.index(visit.context)]
-            + _acute(plan, visit.phase, effects.rate_change_log2, region, visit.context)
-            for visit in plan.recorded
-        ]
-        for _ in range(planted.n_units):
-            own = rng.normal(0.0, planted.unit_log2)
-            acute = [own if visit.phase == "acute" else 0.0 for visit in plan.recorded]
-            units.append(
-                Unit(
-                    region=region,
-                    rate_hz=float(np.clip(np.exp(rng.normal(math.log(5.0), 0.6)), 1.5, 20.0)),
-                    log2_gain=steps(intervals, np.add(changes, acute)),
-                    kappa=float(rng.uniform(0.2, 0.9)),
-                    preferred_rad=float(rng.normal(THETA_LAG_RAD[region] + 2.0, 0.5)),
-                )
-            )
-    return tuple(units)
-
-
-def session_trials(plan: SessionPlan) -> list[Trial]:
-    """Return the behaviour log: visits before and after the dose, and the hour that follows."""
-    rng = _generator(plan, "trials")
-    boxes = [visit for visit in plan.visits if visit.context == plan.task.context]
-    starts = np.concatenate([_trial_starts(visit.start_s, visit.stop_s, rng) for visit in boxes])
-    animal_factor = math.exp(
-        effects.deviations("learning", sd=effects.ANIMAL_LEARNING_SD)[plan.animal]
-    )
-    agent = Agent(
-        learning_rate=effects.BASELINE_LEARNING_RATE
-        * effects.LEARNING_RATE_FACTOR[plan.drug]
-        * animal_factor,
-        perseveration=2.0,
-    )
-    return simulate_trials(
-        agent,
-        rules=RULES,
-        trial_times_s=np.round(starts, 3),
-        rng=rng,
-        criterion=CRITERION,
-        restart_at_s=DOSE_S,
-        last_switch_s=LAST_SWITCH_S,
-    )
-
-
-def _trial_starts(start_s: float, stop_s: float, rng: np.random.Generator) -> np.ndarray:
-    """Return when trials start inside a visit; the last one still ends inside it."""
-    longest = math.ceil((stop_s - start_s) / TRIAL_SPACING_S[0])
-    starts = start_s + 2.0 + np.cumsum(rng.uniform(*TRIAL_SPACING_S, longest))
-    return starts[starts < stop_s - TRIAL_SPACING_S[1]]
-
-
-def _acute(plan: SessionPlan, phase: str, change, region: str, context: str) -> float:
-    """Return a planted change, or 0 before the dose."""
-    if phase != "acute":
-        return 0.0
-    return change(region=region, animal=plan.animal, drug=plan.drug, context=context)
-
-
 def _region(plan: SessionPlan, name: str, bouts: tuple[Bout, ...], theta: Track) -> Region:
     """Return what a region does in a session."""
-    rng = _generator(plan, "gain", name)
+    rng = session_generator(plan, "gain", name)
     animal_gain = generator(plan.animal, "gain", name, seed=effects.SAMPLE_SEED).normal(
         0.0, effects.ANIMAL_GAIN_DB
     )
     level = animal_gain + rng.normal(0.0, effects.SESSION_GAIN_DB)
     intervals = np.array([(visit.start_s, visit.stop_s) for visit in plan.recorded])
     gains = [
-        level + _acute(plan, visit.phase, effects.region_gain_change_db, name, visit.context)
+        level + acute_change(plan, visit.phase, effects.region_gain_change_db, name, visit.context)
         for visit in plan.recorded
     ]
     rhythms = {
@@ -255,7 +168,7 @@ def _modulation(plan: SessionPlan, theta: Track, region: str) -> Modulation:
     """Return how theta modulates a faster rhythm of its region."""
     return Modulation(
         phase=theta,
-        depth=_by_visit(plan, effects.modulation_depth),
+        depth=by_visit(plan, effects.modulation_depth),
         preferred_rad=THETA_LAG_RAD[region] + effects.MODULATION_RAD,
         carrier_hz=effects.CARRIER_HZ,
     )
@@ -304,7 +217,7 @@ def _with_ramps(intervals_s: np.ndarray, values: list[float], *, ramp_s: float =
 
 def _add_line_noise_and_artefacts(lfp_uv: np.ndarray, plan: SessionPlan) -> None:
     """Add mains hum, the commotion of each transfer, and one short artefact inside a visit."""
-    rng = _generator(plan, "artefacts")
+    rng = session_generator(plan, "artefacts")
     times = np.arange(len(lfp_uv)) / plan.rate_hz
     hum = np.sin(2.0 * np.pi * ((LINE_HZ * times) % 1.0)) * LINE_UV
     lfp_uv += hum.astype(np.float32)[:, np.newaxis]

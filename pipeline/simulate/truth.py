@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.simulate import effects
 from pipeline.simulate.effects import ByContext
 from pipeline.simulate.sample_design import TASK_CONTEXT, sample_tables
+from pipeline.simulate.spike_truth import planted_spikes, spike_verdicts
 
 _HEADER = """\
 # What is planted in the sample experiment, and the verdicts that must come out.
@@ -66,6 +67,7 @@ def sample_truth() -> dict[str, Any]:
     return {
         "planted": [*_planted_bands(), *_planted_tilts(), *_planted_rates()],
         "coupling": _planted_coupling(),
+        "spikes": planted_spikes(),
         "movement": {
             "walking_fraction_baseline": effects.BASELINE_WALK_FRACTION,
             "walking_fraction_acute": {drug: walking[drug] for drug in effects.DRUGS},
@@ -90,6 +92,7 @@ def sample_truth() -> dict[str, Any]:
             *(row for drug in drugs for row in _movement_verdicts(drug)),
             *(row for drug in drugs for row in _spectral_verdicts(drug)),
             *(row for drug in drugs for row in _coupling_verdicts(drug)),
+            *(row for drug in drugs for row in _spike_verdicts(drug)),
             *(_task_verdict(drug) for drug in drugs),
         ],
     }
@@ -247,6 +250,12 @@ def _coupling_verdicts(drug: str) -> Iterable[dict[str, str]]:
     verdict, pattern = expected_verdict(changes)
     band, region = effects.MODULATED
     yield _verdict_row(f"modulation_index/theta-{band}@{region}", drug, verdict, pattern=pattern)
+
+
+def _spike_verdicts(drug: str) -> Iterable[dict[str, str]]:
+    """Outcomes of how units fire beside their rates (:mod:`pipeline.simulate.spike_truth`)."""
+    for outcome, verdict, pattern in spike_verdicts(drug):
+        yield _verdict_row(outcome, drug, verdict, pattern=pattern)
 
 
 def _changes(planted: ByContext | None, baseline: float) -> ByContext:
