@@ -1,0 +1,202 @@
+"""The step ``sort`` with a sorter that knows the answer: channels, clock, reasons of failure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.errors import InputError
+from pipeline.simulate.writers import write_openephys
+from pipeline.spikes import load_units, sorting
+from pipeline.spikes.units import unit_trains
+from pipeline.steps.guard import guarded
+from pipeline.steps.sort import SCRATCH, sort
+
+RATE = 15_000.0
+#: samples of each part at which the stubbed sorter finds a spike
+SPIKES = (1500, 4500, 9000, 12_000)
+
+
+def write_part(folder: Path, *, seconds: float = 1.0, flat: tuple[int, ...] = ()) -> str:
+    """Noise of 5 uV with a trough of 100 uV at every spike, on the second channel."""
+    rng = np.random.default_rng(7)
+    signals = rng.normal(0, 5, (round(seconds * RATE), 4))
+    for at in SPIKES:
+        signals[at - 3 : at + 4, 1] -= 100 * np.hanning(7)
+    signals[:, list(flat)] = 0
+    names = [f"CH{n + 1}" for n in range(4)]
+    return str(write_openephys(folder, signals.astype(np.float32), rate_hz=RATE, channels=names))
+
+
+def settings(*parts: tuple[str, float, str], channels=(), **options) -> dict:
+    return {
+        "session": "s1",
+        "recordings": [
+            {"path": path, "format": "openephys", "starts_at_s": at, "label": probe, "stream": ""}
+            for path, at, probe in parts
+        ],
+        "channels": [
+            {"channel": name, "shank": shank, "bad": bad} for name, shank, bad in channels
+        ],
+        "stream": "",
+        "sorting": {
+            "run": "spykingcircus2",
+            "preprocessing": {"pass_band_hz": [300.0, 6000.0], "reference": "none"},
+            "parameters": {},
+            "group_by": "shank",
+        }
+        | options,
+    }
+
+
+@pytest.fixture
+def stub(monkeypatch):
+    """A sorter that finds one unit at all known samples of a group; returns what it was given."""
+    from spikeinterface.core import NumpySorting
+
+    given = []
+
+    def run_sorter(recording, sorter, parameters, folder, *, what=""):
+        given.append((what, [str(name) for name in recording.channel_ids]))
+        assert folder.parent.name == SCRATCH
+        parts = recording.get_num_samples() // round(RATE)
+        samples = np.concatenate([np.array(SPIKES) + n * round(RATE) for n in range(parts)])
+        return NumpySorting.from_unit_dict([{3: samples}], RATE)
+
+    monkeypatch.setattr(sorting, "run_sorter", run_sorter)
+    return given
+
+
+def test_parts_are_one_sort_and_spikes_keep_their_times(tmp_path, stub):
+    first, second = write_part(tmp_path / "a"), write_part(tmp_path / "b")
+    # Given in the wrong order; 600 s were not recorded.
+    outcome = sort(
+        settings=settings((second, 601.5, ""), (first, 0.5, "")),
+        outputs={"sorted": tmp_path / "sorted.nc"},
+    )
+    units = load_units(tmp_path / "sorted.nc")
+    (train,) = unit_trains(units)
+    at = np.array(SPIKES) / RATE
+    np.testing.assert_allclose(train, np.concatenate([at + 0.5, at + 601.5]), rtol=0, atol=1e-9)
+    assert units["unit_id"].values.tolist() == ["1"]
+    assert units["channel"].values.tolist() == ["CH2"]
+    # The filter takes some of the trough; the sign is that of a size.
+    assert np.all((units["amplitude"].values > 50) & (units["amplitude"].values < 110))
+    assert units["waveform"].values[0].argmin() == round(0.001 * RATE)
+    assert stub == [("", ["CH1", "CH2", "CH3", "CH4"])]
+    assert outcome.facts["sorting_groups"] == [
+        {
+            "probe": "",
+            "group": "",
+            "n_channels": 4,
+            "places": "assumed",
+            "n_units": 1,
+            "n_spikes": 8,
+        }
+    ]
+    assert "does not say where 4 channel(s)" in " ".join(outcome.warnings)
+    assert np.isnan(units["drift_ptp"].values).all()
+    assert not (tmp_path / SCRATCH).exists()
+
+
+def test_probes_and_shanks_are_sorted_apart_without_bad_and_flat_channels(tmp_path, stub):
+    left = write_part(tmp_path / "left", flat=(3,))
+    right = write_part(tmp_path / "right")
+    names = [f"{probe}:CH{n}" for probe in ("left", "right") for n in (1, 2, 3, 4)]
+    shanks = ["", "", "", "", "t1", "t2", "t1", "t2"]
+    rows = [(name, shank, name == "left:CH1") for name, shank in zip(names, shanks, strict=True)]
+    outcome = sort(
+        settings=settings((left, 0.0, "left"), (right, 0.0, "right"), channels=rows),
+        outputs={"sorted": tmp_path / "sorted.nc"},
+    )
+    assert stub == [
+        ("left", ["left:CH2", "left:CH3"]),
+        ("right:t1", ["right:CH1", "right:CH3"]),
+        ("right:t2", ["right:CH2", "right:CH4"]),
+    ]
+    units = load_units(tmp_path / "sorted.nc")
+    assert units["unit_id"].values.tolist() == ["left:1", "right:t1:1", "right:t2:1"]
+    assert units["probe"].values.tolist() == ["left", "right", "right"]
+    assert units["channel"].values[[0, 2]].tolist() == ["left:CH2", "right:CH2"]
+    assert any("channel left:CH4 is flat" in said for said in outcome.warnings)
+
+
+def test_the_same_recording_gives_the_same_bytes(tmp_path, stub):
+    path = write_part(tmp_path / "a")
+    for name in ("1.nc", "2.nc"):
+        sort(settings=settings((path, 0.0, "")), outputs={"sorted": tmp_path / name})
+    assert (tmp_path / "1.nc").read_bytes() == (tmp_path / "2.nc").read_bytes()
+
+
+def failed(tmp_path, given) -> dict:
+    guarded(
+        "sort",
+        sort,
+        settings=given,
+        outputs={"sorted": str(tmp_path / "sorted.nc"), "status": str(tmp_path / "s.json")},
+        log=str(tmp_path / "log.txt"),
+    )
+    assert (tmp_path / "sorted.nc").read_bytes() == b""
+    assert not (tmp_path / SCRATCH).exists()
+    return json.loads((tmp_path / "s.json").read_text())
+
+
+def test_a_sort_that_fails_is_the_sessions_failure_and_extract_passes_it_on(tmp_path, monkeypatch):
+    def breaks(recording, sorter, parameters, folder, *, what=""):
+        folder.mkdir()
+        raise InputError("spikes.sorting: spykingcircus2 failed: no clusters")
+
+    monkeypatch.setattr(sorting, "run_sorter", breaks)
+    monkeypatch.setattr(sorting, "SILENT_PER_S", 0.0)
+    status = failed(tmp_path, settings((write_part(tmp_path / "a"), 0.0, "")))
+    assert status["state"] == "failed" and status["step"] == "sort"
+    assert status["reason"].endswith("failed: no clusters")
+    guarded(
+        "extract",
+        lambda **_: pytest.fail("extract must not run"),
+        settings={},
+        outputs={"lfp": str(tmp_path / "lfp.nc"), "status": str(tmp_path / "e.json")},
+        log=str(tmp_path / "log2.txt"),
+        upstream=str(tmp_path / "s.json"),
+    )
+    passed = json.loads((tmp_path / "e.json").read_text())
+    assert (passed["state"], passed["step"]) == ("skipped", "sort")
+    assert passed["reason"] == status["reason"]
+
+
+def test_a_group_without_spikes_has_no_units_and_a_warning(tmp_path, monkeypatch):
+    def breaks(recording, sorter, parameters, folder, *, what=""):
+        raise InputError("spikes.sorting: spykingcircus2 failed: 0 samples")
+
+    monkeypatch.setattr(sorting, "run_sorter", breaks)
+    rng = np.random.default_rng(2)
+    names = ["CH1", "CH2"]
+    noise = rng.normal(0, 5, (60_000, 2)).astype(np.float32)
+    path = write_openephys(tmp_path / "a", noise, rate_hz=RATE, channels=names)
+    outcome = sort(
+        settings=settings((str(path), 0.0, "")), outputs={"sorted": tmp_path / "sorted.nc"}
+    )
+    assert load_units(tmp_path / "sorted.nc").sizes["unit"] == 0
+    assert any("no units on the channels" in said for said in outcome.warnings)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"parameters": {"sed": 1}}, "did you mean 'seed'?"),
+        ({"preprocessing": {"pass_band_hz": [300.0, 8000.0], "reference": "none"}}, "16000"),
+    ],
+)
+def test_what_cannot_be_sorted_is_a_failure_in_words(tmp_path, changes, said):
+    path = write_part(tmp_path / "a")
+    assert said in failed(tmp_path, settings((path, 0.0, ""), **changes))["reason"]
+
+
+def test_missing_recordings_and_dead_ones_are_failures_in_words(tmp_path):
+    gone = settings((str(tmp_path / "gone"), 0.0, ""))
+    assert "1 recording(s) that the tables name are not there" in failed(tmp_path, gone)["reason"]
+    dead = settings((write_part(tmp_path / "a", flat=(0, 1, 2, 3)), 0.0, ""))
+    assert "no channel that is neither marked bad nor flat" in failed(tmp_path, dead)["reason"]
