@@ -1,7 +1,7 @@
 """Tests of single units call 5 % where nothing changed: from spike times on, exact binomial limits.
 
 Kinds of trains that the tests of each module do not have; seeds are fixed. The rates of thousands
-of units stand in docs/performance.md (``benchmarks/spikes_null.py``).
+of units stand in docs/spikes_null.md (``benchmarks/spikes_null.py``).
 """
 
 import numpy as np
