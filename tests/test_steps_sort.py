@@ -7,13 +7,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from experiments import minimal
 
+from pipeline.commands.check import examine_all
 from pipeline.errors import InputError
+from pipeline.experiment import load_experiment
+from pipeline.simulate.sorting_sample import SortingSample, write_sorting_sample
 from pipeline.simulate.writers import write_openephys
 from pipeline.spikes import load_units, sorting
 from pipeline.spikes.units import unit_trains
+from pipeline.steps import sort_settings as steps_settings
+from pipeline.steps.extract_units import take_over
 from pipeline.steps.guard import guarded
-from pipeline.steps.sort import SCRATCH, sort
+from pipeline.steps.sort import SCRATCH, parts_to_sort, sort
+from pipeline.steps.sort_settings import (
+    is_sorted_here,
+    parameter_problems,
+    sort_settings,
+    sorted_file,
+    sorting_problems,
+)
 
 RATE = 15_000.0
 #: samples of each part at which the stubbed sorter finds a spike
@@ -129,6 +142,91 @@ def test_the_same_recording_gives_the_same_bytes(tmp_path, stub):
     for name in ("1.nc", "2.nc"):
         sort(settings=settings((path, 0.0, "")), outputs={"sorted": tmp_path / name})
     assert (tmp_path / "1.nc").read_bytes() == (tmp_path / "2.nc").read_bytes()
+
+
+def test_the_wide_band_is_sorted_under_the_names_of_the_lfp(monkeypatch):
+    from pipeline.ingest.joining import RecordingPart
+    from pipeline.ingest.lazy import LazyRecording
+    from pipeline.steps import extract_recordings
+
+    opened = []
+
+    def open_recording(path, *, format, stream):
+        opened.append(stream)
+        values = np.zeros((10, 3), dtype="int16")
+        return LazyRecording(
+            lambda a, b: values[a:b], samples=10, rate_hz=RATE, dtype="int16",
+            channels=[f"{stream[-2:].upper()}{n}" for n in (0, 1)] + ["XA1"],
+        )  # fmt: skip
+
+    def open_parts(given):
+        return [
+            RecordingPart(r["path"], r["path"], r["label"], 0.0, open_recording(
+                r["path"], format="", stream=r["stream"] or given["stream"]
+            ))
+            for r in given["recordings"]
+        ]  # fmt: skip
+
+    monkeypatch.setattr(extract_recordings, "open_parts", open_parts)
+    given = settings(("a", 0.0, "A"), ("b", 0.0, "B"), streams={"imec0.lf": "imec0.ap"})
+    given["stream"] = "imec0.lf"
+    given["recordings"][1]["stream"] = "imec1.lf"
+    first, second = parts_to_sort(given)
+    assert opened == ["imec0.ap", "imec1.lf"]
+    assert first.channels == ("LF0", "LF1", "XA1") == second.channels
+
+
+def test_warnings_go_on_to_extract(tmp_path, stub):
+    sort(
+        settings=settings((write_part(tmp_path / "a"), 0.0, "")),
+        outputs={"sorted": tmp_path / "sorted.nc"},
+    )
+    warnings: list[str] = []
+    taken = take_over(load_units(tmp_path / "sorted.nc"), [], warnings)
+    assert len(warnings) == 1 and "does not say where 4 channel(s)" in warnings[0]
+    assert taken.attrs["sorter"].startswith("spykingcircus2 of SpikeInterface ")
+    assert taken["region"].values.tolist() == ["all"]
+
+
+def lab(folder: Path, **sorting) -> Path:
+    """An experiment whose first session has a recording."""
+    rows = [
+        {"session": f"s{n}", "animal": "r1", "start": f"2026-03-0{n}T09:00", "recording": path}
+        for n, path in ((1, "../s/raw.dat"), (2, ""))
+    ]
+    return minimal(folder, config={"spikes": {"sorting": sorting}}, sessions=rows)
+
+
+def test_check_names_a_sorter_that_is_not_installed_and_a_misspelt_parameter(tmp_path, monkeypatch):
+    write_sorting_sample(
+        tmp_path / "s", SortingSample(seconds=0.2, channels=2, amplitudes_uv=(100.0,))
+    )
+    wrong = lab(tmp_path / "a", run="spykingcircus2", parameters={"sed": 1})
+    (problem,) = [p for p in examine_all(wrong).errors if "spikes.sorting" in str(p)]
+    assert "sed: spykingcircus2 has no such parameter (did you mean 'seed'?)" in str(problem)
+    monkeypatch.setattr(steps_settings, "lacking_packages", lambda sorter: ("torch",))
+    lacking = lab(tmp_path / "b", run="lupin")
+    (problem,) = [p for p in examine_all(lacking).errors if "spikes.sorting" in str(p)]
+    assert problem.place == "spikes.sorting.run" and "lupin needs torch" in problem.expected
+
+
+def test_settings_name_what_a_sort_depends_on_and_no_more(tmp_path):
+    folder = tmp_path / "s"
+    write_sorting_sample(folder, SortingSample(seconds=0.2, channels=2, amplitudes_uv=(100.0,)))
+    experiment = load_experiment(lab(tmp_path / "lab", run="spykingcircus2", jobs=2))
+    first, second = experiment.sessions
+    assert is_sorted_here(experiment, first) and not is_sorted_here(experiment, second)
+    assert sorted_file(experiment, first) == "results/sessions/s1/sorted.nc"
+    assert sorted_file(experiment, second) == ""
+    given = sort_settings(experiment, first, {})
+    assert [Path(file[0]).name for file in given["files"]] == [
+        "probe.json",
+        "raw.dat",
+        "raw.dat.json",
+    ]
+    assert "jobs" not in given["sorting"] and "regions" not in str(given)
+    assert json.loads(json.dumps(given)) == given
+    assert sorting_problems(experiment) == [] == parameter_problems(experiment)
 
 
 def failed(tmp_path, given) -> dict:

@@ -59,6 +59,11 @@ class SortingOptions(StrictModel):
     parameters: dict[str, Any] = Field(
         default_factory=dict, description="The sorter's own parameters; left out: its defaults"
     )
+    streams: dict[str, str] = Field(
+        default_factory=dict,
+        description="Stream to sort instead of the one that the LFP is read from: "
+        "imec0.lf: imec0.ap",
+    )
     group_by: Literal["shank", "probe"] = Field(
         "shank",
         description="What is sorted apart: each shank or tetrode (channel table, else probe file), "

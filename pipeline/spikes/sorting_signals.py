@@ -202,7 +202,7 @@ def _common_rate(parts: Sequence[RecordingPart], band_hz: tuple[float, float]) -
         raise InputError(
             f"{parts[0].name}: found {rate_hz:g} samples per second; expected more than "
             f"{2 * band_hz[1]:g}, twice the upper end of spikes.sorting.preprocessing.pass_band_hz "
-            "(an LFP stream was named, and not that of the wide band?)"
+            "(a stream of LFP? name that of the wide band under spikes.sorting.streams)"
         )
     return rate_hz
 

@@ -128,6 +128,7 @@ def take_over(
         )
     by_channel = {str(row["channel"]): str(row["region"]) for row in listed}
     only = set(by_channel.values()) or {WHOLE_RECORDING}
+    warnings += [said for said in str(units.attrs.get("warnings", "")).split("\n") if said]
     regions = _filled(
         [str(region) for region in units["region"].values],
         [str(channel) for channel in units["channel"].values],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from pipeline.errors import InputError
 from pipeline.steps.guard import Outcome
 
 if TYPE_CHECKING:
-    from pipeline.ingest.joining import RecordedProbe
+    from pipeline.ingest.joining import RecordedProbe, RecordingPart
     from pipeline.spikes.sorting import SortedSession
 
 #: folder of the sorter's own files, beside the output
@@ -45,14 +46,13 @@ def sort(*, settings: Mapping[str, Any], outputs: Mapping[str, Path], jobs: int 
     from pipeline.spikes.sorting import sort_probes, units_of
     from pipeline.spikes.sorting_parameters import sorter_parameters
     from pipeline.spikes.units import save_units
-    from pipeline.steps.extract_recordings import open_parts
 
     options = settings["sorting"]
     # Before anything is read: a misspelt parameter is not found after an hour.
     sorter_parameters(options["run"], options["parameters"])
     _refuse_missing(settings)
     warnings: list[str] = []
-    probes = join_recordings(open_parts(settings))
+    probes = join_recordings(parts_to_sort(settings))
     probes = pick_channels(probes, [row["channel"] for row in settings["channels"]])
     probes = _good_channels(probes, settings["channels"], warnings)
     found = sort_probes(
@@ -66,8 +66,40 @@ def sort(*, settings: Mapping[str, Any], outputs: Mapping[str, Path], jobs: int 
         group_by=options["group_by"],
         jobs=jobs,
     )
-    save_units(units_of(found), outputs["sorted"])
-    return Outcome((*warnings, *found.warnings, *_assumed(found)), _facts(options, found))
+    warnings += [*found.warnings, *_assumed(found)]
+    facts = _facts(options, found)
+    units = units_of(found)
+    # extract tells them again: what the cohort shows of a session it reads there.
+    units.attrs["sorter"] = f"{facts['sorter']} of SpikeInterface {facts['spikeinterface']}"
+    units.attrs["warnings"] = "\n".join(warnings)
+    save_units(units, outputs["sorted"])
+    return Outcome(tuple(warnings), facts)
+
+
+def parts_to_sort(settings: Mapping[str, Any]) -> list[RecordingPart]:
+    """Open the recordings, in the stream of the wide band where the LFP has one of its own.
+
+    Neuropixels name a site by its band; the session knows it by that of the LFP (AP5 is LF5).
+    """
+    from pipeline.steps.extract_recordings import open_parts
+
+    streams = settings["sorting"].get("streams", {})
+    asked = [source["stream"] or settings["stream"] for source in settings["recordings"]]
+    chosen = [streams.get(stream, stream) for stream in asked]
+    sources = [
+        {**source, "stream": stream}
+        for source, stream in zip(settings["recordings"], chosen, strict=True)
+    ]
+    parts = open_parts({**settings, "recordings": sources})
+    return [
+        _named_as_lfp(part) if before != after else part
+        for part, before, after in zip(parts, asked, chosen, strict=True)
+    ]
+
+
+def _named_as_lfp(part: RecordingPart) -> RecordingPart:
+    names = [re.sub(r"^AP(\d+)$", r"LF\1", name) for name in part.channels]
+    return replace(part, recording=part.recording.rename_channels(names))
 
 
 def _refuse_missing(settings: Mapping[str, Any]) -> None:

@@ -5,8 +5,10 @@ The Snakefile imports this module at every parse: no heavy imports.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pipeline.errors import InputError, Problem
@@ -17,7 +19,7 @@ from pipeline.experiment.sorting_options import (
     how_to_install,
     lacking_packages,
 )
-from pipeline.ingest.files import recording_files
+from pipeline.ingest.files import recording_files, sidecar
 from pipeline.steps.code import code_of
 from pipeline.steps.inputs import files_of, resolve, sortings
 from pipeline.steps.paths import SORTED
@@ -123,8 +125,28 @@ def sort_files(
     """
     named = [(resolve(experiment, r.path), r.format) for r in session.recordings]
     own = {str(file) for path, format in named for file in recording_files(path, format)}
-    return {
+    files = {
         path: stated
         for path, stated in files_of(experiment, session, absent).items()
         if path in own or any(path == at or path.startswith(at + os.sep) for at, _ in named)
     }
+    for path, _ in named:
+        probe = _probe_file(path)
+        if probe is not None:
+            stat = probe.stat()
+            files[str(probe)] = [str(probe), stat.st_size, stat.st_mtime_ns]
+    return dict(sorted(files.items()))
+
+
+def _probe_file(path: str) -> Path | None:
+    """Return the probe file that the side-car of a raw binary file names, if it is there."""
+    beside = sidecar(Path(path)) if Path(path).is_file() else None
+    if beside is None:
+        return None
+    try:
+        car = json.loads(beside.read_text(encoding="utf-8-sig"))
+    except ValueError:
+        return None  # the step that opens the recording says what is wrong with it
+    probe = car.get("probe") if isinstance(car, dict) else None
+    file = beside.parent / probe if isinstance(probe, str) else beside
+    return file if file != beside and file.is_file() else None
