@@ -21,7 +21,7 @@ from pipeline.report.behaviour import (
     where_words,
 )
 from pipeline.report.names import Names, spoken
-from pipeline.report.numbers import count, listing
+from pipeline.report.numbers import count, listing, number
 from pipeline.report.slug import slug
 
 if TYPE_CHECKING:
@@ -152,9 +152,9 @@ def _heat_maps(tables: SpikeTables, region: str, names: Names) -> Iterator[Behav
         caption=(
             f"One row per unit, sorted by its mean after the administration (vertical line); "
             "colour: log2 of the rate over the unit's own baseline in the same context, from "
-            f"{-SPAN:g} (blue) over 0 (white) to {SPAN:g} (brown). Grey: handling, and times in "
-            f"other contexts. {unit_words(rows, names)}; with more than {ROWS} units a row is the "
-            f"mean of neighbours. {_beside(names)} Units are shown, animals are tested: the tests "
+            f"{number(-SPAN)} (blue) over 0 (white) to {number(SPAN)} (brown). Grey: handling, and "
+            f"times in other contexts. {unit_words(rows, names)}; with more than {ROWS} units a row "
+            f"is the mean of neighbours. {_beside(names)} Units are shown, animals are tested: the tests "
             "stand with the outcomes above."
         ),
         data=rows,
