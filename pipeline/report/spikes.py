@@ -153,8 +153,9 @@ def _heat_maps(tables: SpikeTables, region: str, names: Names) -> Iterator[Behav
             f"One row per unit, sorted by its mean after the administration (vertical line); "
             "colour: log2 of the rate over the unit's own baseline in the same context, from "
             f"{number(-SPAN)} (blue) over 0 (white) to {number(SPAN)} (brown). Grey: handling, and "
-            f"times in other contexts. {unit_words(rows, names)}; with more than {ROWS} units a row "
-            f"is the mean of neighbours. {_beside(names)} Units are shown, animals are tested: the tests "
+            f"times in other contexts. {unit_words(rows, names)}; with more than {ROWS} units a "
+            f"row is the mean of neighbours. {_beside(names)} Units are shown, animals are "
+            "tested: the tests "
             "stand with the outcomes above."
         ),
         data=rows,
