@@ -286,6 +286,7 @@ def test_measure_gives_observations_per_epoch(tmp_path):
     from pipeline.experiment.load import load_experiment
     from pipeline.steps.measure import measure
     from pipeline.steps.settings import measure_settings
+    from pipeline.steps.spike_tables import TYPES as UNIT_TABLES
 
     experiment = load_experiment(minimal(tmp_path))
     lines = ["o,r,Immobile,,START,100", "o,r,Immobile,,STOP,300"]
@@ -306,6 +307,7 @@ def test_measure_gives_observations_per_epoch(tmp_path):
         "timecourse": tmp_path / "t.parquet",
         "scored_trials": tmp_path / "scored_trials.tsv",
         "sets": tmp_path / "sets.tsv",
+        **{name: tmp_path / f"{name}.out" for name in (*UNIT_TABLES, "units_table")},
     }
     settings = measure_settings(experiment, experiment.sessions[0])
     measure(settings=settings, outputs=outputs, inputs=inputs)

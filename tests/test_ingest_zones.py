@@ -20,6 +20,7 @@ from pipeline.steps.extract import extract
 from pipeline.steps.measure import measure
 from pipeline.steps.outcomes_check import load_checked
 from pipeline.steps.settings import extract_settings, measure_settings
+from pipeline.steps.spike_tables import TYPES as UNIT_TABLES
 
 
 def circling(*, seconds=40.0, rate=50.0):
@@ -243,6 +244,7 @@ def test_zones_come_through_both_steps(experiment_of_tracks, tmp_path):
                    "coupling": folder / "c.nc", "timecourse": folder / "c.parquet",
                    "epochs": folder / "e.tsv", "sets": folder / "sets.tsv",
                    "scored_trials": folder / "scored_trials.tsv"}  # fmt: skip
+        outputs |= {name: folder / f"{name}.out" for name in (*UNIT_TABLES, "units_table")}
         outcome = measure(
             settings=measure_settings(experiment, session), outputs=outputs, inputs=paths
         )

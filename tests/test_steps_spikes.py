@@ -122,6 +122,26 @@ def test_a_session_without_a_dose_counts_from_its_start():
     assert not table["handling"].any()
 
 
+def test_a_second_dose_keeps_the_baseline_before_the_first_one():
+    settings = example.measure_settings("s", "r")
+    second = [
+        {**epoch, "anchor": "s.2", "step": 2, "since_dose_zero_s": 900.0}
+        for epoch in settings["epochs"] if epoch["phase"] == "baseline" or epoch["start_s"] == 900
+    ]  # fmt: skip
+    settings["epochs"] = [e for e in settings["epochs"] if e["start_s"] != 900] + second
+    settings["administrations_s"] = [DOSE_S, 900.0]
+    table = unit_rates(example.spike_session("vehicle"), settings)
+    unit = only(table, unit_id="u3", anchor="s.2")
+    assert unit.loc[unit["shown"], "bin_start_s"].min() == DOSE_S - 900
+    hidden = unit[~unit["shown"]]
+    assert set(hidden["phase"]) == {"baseline"} and hidden["bin_start_s"].tolist() == [
+        start - 900 for start in np.arange(0, 570, 10.0)
+    ]
+    assert (hidden["n_spikes"] == 40).all() and unit["bin_start_s"].is_monotonic_increasing
+    first = only(table, unit_id="u3", anchor="s.1")
+    assert first["shown"].all() and first["bin_start_s"].max() == 290.0
+
+
 def test_labels_are_those_at_the_middle_of_a_bin():
     bins = np.array([[0.0, 10.0], [10.0, 20.0], [20.0, 30.0]])
     labels = label_at(bins, [("a", None, 5.0), ("b", 5.0, 24.0)])

@@ -64,6 +64,7 @@ ROOMS = {
         "steps/spike_tables.py",
         "steps/time_courses.py",
         "steps/trial_tables.py",
+        "steps/unit_tables.py",
         "steps/extract.py",
         "steps/guard.py",
     ),

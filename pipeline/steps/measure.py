@@ -15,14 +15,16 @@ from pipeline.registry import Registered, registered
 from pipeline.steps.coupling_tables import write_coupling
 from pipeline.steps.epoch_tables import write_epochs, write_spectra
 from pipeline.steps.extract import write_parquet
-from pipeline.steps.guard import Outcome
+from pipeline.steps.guard import Outcome, write_atomically
 from pipeline.steps.lacking import POOLED, CellTime, lacking_values
 from pipeline.steps.session_data import SessionData, Span, assess, resolve_spans
 from pipeline.steps.session_mains import with_limits
 from pipeline.steps.sources import Sources, cell_sources, interval_sources, trial_sources
 from pipeline.steps.spike_sources import SpikeSession
+from pipeline.steps.spike_tables import write_spikes
 from pipeline.steps.time_courses import column_speed, session_spectra, write_time_course
 from pipeline.steps.trial_tables import write_trials
+from pipeline.steps.unit_tables import write_units_table
 
 if TYPE_CHECKING:
     from pipeline.lfp import SpectralShape
@@ -66,7 +68,8 @@ def measure(
     settings : mapping
         :func:`pipeline.steps.settings.measure_settings`.
     outputs : mapping of str to Path
-        observations, spectra, coupling, timecourse, scored_trials, sets, epochs.
+        observations, spectra, coupling, timecourse, scored_trials, sets, epochs, units_table, and
+        the tables of units (:data:`pipeline.steps.spike_tables.TYPES`).
     inputs : mapping of str to Path
         lfp, units, trials, movement, scored, sync, as ``extract`` left them.
 
@@ -138,6 +141,11 @@ def measure(
     short = session_spectra(data, quality, settings)
     write_spectra(spectra, short, column_speed(short, data, settings), outputs["spectra"])
     write_coupling(pooled, outputs["coupling"])
+    write_spikes(pooled, spikes, settings, outputs)
+    if spikes is None:
+        write_atomically(outputs["units_table"], b"")
+    else:
+        write_units_table(data.units, quality.judged_units, outputs["units_table"])
     write_time_course(short, data, settings, outputs["timecourse"])
     write_trials(logged, data, settings, scored=outputs["scored_trials"], sets=outputs["sets"])
     lacking = write_epochs(spans, data, quality, dict_of(spectra), outputs["epochs"])

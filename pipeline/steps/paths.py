@@ -25,6 +25,12 @@ _MEASURED = {
     "timecourse": "timecourse.parquet",
     "scored_trials": "scored_trials.tsv",
     "sets": "sets.tsv",
+    "modulation": "modulation.tsv",
+    "locking": "locking.parquet",
+    "responses": "responses.parquet",
+    "autocorrelograms": "autocorrelograms.parquet",
+    "unit_rates": "unit_rates.parquet",
+    "units_table": "units.tsv",
     "epochs": "epochs.tsv",
     "status": "measure.status.json",
 }

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.intervals import Intervals, intersect
 from pipeline.steps.guard import write_atomically
-from pipeline.steps.session_data import resolve_spans
+from pipeline.steps.session_data import Span, resolve_spans
 from pipeline.steps.time_courses import Zero, zeros_of
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ UNIT_RATES = _WHO | {
     "step": "int64",
     "bin_start_s": "float64",
     "bin_s": "float64",
+    "shown": "bool",
     "phase": "str",
     "context": "str",
     "handling": "bool",
@@ -118,6 +119,7 @@ def write_spikes(
           spikes.
         - ``unit_rates`` (Parquet, :data:`UNIT_RATES`): all of the session in bins that are counted
           from each administration (from the start, with a blank anchor, where there is none).
+          ``shown`` marks those between its neighbours, and not a baseline before an earlier dose.
           ``phase`` and ``context`` are those at the middle of a bin; ``handling`` marks bins that
           meet the time cut out around any administration.
     """
@@ -280,12 +282,14 @@ def unit_rates(spikes: SpikeSession, settings: Mapping[str, Any]) -> pd.DataFram
     zeros = zeros_of(settings) or [Zero("", 0, 0.0, from_s=-math.inf, until_s=math.inf)]
     parts = []
     for zero in zeros:
-        starts, bins, seconds = _bins(zero, recorded, bin_s)
+        own = [span for span in spans if span.anchor == zero.anchor]
+        before = [s for s in own if s.phase == settings["baseline_phase"] and s.start_s < s.stop_s]
+        starts, bins, seconds, shown = _bins(zero, before, recorded, bin_s)
         if not len(starts):
             continue
-        own = [span for span in spans if span.anchor == zero.anchor]
         columns = {
             "bin_start_s": starts - zero.zero_s,
+            "shown": shown,
             "phase": label_at(bins, [(s.phase, s.start_s, s.stop_s) for s in own]),
             "context": label_at(
                 bins, [(c["context"], c["start_s"], c["stop_s"]) for c in settings["contexts"]]
@@ -313,18 +317,40 @@ def unit_rates(spikes: SpikeSession, settings: Mapping[str, Any]) -> pd.DataFram
 
 
 def _bins(
-    zero: Zero, recorded: Intervals, bin_s: float
+    zero: Zero, baseline: Sequence[Span], recorded: Intervals, bin_s: float
+) -> tuple[NDArray[np.float64], Intervals, NDArray[np.float64], NDArray[np.bool_]]:
+    """Starts of an administration's bins, what of them counts, recorded seconds, which are shown.
+
+    Shown are those up to its neighbours; a baseline before an earlier dose has its bins beside.
+    """
+    starts, bins, seconds = _recorded_bins(zero.zero_s, zero.from_s, zero.until_s, recorded, bin_s)
+    shown = np.ones(len(starts), dtype=bool)
+    for span in baseline:
+        more = _recorded_bins(zero.zero_s, span.start_s, span.stop_s, recorded, bin_s)
+        new = ~np.isin(np.round(more[0], 6), np.round(starts, 6))
+        starts, bins, seconds = (
+            np.concatenate([old, rows[new]])
+            for old, rows in zip((starts, bins, seconds), more, strict=True)
+        )
+        shown = np.concatenate([shown, np.zeros(int(new.sum()), dtype=bool)])
+    order = np.argsort(starts, kind="stable")
+    return starts[order], bins[order], seconds[order], shown[order]
+
+
+def _recorded_bins(
+    zero_s: float, start_s: float, stop_s: float, recorded: Intervals, bin_s: float
 ) -> tuple[NDArray[np.float64], Intervals, NDArray[np.float64]]:
-    """Starts of an administration's bins, what of them counts, and their recorded seconds."""
-    start = max(zero.from_s, float(recorded[0, 0]))
-    stop = min(zero.until_s, float(recorded[-1, 1]))
-    first = math.floor((start - zero.zero_s) / bin_s + 1e-9)
-    past = math.ceil((stop - zero.zero_s) / bin_s - 1e-9)
-    edges = zero.zero_s + bin_s * np.arange(first, max(past, first) + 1)
+    """Bins on the grid of an administration within some time, recorded by half at least."""
+    start = max(start_s, float(recorded[0, 0]))
+    stop = min(stop_s, float(recorded[-1, 1]))
+    if not start < stop:
+        return np.empty(0), np.empty((0, 2)), np.empty(0)
+    first = math.floor((start - zero_s) / bin_s + 1e-9)
+    past = math.ceil((stop - zero_s) / bin_s - 1e-9)
+    edges = zero_s + bin_s * np.arange(first, past + 1)
     bins = np.column_stack([edges[:-1], edges[1:]])
-    allowed = intersect(np.array([[start, stop]]), recorded) if start < stop else np.empty((0, 2))
     seconds = np.zeros(len(bins))
-    for low, high in allowed:
+    for low, high in intersect(np.array([[start, stop]]), recorded):
         shared = np.minimum(bins[:, 1], high) - np.maximum(bins[:, 0], low)
         seconds += np.clip(shared, 0, None)
     enough = seconds >= bin_s / 2

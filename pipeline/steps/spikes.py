@@ -293,7 +293,9 @@ def rates_around(
     bins = bins[(bins["anchor"] != "") & (bins["context"] != "") & ~bins["handling"].astype(bool)]
     around = settings["time_course"]
     shown = bins[
-        (bins["bin_start_s"] >= -around["before_s"]) & (bins["bin_start_s"] < around["after_s"])
+        bins["shown"].astype(bool)
+        & (bins["bin_start_s"] >= -around["before_s"])
+        & (bins["bin_start_s"] < around["after_s"])
     ]
     if shown.empty:
         return pd.DataFrame(columns=list(RATE_COLUMNS))

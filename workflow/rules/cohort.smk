@@ -51,6 +51,29 @@ rule behaviour:
         "../scripts/behaviour.py"
 
 
+rule spikes:
+    """All sessions' units joined to the design; calls, locking and responses of the animals."""
+    input:
+        units=[session_file(name, "units.tsv") for name in SESSIONS],
+        modulation=[session_file(name, "modulation.tsv") for name in SESSIONS],
+        locking=[session_file(name, "locking.parquet") for name in SESSIONS],
+        responses=[session_file(name, "responses.parquet") for name in SESSIONS],
+        autocorrelograms=[
+            session_file(name, "autocorrelograms.parquet") for name in SESSIONS
+        ],
+        unit_rates=[session_file(name, "unit_rates.parquet") for name in SESSIONS],
+    output:
+        **SPIKE_TABLES,
+    log:
+        "results/logs/spikes.log",
+    conda:
+        "../../environment.yml"
+    params:
+        settings=settings.spikes_settings(EXPERIMENT),
+    script:
+        "../scripts/spikes.py"
+
+
 rule shuffles:
     """Error rates in this very cohort with its labels shuffled (statistics.calibrate)."""
     input:

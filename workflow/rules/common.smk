@@ -16,6 +16,7 @@ from pipeline.steps.paths import (
     SHUFFLES,
     SORTED,
     SPECTRA_TABLES,
+    SPIKE_TABLES,
     session_file,
 )
 

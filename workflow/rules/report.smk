@@ -13,6 +13,13 @@ rule figures:
         schemes=BEHAVIOUR_TABLES["schemes"],
         switches=BEHAVIOUR_TABLES["switches"],
         latencies=BEHAVIOUR_TABLES["latencies"],
+        unit_quality=SPIKE_TABLES["units"],
+        unit_modulation=SPIKE_TABLES["modulation"],
+        modulation_fractions=SPIKE_TABLES["fractions"],
+        locking_bands=SPIKE_TABLES["locking_bands"],
+        event_rates=SPIKE_TABLES["event_rates"],
+        autocorrelograms=SPIKE_TABLES["autocorrelograms"],
+        unit_rates=SPIKE_TABLES["unit_rates"],
     output:
         directory("results/report/figures"),
     log:
@@ -41,6 +48,13 @@ rule report:
         schemes=BEHAVIOUR_TABLES["schemes"],
         switches=BEHAVIOUR_TABLES["switches"],
         latencies=BEHAVIOUR_TABLES["latencies"],
+        unit_quality=SPIKE_TABLES["units"],
+        unit_modulation=SPIKE_TABLES["modulation"],
+        modulation_fractions=SPIKE_TABLES["fractions"],
+        locking_bands=SPIKE_TABLES["locking_bands"],
+        event_rates=SPIKE_TABLES["event_rates"],
+        autocorrelograms=SPIKE_TABLES["autocorrelograms"],
+        unit_rates=SPIKE_TABLES["unit_rates"],
         calibration=SHUFFLES,
         figures="results/report/figures",
     output:
@@ -68,7 +82,7 @@ rule pages:
                 "trials.parquet",
                 "sync.json",
             )
-            + ("spectra.nc", "coupling.nc", "epochs.tsv")
+            + ("spectra.nc", "coupling.nc", "epochs.tsv", "units.tsv")
         ],
         measures=[session_file(name, "measure.status.json") for name in SESSIONS],
     output:
