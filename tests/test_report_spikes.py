@@ -141,6 +141,19 @@ def test_maps_show_units_by_time_sorted_by_their_change(tables, drawn):
     assert picture[0, 30, 3] == 0  # no value, no colour
 
 
+def test_the_file_beside_a_map_holds_its_values(tables, drawn):
+    figure, _ = drawn["unit-rates-mPFC"]
+    assert len(figure.data) == 5 * 2 * 7 * 3  # rats, sessions, units, contexts and all of them
+    rows = only(tables.unit_rates, region="mPFC", session="r2_1", unit_id="u1",
+                context="open_field")  # fmt: skip
+    (line,) = only(figure.data, session="r2_1", unit_id="u1", context="open_field").to_dict(
+        "records"
+    )
+    for minute, value in zip(rows["minute"], rows["log2_over_baseline"], strict=True):
+        assert line[f"{round(minute, 3):g}"] == pytest.approx(value, abs=6e-4)
+    assert line["after_log2"] == pytest.approx(rows["after_log2"].iloc[0], abs=6e-4)
+
+
 def test_maps_of_many_units_are_means_of_neighbours():
     n = 3 * ROWS
     level = np.linspace(1, -1, n)

@@ -283,6 +283,23 @@ def test_the_declared_baseline_context_serves_all(found, tmp_path):
     assert after["log2_over_baseline"].mean() == pytest.approx(0, abs=0.02)
 
 
+def test_a_context_that_ends_before_the_dose_stays(found):
+    folder, _ = found
+    from pipeline.experiment.plan import AnalysisPlan
+    from pipeline.steps.spikes import rates_around
+
+    settings = example.settings()
+    rows = pd.read_parquet(folder / "r0_0" / "unit_rates.parquet")
+    rows = rows[(rows["context"] != "home_cage") | (rows["bin_start_s"] < 0)]
+    table = rates_around(rows, settings, AnalysisPlan.model_validate(settings["plan"]))
+    home = table[table["context"] == "home_cage"]
+    assert home["unit_id"].nunique() == len(NAMES) and home["after_log2"].isna().all()
+    from pipeline.report.spikes_rates import map_matrix, map_table
+
+    assert map_matrix(home, (-10.0, 10.0), 1 / 6).shape == (len(NAMES), 60)
+    assert len(map_table(home)) == len(NAMES)
+
+
 def test_regions_with_few_units_are_missing_cells(found, tmp_path):
     folder, _ = found
     plan = example.settings()["plan"] | {"minimum_units": 6}

@@ -140,7 +140,7 @@ def _cut(table: pd.DataFrame, region: str, names: Names) -> Iterator[Slice]:
 
 
 def _heat_maps(tables: SpikeTables, region: str, names: Names) -> Iterator[BehaviourFigure]:
-    from pipeline.report.spikes_rates import ROWS, SPAN, heat_chart
+    from pipeline.report.spikes_rates import ROWS, SPAN, heat_chart, map_table
 
     rows = tables.unit_rates[tables.unit_rates["region"] == region]
     if rows.empty:
@@ -150,15 +150,14 @@ def _heat_maps(tables: SpikeTables, region: str, names: Names) -> Iterator[Behav
         kind=_RATES,
         title=f"Rates of all units around the administration, {region}",
         caption=(
-            f"One row per unit, sorted by its mean after the administration (vertical line); "
+            "One row per unit, sorted by its mean after the administration (vertical line); "
             "colour: log2 of the rate over the unit's own baseline in the same context, from "
             f"{number(-SPAN)} (blue) over 0 (white) to {number(SPAN)} (brown). Grey: handling, and "
             f"times in other contexts. {unit_words(rows, names)}; with more than {ROWS} units a "
             f"row is the mean of neighbours. {_beside(names)} Units are shown, animals are "
-            "tested: the tests "
-            "stand with the outcomes above."
+            "tested: the tests stand with the outcomes above."
         ),
-        data=rows,
+        data=map_table(rows),
         draw=lambda: heat_chart(rows, names),
     )
 
@@ -293,7 +292,8 @@ def _autocorrelograms(tables: SpikeTables, region: str, names: Names) -> Iterato
         means = part.means[part.means["lag_s"].between(low, high)]
         shown = Slice(
             phase=part.phase, context=part.context, conditions=part.conditions,
-            contexts=part.contexts, animals=part.animals, means=means,
+            contexts=part.contexts, means=means,
+            animals=part.animals[part.animals["lag_s"].between(low, high)],
         )  # fmt: skip
         contexts = in_order(means["context"], names.plan.contexts)
         yield BehaviourFigure(

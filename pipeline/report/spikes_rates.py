@@ -178,6 +178,25 @@ def map_matrix(rows: pd.DataFrame, ends: tuple[float, float], half: float) -> ND
         return total / np.add.reduceat(known, starts, axis=0, dtype=float)
 
 
+def map_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """The maps' values: a row per unit and context, a column per minute, log2 over the baseline.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        unit_rates.parquet of one region.
+    """
+    keys = ["condition", "context", "animal", "session", "unit_id"]
+    wide = rows.assign(minute=rows["minute"].round(3)).pivot_table(
+        index=keys, columns="minute", values="log2_over_baseline"
+    )
+    wide = wide.sort_index(axis=1)
+    wide.columns = [f"{minute:g}" for minute in wide.columns]
+    after = rows.groupby(keys)["after_log2"].first()
+    wide.insert(0, "after_log2", after.reindex(wide.index))
+    return wide.round(3).reset_index()
+
+
 def _key() -> alt.LayerChart:
     """The scale of the colours."""
     import altair as alt

@@ -287,8 +287,8 @@ def rates_around(
         :data:`POINTS`, ``minute`` is its middle) minus that of the unit's baseline in the same
         context, or in the declared one. Beside the contexts stands :data:`EVERYWHERE`: every
         point against the baseline of the context that the animal was in then. ``after_log2`` is
-        a unit's mean over the points after the administration. Time of handling, outside of all
-        contexts, and of contexts without a baseline is left out.
+        a unit's mean over the points after the administration, NaN without any. Time of handling,
+        outside of all contexts, and of contexts without a baseline is left out.
     """
     bins = bins[(bins["anchor"] != "") & (bins["context"] != "") & ~bins["handling"].astype(bool)]
     around = settings["time_course"]
@@ -327,7 +327,8 @@ def rates_around(
     several = points["context"].nunique() > 1
     points = pd.concat([points, once], ignore_index=True) if several else points
     after = points[points["point"] >= 0].groupby([*unit, "context"])["log2_over_baseline"].mean()
-    points = points.merge(after.rename("after_log2").reset_index(), on=[*unit, "context"])
+    after = after.rename("after_log2").reset_index()
+    points = points.merge(after, on=[*unit, "context"], how="left", validate="m:1")
     table = with_design(points, settings, plan)
     table = table.sort_values([*RATE_COLUMNS[:7]], kind="stable", ignore_index=True)
     return table[list(RATE_COLUMNS)]
