@@ -28,8 +28,9 @@ from pipeline.report.names import Names
 from pipeline.report.png import palette
 from pipeline.report.spikes import SpikeTables, spike_figures
 from pipeline.report.spikes_curves import arms_of, domain_of
+from pipeline.report.spikes_maps import ROWS, map_matrix
 from pipeline.report.spikes_quality import unit_quality
-from pipeline.report.spikes_rates import ROWS, dots, map_matrix
+from pipeline.report.spikes_rates import dots
 from pipeline.report.style import CONDITION_COLOURS, REFERENCE_COLOURS
 from pipeline.steps.report import spike_tables
 

@@ -294,7 +294,7 @@ def test_a_context_that_ends_before_the_dose_stays(found):
     table = rates_around(rows, settings, AnalysisPlan.model_validate(settings["plan"]))
     home = table[table["context"] == "home_cage"]
     assert home["unit_id"].nunique() == len(NAMES) and home["after_log2"].isna().all()
-    from pipeline.report.spikes_rates import map_matrix, map_table
+    from pipeline.report.spikes_maps import map_matrix, map_table
 
     assert map_matrix(home, (-10.0, 10.0), 1 / 6).shape == (len(NAMES), 60)
     assert len(map_table(home)) == len(NAMES)

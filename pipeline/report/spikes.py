@@ -140,7 +140,7 @@ def _cut(table: pd.DataFrame, region: str, names: Names) -> Iterator[Slice]:
 
 
 def _heat_maps(tables: SpikeTables, region: str, names: Names) -> Iterator[BehaviourFigure]:
-    from pipeline.report.spikes_rates import ROWS, SPAN, heat_chart, map_table
+    from pipeline.report.spikes_maps import ROWS, SPAN, heat_chart, map_table
 
     rows = tables.unit_rates[tables.unit_rates["region"] == region]
     if rows.empty:

@@ -8,7 +8,7 @@ from pipeline.report.behaviour import Slice, in_order
 from pipeline.report.marks import rounded
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite
-from pipeline.report.spikes_rates import named
+from pipeline.report.spikes_panels import named
 from pipeline.report.style import BAND, INK, MUTED, RULE, chart_config, condition_colours
 from pipeline.report.survival import condition_dashes
 
