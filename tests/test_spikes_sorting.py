@@ -20,8 +20,10 @@ from pipeline.experiment.sorting_options import (
 from pipeline.experiment.spike_options import SpikeOptions
 from pipeline.ingest.joining import RecordingPart
 from pipeline.ingest.lazy import LazyRecording
+from pipeline.simulate.randomness import generator
 from pipeline.simulate.sorting_sample import (
     SortingSample,
+    _templates,
     read_truth,
     simulate_raw,
     write_sorting_sample,
@@ -237,6 +239,19 @@ def test_noise_alone_crosses_the_threshold_as_gauss_says(tmp_path):
     expected = RATE * 0.00134990 * (1 - 0.00134990)
     assert crossings_per_s(noise, threshold=3.0) == pytest.approx(expected, rel=0.05)
     assert crossings_per_s(noise) < 0.05
+
+
+def test_the_pass_band_keeps_the_width_of_spikes_and_most_of_their_size():
+    """What docs/sorting.md says of waveforms: 20 % of the trough and 0.05 ms of the width at most."""
+    sample = SortingSample()
+    shapes = _templates(sample, list(sample.amplitudes_uv), generator("any"))[..., 0]
+    sos = signal.butter(5, (300, 6000), "bandpass", fs=RATE, output="sos")
+    for shape in shapes:
+        wave = np.pad(shape[:, shape.min(axis=0).argmin()], 600)
+        held = signal.sosfiltfilt(sos, wave)
+        assert 0.8 < held.min() / wave.min() < 1
+        widths = [x[x.argmin() : x.argmin() + 60].argmax() / RATE * 1000 for x in (wave, held)]
+        assert 0.4 < widths[0] < 0.8 and abs(widths[1] - widths[0]) < 0.05
 
 
 # --- units ---------------------------------------------------------------------------------------

@@ -105,9 +105,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"Written to {RESULTS}")
     for seed in range(1, chosen.seeds):
         more = _other_recording(seed, options)["accuracy"]
-        print(
-            f"recording {seed}: mean accuracy {more.mean():.3f}, {(more >= 0.8).sum()} of 10 >= 0.8"
-        )
+        good = int((more >= 0.8).sum())
+        print(f"recording {seed}: mean accuracy {more.mean():.3f}, {good} of {len(more)} >= 0.8")
     return 0
 
 
