@@ -242,7 +242,7 @@ def test_noise_alone_crosses_the_threshold_as_gauss_says(tmp_path):
 
 
 def test_the_pass_band_keeps_the_width_of_spikes_and_most_of_their_size():
-    """What docs/sorting.md says of waveforms: 20 % of the trough and 0.05 ms of the width at most."""
+    """What docs/sorting.md says of waveforms: 20 % of the trough, 0.05 ms of the width at most."""
     sample = SortingSample()
     shapes = _templates(sample, list(sample.amplitudes_uv), generator("any"))[..., 0]
     sos = signal.butter(5, (300, 6000), "bandpass", fs=RATE, output="sos")
