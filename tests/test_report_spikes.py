@@ -30,7 +30,7 @@ from pipeline.report.spikes import SpikeTables, spike_figures
 from pipeline.report.spikes_curves import arms_of, domain_of
 from pipeline.report.spikes_maps import ROWS, map_matrix
 from pipeline.report.spikes_quality import unit_quality
-from pipeline.report.spikes_rates import dots
+from pipeline.report.spikes_rates import dots, log_ticks
 from pipeline.report.style import CONDITION_COLOURS, REFERENCE_COLOURS
 from pipeline.steps.report import spike_tables
 
@@ -181,6 +181,11 @@ def test_silent_units_lie_on_the_edge():
     records_ = dots(rows, (-1.0, 1.0), 100.0)
     assert (records_[0]["x"], records_[0]["y"]) == (0.0, -1.0)
     assert records_[2]["y"] is None  # the line breaks
+
+
+def test_axes_of_rates_have_ticks_in_a_short_range_too():
+    assert [round(10**tick, 6) for tick in log_ticks((-0.1, 1.5))] == [1, 2, 5, 10, 20]
+    assert log_ticks((-1.2, 1.5)) == [-1, 0, 1]
 
 
 def test_panels_count_calls(drawn):

@@ -90,6 +90,14 @@ def dots(rows: pd.DataFrame, domain: tuple[float, float], width: float) -> list[
     return [record | {"o": number} for number, record in enumerate(records)]
 
 
+def log_ticks(domain: tuple[float, float]) -> list[float]:
+    """Places of 1, 2, 5, 10, ... on a scale of log10; of the decades alone where these suffice."""
+    decades = range(math.floor(domain[0]), math.ceil(domain[1]) + 1)
+    each = [[decade + math.log10(step) for decade in decades] for step in (1, 2, 5)]
+    inside = [[tick for tick in row if domain[0] <= tick <= domain[1]] for row in each]
+    return inside[0] if len(inside[0]) > 2 else sorted(tick for row in inside for tick in row)
+
+
 def _scatter(
     data: dict[str, Any],
     records: list[dict[str, Any]],
@@ -102,8 +110,7 @@ def _scatter(
 ) -> alt.LayerChart:
     import altair as alt
 
-    ticks = list(range(math.ceil(domain[0]), math.floor(domain[1]) + 1))
-    axis = {"values": ticks, "labelExpr": "format(pow(10, datum.value), '~g')"}
+    axis = {"values": log_ticks(domain), "labelExpr": "format(pow(10, datum.value), '.1~g')"}
     scale = alt.Scale(domain=list(domain), nice=False, zero=False)
     x = alt.X(
         "x:Q", title="before, Hz" if last else None, scale=scale, axis=alt.Axis(labels=last, **axis)
