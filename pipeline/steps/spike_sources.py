@@ -7,13 +7,14 @@ those of the cell, and pairs of units need common time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pipeline.intervals import Intervals, intersect, subtract
+from pipeline.intervals import Intervals, contains, intersect, subtract, total_seconds
 from pipeline.steps.session_data import Quality, SessionData, Span
 
 if TYPE_CHECKING:
@@ -101,18 +102,52 @@ class SpikeSession:
         return intersect(np.unique(np.vstack(spans), axis=0), self.data.recorded)
 
     @cached_property
-    def lowest_hz(self) -> dict[str, float]:
-        """Lowest rate of each unit over all cells of the session: what all can be thinned to."""
-        lowest: dict[str, float] = {}
+    def _counts(self) -> list[tuple[str, float, NDArray[np.int64]]]:
+        """Context, seconds, and spikes of each unit that counts, of every cell that is compared."""
+        from pipeline.spikes.units import unit_trains
+
+        trains = unit_trains(self.kept)
+        found = []
         for cell in self.cells:
             within = intersect(np.vstack([span.intervals for span in cell]), self.data.recorded)
-            units = self.units(within)
-            if units.seconds < self.data.options["design"]["minimum_epoch_s"]:
+            seconds = total_seconds(within)
+            if not seconds or seconds < self.data.options["design"]["minimum_epoch_s"]:
                 continue
-            for unit, times in zip(units.unit_id, units.spike_times, strict=True):
-                rate = len(times) / units.seconds
-                lowest[unit] = min(lowest.get(unit, np.inf), rate)
-        return lowest
+            counts = [int(np.count_nonzero(contains(within, train))) for train in trains]
+            found.append((cell[0].context, seconds, np.array(counts, dtype=np.int64)))
+        return found
+
+    @cached_property
+    def lowest_hz(self) -> dict[str, float]:
+        """Lowest rate of each unit over all cells of the session: what all can be thinned to."""
+        if not self._counts:
+            return {}
+        lowest = np.min([counts / seconds for _, seconds, counts in self._counts], axis=0)
+        names = self.kept["unit_id"].values.astype(str).tolist()
+        return dict(zip(names, lowest.tolist(), strict=True))
+
+    def with_enough(self, units: EpochUnits, context: str, minimum_spikes: int) -> EpochUnits:
+        """Only the units with so many spikes in every whole cell that is compared with this one.
+
+        What several units do together has no value per unit that could be paired with the
+        baseline's: a unit that falls silent would take its correlations along, and those that stay
+        would seem to have changed. So the cells of a context have the same units; all cells of
+        the session, where one context's baseline serves all.
+        """
+        compared = [
+            counts
+            for of, _, counts in self._counts
+            if of == context or self.baseline_context != "same"
+        ]
+        if not compared:
+            return units
+        enough = np.flatnonzero(np.min(compared, axis=0) >= minimum_spikes)
+        return replace(
+            units,
+            unit_id=[units.unit_id[unit] for unit in enough],
+            region=[units.region[unit] for unit in enough],
+            spike_times=[units.spike_times[unit] for unit in enough],
+        )
 
     def sources(
         self, within: Intervals, *, context: str, phase: str, split: str
@@ -135,7 +170,7 @@ class SpikeSession:
                 made["units"] = self.units(within)
             return made["units"]
 
-        makers = self._of_units(within, units)
+        makers = self._of_units(within, units, context)
         if split:
             return {name: makers[name] for name in IN_STRATA}
         if phase != self.baseline_phase:
@@ -145,7 +180,7 @@ class SpikeSession:
         return makers
 
     def _of_units(
-        self, within: Intervals, units: Callable[[], EpochUnits]
+        self, within: Intervals, units: Callable[[], EpochUnits], context: str
     ) -> dict[str, Callable[[], Any]]:
         """Sources of the units alone, and of the units and the LFP."""
         options = self.data.options["spikes"]
@@ -177,12 +212,15 @@ class SpikeSession:
         def pairs() -> Any:
             from pipeline.spikes.pairs import cell_pairs
 
-            return cell_pairs(units(), self.lowest_hz, options=options["pairs"])
+            least = options["pairs"]["minimum_spikes"]
+            common = self.with_enough(units(), context, least)
+            return cell_pairs(common, self.lowest_hz, options=options["pairs"])
 
         def groups() -> Any:
             from pipeline.spikes.groups import cell_groups
 
-            return cell_groups(units(), options=options["groups"])
+            least = options["groups"]["minimum_spikes"]
+            return cell_groups(self.with_enough(units(), context, least), options=options["groups"])
 
         def periodicity() -> Any:
             from pipeline.spikes.periodicity import unit_periodicity

@@ -28,13 +28,13 @@ METRIC = Metric(
     ),
     description="Mean correlation of the spike counts of a region's units; falls with their rates",
     definition=(
-        "Pearson correlation of the spike counts of two units in bins of 100 ms and of 1 s, means "
-        "taken off within windows of spikes.pairs.window_s so that slow drift makes no "
-        "correlation; mean over all pairs of units of the region. It falls with the units' rates: "
-        "read it beside count_correlation_matched; units with fewer than "
-        "spikes.pairs.minimum_spikes spikes in the cell are in no pair, bins that the cell holds "
-        "fewer than 30 of have no value, nor have regions with fewer than spikes.minimum_units "
-        "such units"
+        "Pearson correlation of the spike counts of two units in bins of 100 ms and of 1 s, "
+        "means taken off within windows of spikes.pairs.window_s so that slow drift makes no "
+        "correlation; mean over all pairs of units of the region. It falls with the units' "
+        "rates: read it beside count_correlation_matched; units with fewer than "
+        "spikes.pairs.minimum_spikes spikes in the cell, or in a whole cell that it is compared "
+        "with, are in no pair, bins that the cell holds fewer than 30 of have no value, nor have "
+        "regions with fewer than spikes.minimum_units such units"
     ),
     reference="Cohen & Kohn 2011, Nat Neurosci 14:811",
 )

@@ -38,8 +38,9 @@ METRIC = Metric(
         "mean count m; mean over all pairs of units of the region. Units that fall silent in one "
         "cell are in no pair of any; so are units that fire more than 5 % less in a stratum than "
         "in any whole cell, there; units with fewer than spikes.pairs.minimum_spikes spikes in "
-        "the cell are in no pair, bins that the cell holds fewer than 30 of have no value, nor "
-        "have regions with fewer than spikes.minimum_units such units"
+        "the cell, or in a whole cell that it is compared with, are in no pair, bins that the "
+        "cell holds fewer than 30 of have no value, nor have regions with fewer than "
+        "spikes.minimum_units such units"
     ),
     reference=(
         "de la Rocha et al. 2007, Nature 448:802, for the dependence on rate; moments of thinned "

@@ -35,12 +35,12 @@ METRIC = Metric(
         "spikes.pairs.window_s) that two units would show if their spikes were dropped at random "
         "until each fired at its lowest rate of all cells of the session: covariance k k' C and "
         "variance k^2 V + k (1 - k) m, for the share k of spikes that is kept, variance V and "
-        "mean count m; mean over all pairs of a unit of one region and a unit of the other. Units "
-        "that fall silent in one cell are in no pair of any; so are units that fire more than 5 % "
-        "less in a stratum than in any whole cell, there; units with fewer than "
-        "spikes.pairs.minimum_spikes spikes in the cell are in no pair, bins that the cell holds "
-        "fewer than 30 of have no value, nor have regions with fewer than spikes.minimum_units "
-        "such units"
+        "mean count m; mean over all pairs of a unit of one region and a unit of the other. "
+        "Units that fall silent in one cell are in no pair of any; so are units that fire more "
+        "than 5 % less in a stratum than in any whole cell, there; units with fewer than "
+        "spikes.pairs.minimum_spikes spikes in the cell, or in a whole cell that it is compared "
+        "with, are in no pair, bins that the cell holds fewer than 30 of have no value, nor have "
+        "regions with fewer than spikes.minimum_units such units"
     ),
     reference=(
         "de la Rocha et al. 2007, Nature 448:802, for the dependence on rate; moments of thinned "

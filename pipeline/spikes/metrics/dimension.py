@@ -35,9 +35,9 @@ METRIC = Metric(
         "over pairs of units of the product of their correlations in the two halves of the cell "
         "(10-s blocks in turn; means taken off within windows of ten minutes), whose errors are "
         "independent: neither the number of units recorded nor the length of the cell moves it. "
-        "It rises as rates fall, as r2 does fall: read it beside count_correlation_matched. Units "
-        "with spikes.groups.minimum_spikes spikes in the cell; regions with fewer than "
-        "spikes.minimum_units such units have none"
+        "It rises as rates fall, as r2 does fall: read it beside count_correlation_matched. "
+        "Units with spikes.groups.minimum_spikes spikes in the cell and in every whole cell that "
+        "it is compared with; regions with fewer than spikes.minimum_units such units have none"
     ),
     reference="Gao et al. 2017, bioRxiv 214262; r2 from two halves is this pipeline's own",
 )

@@ -30,7 +30,8 @@ METRIC = Metric(
         "unit's spikes, less its mean over windows of ten minutes, divided by that mean: 0 for a "
         "unit that fires independently of the others, 1 where they fire twice as much around its "
         "spikes; as a share, neither the unit's rate nor theirs moves it. Units with fewer than "
-        "spikes.groups.minimum_spikes spikes take no part"
+        "spikes.groups.minimum_spikes spikes in the cell, or in a whole cell that it is compared "
+        "with, take no part"
     ),
     reference="Okun et al. 2015, Nature 521:511",
 )

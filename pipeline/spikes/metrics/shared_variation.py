@@ -31,10 +31,10 @@ METRIC = Metric(
     definition=(
         "(variance - mean) / mean^2 of the units' summed spike counts in 20 ms, means taken off "
         "within windows of ten minutes: the variance of the gain that the units share; 0 for "
-        "independent Poisson units, and the same if spikes are missed at random. Bursts of single "
-        "units add to it, the less the more units there are. Units with "
-        "spikes.groups.minimum_spikes spikes in the cell; regions with fewer than "
-        "spikes.minimum_units such units have none"
+        "independent Poisson units, and the same if spikes are missed at random. Bursts of "
+        "single units add to it, the less the more units there are. Units with "
+        "spikes.groups.minimum_spikes spikes in the cell and in every whole cell that it is "
+        "compared with; regions with fewer than spikes.minimum_units such units have none"
     ),
     reference="Goris, Movshon & Simoncelli 2014, Nat Neurosci 17:858",
 )

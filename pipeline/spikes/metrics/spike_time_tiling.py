@@ -29,9 +29,10 @@ METRIC = Metric(
         "((PA - TB) / (1 - PA TB) + (PB - TA) / (1 - PB TA)) / 2 with PA the share of A's spikes "
         "within spikes.pairs.tiling_ms of a spike of B, TA the share of time within that of a "
         "spike of A; mean over all pairs of units of the region. 0 for units that fire "
-        "independently, whatever their rates; where spikes that units share are lost it falls, as "
-        "correlations do. Units with fewer than spikes.pairs.minimum_spikes spikes in the cell "
-        "are in no pair, and regions with fewer than spikes.minimum_units such units have none"
+        "independently, whatever their rates; where spikes that units share are lost it falls, "
+        "as correlations do. Units with fewer than spikes.pairs.minimum_spikes spikes in the "
+        "cell, or in a whole cell that it is compared with, are in no pair, and regions with "
+        "fewer than spikes.minimum_units such units have none"
     ),
     reference="Cutts & Eglen 2014, J Neurosci 34:14288",
 )

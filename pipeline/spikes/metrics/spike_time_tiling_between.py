@@ -33,8 +33,8 @@ METRIC = Metric(
         "spike of A; mean over all pairs of a unit of one region and a unit of the other. 0 for "
         "units that fire independently, whatever their rates; where spikes that units share are "
         "lost it falls, as correlations do. Units with fewer than spikes.pairs.minimum_spikes "
-        "spikes in the cell are in no pair, and regions with fewer than spikes.minimum_units such "
-        "units have none"
+        "spikes in the cell, or in a whole cell that it is compared with, are in no pair, and "
+        "regions with fewer than spikes.minimum_units such units have none"
     ),
     reference="Cutts & Eglen 2014, J Neurosci 34:14288",
 )

@@ -30,8 +30,8 @@ METRIC = Metric(
         "window, exactly); 1 where units fire independently, whatever their rates, bursts and "
         "slower changes. Cells in which jitter leaves fewer than 25 coincidences on average have "
         "none: the ratio's standard deviation would be above 0.19. Units with "
-        "spikes.groups.minimum_spikes spikes in the cell; regions with fewer than "
-        "spikes.minimum_units such units have none"
+        "spikes.groups.minimum_spikes spikes in the cell and in every whole cell that it is "
+        "compared with; regions with fewer than spikes.minimum_units such units have none"
     ),
     reference="Amarasingham et al. 2012, J Neurophysiol 107:517",
 )

@@ -1,0 +1,122 @@
+"""Which units of a session the cells of the comparison rest on: the same before and after."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from pipeline.experiment.spike_options import SpikeOptions
+from pipeline.spikes import units_dataset
+from pipeline.steps.session_data import Span
+from pipeline.steps.spike_sources import SpikeSession
+
+#: seconds of a cell; whole milliseconds, so that counts are known exactly
+CELL_S = 400.0
+NAMES = ["loud", "quiet", "silenced", "steady"]
+
+
+def span(context, phase, start_s, seconds=CELL_S):
+    return Span(
+        context=context,
+        phase=phase,
+        interval=0,
+        start_s=start_s,
+        stop_s=start_s + seconds,
+        anchor="a1",
+        step=1,
+        since_dose_zero_s=CELL_S,
+    )
+
+
+CELLS = [
+    [span("cage", "baseline", 0.0)],
+    [span("maze", "baseline", 400.0)],
+    [span("cage", "acute", 800.0)],
+    [span("maze", "acute", 1200.0)],
+    [span("late", "acute", 1600.0, 30.0)],
+]
+
+
+def session(trains, *, baseline_context="same", cells=CELLS, minimum_epoch_s=60.0):
+    names = [f"u{unit}" for unit in range(len(trains))] if len(trains) != 4 else NAMES
+    units = units_dataset(trains, names, ["mPFC"] * len(trains))
+    data = SimpleNamespace(
+        units=units,
+        recorded=np.array([[0.0, 2000.0]]),
+        options={
+            "spikes": SpikeOptions().model_dump(mode="json", exclude={"sorting"}),
+            "design": {"minimum_epoch_s": minimum_epoch_s},
+            "lfp": {"bands": {}},
+        },
+        has=lambda name: name == "units",
+    )
+    quality = SimpleNamespace(kept_units=np.ones(len(trains), bool), artefacts=np.empty((0, 2)))
+    return SpikeSession(
+        data, quality, cells, baseline_phase="baseline", baseline_context=baseline_context
+    )
+
+
+def at(rates_hz):
+    """Evenly spaced spikes in each of the five cells."""
+    starts = [0.0, 400.0, 800.0, 1200.0, 1600.0]
+    seconds = [CELL_S] * 4 + [30.0]
+    pieces = [
+        start + (np.arange(round(hz * length)) + 0.5) / max(hz, 1e-9)
+        for start, length, hz in zip(starts, seconds, rates_hz, strict=True)
+    ]
+    return np.concatenate(pieces)
+
+
+#: by unit, in cage and maze before, cage and maze after, and in a cell too short to be compared
+TRAINS = [
+    at([5, 5, 5, 5, 5]),
+    at([1, 1, 0.1, 1, 1]),  # 40 spikes in the cage after the dose
+    at([1, 1, 0, 0, 0]),
+    at([1, 1, 1, 1, 0]),
+]
+
+
+def kept(found, cell):
+    within = np.vstack([part.intervals for part in CELLS[cell]])
+    return found.with_enough(found.units(within), CELLS[cell][0].context, 50).unit_id
+
+
+def test_a_context_has_the_same_units_before_and_after():
+    found = session(TRAINS)
+    assert kept(found, 0) == kept(found, 2) == ["loud", "steady"]
+    assert kept(found, 1) == kept(found, 3) == ["loud", "quiet", "steady"]
+
+
+def test_where_one_baseline_serves_all_so_have_all_cells_of_the_session():
+    found = session(TRAINS, baseline_context="cage")
+    assert [kept(found, cell) for cell in range(4)] == [["loud", "steady"]] * 4
+
+
+def test_cells_that_nothing_is_compared_with_take_all_that_there_is():
+    """`late` is shorter than the minimum: it takes no unit from others, nor do others from it."""
+    assert kept(session(TRAINS), 4) == NAMES
+
+
+def test_lowest_rates_are_those_of_cells_that_are_compared():
+    lowest = session(TRAINS).lowest_hz
+    assert lowest == pytest.approx({"loud": 5, "quiet": 0.1, "silenced": 0, "steady": 1})
+    assert session(TRAINS, minimum_epoch_s=500.0).lowest_hz == {}
+
+
+def test_units_that_fall_silent_do_not_decorrelate_the_rest():
+    """Six units fire together and fall silent, six fire on their own: nothing changes in these."""
+    rng = np.random.default_rng(3)
+    shared = np.sort(rng.uniform(0, 400, 1200))
+    alone = [np.sort(rng.uniform(0, 2000, 6000)) for _ in range(6)]
+    together = [np.sort(np.r_[shared, rng.uniform(0, 400, 400)]) for _ in range(6)]
+    cells = [[span("cage", "baseline", 0.0)], [span("cage", "acute", 800.0)]]
+    found = session(together + alone, cells=cells)
+    own = [f"u{unit}" for unit in range(6, 12)]
+    for cell in cells:
+        makers = found.sources(cell[0].intervals, context="cage", phase=cell[0].phase, split="")
+        pairs, groups = makers["pairs"](), makers["groups"]()
+        assert pairs.pairs.unit_id == own and groups.groups[0].unit_id == own
+        # 1200 of 1600 spikes are shared: 0.75 between the six, and 0.17 with all 12 units
+        assert pairs.means["100ms"][0].value == pytest.approx(0, abs=0.02)
+        assert pairs.matched["100ms"][0].value == pytest.approx(0, abs=0.02)
+        assert groups.groups[0].synchrony == pytest.approx(1, abs=0.15)
