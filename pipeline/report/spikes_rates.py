@@ -110,10 +110,17 @@ def _scatter(
 ) -> alt.LayerChart:
     import altair as alt
 
-    axis = {"values": log_ticks(domain), "labelExpr": "format(pow(10, datum.value), '.1~g')"}
+    axis = {
+        "grid": False,
+        "values": log_ticks(domain),
+        "labelExpr": "format(pow(10, datum.value), '.3~g')",
+    }
     scale = alt.Scale(domain=list(domain), nice=False, zero=False)
     x = alt.X(
-        "x:Q", title="before, Hz" if last else None, scale=scale, axis=alt.Axis(labels=last, **axis)
+        "x:Q",
+        title="before, Hz" if last else None,
+        scale=scale,
+        axis=alt.Axis(labels=last, ticks=last, **axis),
     )
     y = alt.Y(
         "y:Q",
