@@ -68,7 +68,7 @@ def _region_units(plan: SessionPlan, region: str, trials: list[Trial]) -> list[U
     units = []
     for number in range(planted.n_units):
         own = rng.normal(0.0, planted.unit_log2) + spike_effects.unit_change_log2(
-            region=region, drug=plan.drug, unit=number
+            region=region, animal=plan.animal, drug=plan.drug, unit=number
         )
         kappa = rng.uniform(*locking.kappa)
         units.append(

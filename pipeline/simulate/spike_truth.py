@@ -37,6 +37,7 @@ def planted_spikes() -> dict[str, Any]:
                 "units_down": n_each,
                 "of_units": RATES[region].n_units,
                 "log2": size,
+                "one_less_each_way": list(planted.FEWER_MODULATED),
             }
             for (region, drug), (n_each, size) in planted.MODULATED_UNITS.items()
         ],
@@ -126,9 +127,10 @@ def spike_verdicts(drug: str) -> Iterable[tuple[str, str, str]]:
 
     Not claimed is what something else moves as well: correlations in mPFC, where rates change and
     units lock less; bursts where locking or a shared gain changes, which put spikes near each other
-    too; the choice's code where rates rise in the task, for more spikes tell more; and the share of
-    units that go down, for the test misses about half of them in three minutes: a unit can lose no
-    more than its rate.
+    too; the excess of bursts where they are planted, so precise that a chance difference between
+    the contexts of this sample's vehicle sessions counts (CV2 shows the bursts); the choice's code
+    where rates rise in the task, for more spikes tell more; and the share of units that go down,
+    for the test misses about half of them in three minutes: a unit can lose no more than its rate.
     """
     from pipeline.simulate.truth import expected_verdict
 
@@ -144,8 +146,9 @@ def spike_verdicts(drug: str) -> Iterable[tuple[str, str, str]]:
     if drug not in sharing.drug_size or len(set(sharing.drug_size[drug])) == 1:
         bursts = planted.DRUG_BURSTS.get(("CA1", drug))
         verdict = expected_verdict(NOTHING if bursts is None else _minus(bursts, 0.0))
-        yield "burst_excess@CA1", *verdict
         yield "cv2@CA1", *verdict
+        if bursts is None:
+            yield "burst_excess@CA1", *verdict
     if ("mPFC", drug) in planted.MODULATED_UNITS:
         yield "units_up@mPFC", "pill", ""
     yield "event_response/cue@mPFC", "no drug effect", ""
