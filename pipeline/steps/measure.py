@@ -108,7 +108,7 @@ def measure(
         measured = _clipped(span, data.recorded)
         long = lasting[span.anchor, span.phase, span.context]
         for split, level, within in _splits(measured.intervals, data, long):
-            sources = interval_sources(within, data, quality, split=split)
+            sources = interval_sources(within, data, quality, split=split, spikes=spikes)
             rows += _observe(measured, sources, split, level, settings, grain="interval")
             if not split and sources.get("spectrum") is not None:
                 spectra.append((span, sources["spectrum"]))

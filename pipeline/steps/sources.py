@@ -39,7 +39,12 @@ class Sources(Mapping[str, Any]):
 
 
 def interval_sources(
-    within: Intervals, data: SessionData, quality: Quality, *, split: str = ""
+    within: Intervals,
+    data: SessionData,
+    quality: Quality,
+    *,
+    split: str = "",
+    spikes: SpikeSession | None = None,
 ) -> Sources:
     """Return the sources of the metrics that are computed per context interval.
 
@@ -53,15 +58,17 @@ def interval_sources(
         What is left out of it.
     split : str
         How the interval is split; the leakage of spikes is a check of whole intervals.
+    spikes : SpikeSession, optional
+        The session's units, where it has any.
     """
     recorded = intersect(within, data.recorded)
     if not total_seconds(recorded):
         return Sources({})
     makers: dict[str, Callable[[], Any]] = {}
     if data.has("lfp"):
-        makers |= _spectral(recorded, data, quality, leaking=data.has("units") and not split)
-    if data.has("units"):
-        makers["units"] = lambda: _units(recorded, data, quality)
+        makers |= _spectral(recorded, data, quality, spikes=None if split else spikes)
+    if spikes is not None:
+        makers["units"] = lambda: spikes.units(recorded)
     if data.has("movement"):
         makers["movement"] = lambda: _movement(recorded, data)
         makers["track"] = lambda: _track(recorded, data)
@@ -130,7 +137,7 @@ def trial_sources(
 
 
 def _spectral(
-    recorded: Intervals, data: SessionData, quality: Quality, *, leaking: bool
+    recorded: Intervals, data: SessionData, quality: Quality, *, spikes: SpikeSession | None
 ) -> dict[str, Callable[[], Any]]:
     """Sources from the LFP of one interval; the later ones rest on the earlier ones."""
     from pipeline import lfp
@@ -160,24 +167,19 @@ def _spectral(
 
     def leakage() -> Any:
         from pipeline.lfp.hfo import held_band
-        from pipeline.spikes import select_units, spike_leakage
+        from pipeline.spikes import spike_leakage
 
         # as far as the recording shows it, like the power that it is held against
         band = held_band(options["hfo"]["band_hz"], (0.0, data.lfp.attrs["pass_band_hz"]))
-        if band is None:
+        if band is None or spikes is None:
             return None
-        return spike_leakage(
-            data.lfp,
-            select_units(data.units, quality.kept_units),
-            clean,
-            band_hz=band,
-        )
+        return spike_leakage(data.lfp, spikes.kept, clean, band_hz=band)
 
     makers = {"spectrum": spectrum, "shape": shape, "hfo": hfo}
     makers["quality"] = lambda: lfp.epoch_quality(
         recorded, artefacts=quality.artefacts, bursts=quality.bursts
     )
-    if leaking:
+    if spikes is not None:
         makers["leakage"] = leakage
     made = Sources(makers)
     return {name: lambda name=name: made[name] for name in made}
@@ -219,12 +221,6 @@ def highest_band(data: SessionData) -> float:
     pass_band_hz = data.lfp.attrs["pass_band_hz"] + 1e-9
     ends = [high for _, high in data.options["lfp"]["bands"].values() if high <= pass_band_hz]
     return max([HIGHEST_HZ, *ends])
-
-
-def _units(recorded: Intervals, data: SessionData, quality: Quality) -> Any:
-    from pipeline.spikes import epoch_units, select_units
-
-    return epoch_units(select_units(data.units, quality.kept_units), recorded)
 
 
 def _movement(recorded: Intervals, data: SessionData) -> Any:
