@@ -415,6 +415,8 @@ def test_what_cannot_be_compared_is_left_out():
     assert cell_selectivity(units, trials, options=many) is None
     assert cell_decoding(units, trials, options=many) is None
     assert cell_decoding(cell(spikes[:4], whole(trials)), trials, options=OPTIONS) is None
+    assert cell_decoding(units, trials, options=OPTIONS, minimum_units=6) is not None
+    assert cell_decoding(units, trials, options=OPTIONS, minimum_units=7) is None
     no_sides = trials.drop(columns="choice_side")
     assert set(cell_selectivity(units, no_sides, options=OPTIONS).labels) == {"outcome"}
 

@@ -120,3 +120,16 @@ def test_units_that_fall_silent_do_not_decorrelate_the_rest():
         assert pairs.means["100ms"][0].value == pytest.approx(0, abs=0.02)
         assert pairs.matched["100ms"][0].value == pytest.approx(0, abs=0.02)
         assert groups.groups[0].synchrony == pytest.approx(1, abs=0.15)
+
+
+def test_limits_of_the_config_hold_in_every_source():
+    """A unit of 0.2 Hz is tested for a change unless the config asks for more in the baseline."""
+    trains = [np.arange(0.5, 2000, 5.0), np.arange(0.25, 2000, 0.5)]
+    found = session(trains)
+    found.data.options["spikes"]["modulation"]["permutations"] = 99
+    tested = {}
+    for least in (0.05, 0.5):
+        found.data.options["spikes"]["minimum_baseline_rate_hz"] = least
+        makers = found.sources(np.array([[800.0, 1200.0]]), context="cage", phase="acute", split="")
+        tested[least] = makers["modulation"]().modulation.unit_id
+    assert tested == {0.05: ["u0", "u1"], 0.5: ["u1"]}

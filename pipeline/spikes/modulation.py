@@ -65,10 +65,8 @@ class Modulation:
         Units that could be tested.
     before_hz, after_hz : ndarray, shape (n,)
         Rates over the whole epochs.
-    log2_fold_change : ndarray, shape (n,)
-        See :func:`log2_fold_change`.
-    index : ndarray, shape (n,)
-        See :func:`modulation_index`.
+    log2_fold_change, index : ndarray, shape (n,)
+        See :func:`log2_fold_change` and :func:`modulation_index`.
     step : ndarray, shape (n,)
         Hz; what the test judges. With a linear trend it is the jump that the trend leaves over.
     p, q : ndarray, shape (n,)
@@ -369,16 +367,17 @@ def fractions(calls: Sequence[int] | NDArray[np.int64]) -> Fractions:
 
 
 def cell_modulation(
-    before: EpochUnits, after: EpochUnits, *, options: Mapping[str, Any]
-) -> CellModulation | None:
+    before: EpochUnits, after: EpochUnits, *, options: Mapping[str, Any],
+    minimum_baseline_hz: float = 0.05,
+) -> CellModulation | None:  # fmt: skip
     """Test the units of a cell against the baseline of its context.
 
     Parameters
     ----------
     before, after : EpochUnits
         The baseline and the cell, the same units. One that falls silent is tested like the others.
-    options : mapping
-        The config's ``spikes.modulation``.
+    options, minimum_baseline_hz : mapping, float
+        The config's ``spikes.modulation``; ``spikes.minimum_baseline_rate_hz``.
 
     Returns
     -------
@@ -391,6 +390,7 @@ def cell_modulation(
         block_s=options["block_s"],
         trend=options["trend"],
         minimum_blocks=options["minimum_blocks"],
+        minimum_baseline_hz=minimum_baseline_hz,
         permutations=options["permutations"],
     )
     if not found.unit_id:

@@ -181,7 +181,11 @@ def cell_selectivity(
 
 
 def cell_decoding(
-    units: EpochUnits, trials: pd.DataFrame, *, options: Mapping[str, Any]
+    units: EpochUnits,
+    trials: pd.DataFrame,
+    *,
+    options: Mapping[str, Any],
+    minimum_units: int = 1,
 ) -> CellDecoding | None:
     """Decode rule and choice from the units of each region, with equal numbers everywhere.
 
@@ -193,6 +197,8 @@ def cell_decoding(
     ----------
     units, trials, options
         As :func:`cell_selectivity` takes them.
+    minimum_units : int
+        Units that a region needs, besides ``decoding_units``.
 
     Returns
     -------
@@ -203,7 +209,7 @@ def cell_decoding(
     many = [
         region
         for region in dict.fromkeys(units.region)
-        if np.count_nonzero(regions == region) >= options["decoding_units"]
+        if np.count_nonzero(regions == region) >= max(options["decoding_units"], minimum_units)
     ]
     decoded: dict[str, dict[str, Decoding]] = {}
     names: dict[str, tuple[str, str]] = {}

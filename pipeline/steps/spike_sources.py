@@ -250,8 +250,12 @@ class SpikeSession:
         before = self.baseline(context)
         if not len(before):
             return None
+        options = self.data.options["spikes"]
         return cell_modulation(
-            self.units(before), units, options=self.data.options["spikes"]["modulation"]
+            self.units(before),
+            units,
+            options=options["modulation"],
+            minimum_baseline_hz=options["minimum_baseline_rate_hz"],
         )
 
     def _of_trials(self, units: Callable[[], EpochUnits]) -> dict[str, Callable[[], Any]]:
@@ -272,6 +276,11 @@ class SpikeSession:
         def decoding() -> Any:
             from pipeline.spikes.task_selectivity import cell_decoding
 
-            return cell_decoding(units(), trials, options=options)
+            return cell_decoding(
+                units(),
+                trials,
+                options=options,
+                minimum_units=self.data.options["spikes"]["minimum_units"],
+            )
 
         return {"responses": responses, "selectivity": selectivity, "decoding": decoding}

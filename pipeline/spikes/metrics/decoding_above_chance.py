@@ -50,7 +50,7 @@ def compute(*, decoding: CellDecoding, options: Mapping[str, Any]) -> list[Value
     decoding : CellDecoding
         Of the cell.
     options : mapping
-        Not used: every decoder has ``spikes.task.decoding_units`` units.
+        Not used: the options were used when the source was made.
 
     Returns
     -------

@@ -31,7 +31,7 @@ METRIC = Metric(
         "davidgwyrick/psilocybin on GitHub (index, of Neuropixels recordings under psilocybin); "
         "Barnett, van der Pols & Dobson 2005, Int J Epidemiol 34:215 (regression to the mean)"
     ),
-    options=("spikes.modulation",),
+    options=("spikes.modulation", "spikes.minimum_baseline_rate_hz"),
 )
 
 

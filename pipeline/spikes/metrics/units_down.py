@@ -36,7 +36,7 @@ METRIC = Metric(
         "1995, J R Stat Soc B 57:289; fractions beside the vehicle session's: Purple et al. 2025, "
         "Mol Psychiatry, doi 10.1038/s41380-025-03182-y"
     ),
-    options=("spikes.modulation", "spikes.minimum_units"),
+    options=("spikes.modulation", "spikes.minimum_baseline_rate_hz", "spikes.minimum_units"),
 )
 
 
