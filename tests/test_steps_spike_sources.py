@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.experiment.spike_options import SpikeOptions
 from pipeline.spikes import units_dataset
-from pipeline.steps.session_data import Span
+from pipeline.steps.session_data import Span, silent_ends
 from pipeline.steps.spike_sources import SpikeSession
 
 #: seconds of a cell; whole milliseconds, so that counts are known exactly
@@ -133,3 +133,15 @@ def test_limits_of_the_config_hold_in_every_source():
         makers = found.sources(np.array([[800.0, 1200.0]]), context="cage", phase="acute", split="")
         tested[least] = makers["modulation"]().modulation.unit_id
     assert tested == {0.05: ["u0", "u1"], 0.5: ["u1"]}
+
+
+def test_time_after_the_last_spike_is_not_left_out_in_silence():
+    data = SimpleNamespace(recorded_lfp=False, recorded=np.array([[0.0, 900.0]]))
+    epochs = [part for cell in CELLS for part in cell]
+    (said,) = silent_ends(data, epochs, least_s=30.0)
+    assert "after 900 s (last spike or movement) in acute, cage; acute, late; acute, maze:" in said
+    assert silent_ends(data, epochs[:2], least_s=30.0) == []
+    data.recorded = np.array([[0.0, 1610.0]])  # the last epoch ends 20 s later
+    assert silent_ends(data, epochs, least_s=30.0) == []
+    data.recorded, data.recorded_lfp = np.array([[0.0, 900.0]]), True
+    assert silent_ends(data, epochs, least_s=30.0) == []

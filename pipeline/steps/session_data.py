@@ -310,6 +310,7 @@ def assess(
         }
         if judged.attrs["notes"]:
             warnings.append(f"units: {judged.attrs['notes']}")
+        warnings += silent_ends(data, epochs, least_s=options["spikes"]["presence_bin_s"])
     return Quality(
         artefacts,
         bursts=bursts,
@@ -319,3 +320,30 @@ def assess(
         warnings=tuple(warnings),
         facts=facts,
     )
+
+
+def silent_ends(data: SessionData, epochs: Sequence[Span], *, least_s: float) -> list[str]:
+    """Name epochs that end long after the last spike, where nothing tells if recording went on.
+
+    Without an LFP the recording counts as over with the last spike or sample of movement: time
+    after it is in no rate. Units that a drug silenced until the end would lose their silence.
+
+    Parameters
+    ----------
+    data : SessionData
+        A session with units.
+    epochs : sequence of Span
+        Epochs of the session.
+    least_s : float
+        Seconds without a spike that are worth a word.
+    """
+    if data.recorded_lfp or not len(data.recorded):
+        return []
+    end_s = float(data.recorded[-1, 1])
+    late = sorted({f"{e.phase}, {e.context}" for e in epochs if e.stop_s - end_s > least_s})
+    if not late:
+        return []
+    return [
+        f"units: nothing is recorded after {end_s:.0f} s (last spike or movement) in {'; '.join(late)}: "
+        "without an LFP that time counts as not recorded, silent units or not"
+    ]
