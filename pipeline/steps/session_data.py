@@ -344,6 +344,6 @@ def silent_ends(data: SessionData, epochs: Sequence[Span], *, least_s: float) ->
     if not late:
         return []
     return [
-        f"units: nothing is recorded after {end_s:.0f} s (last spike or movement) in {'; '.join(late)}: "
-        "without an LFP that time counts as not recorded, silent units or not"
+        f"units: nothing is recorded after {end_s:.0f} s (last spike or movement) in "
+        f"{'; '.join(late)}: without an LFP that time counts as not recorded, silent units or not"
     ]
