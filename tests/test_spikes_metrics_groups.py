@@ -69,7 +69,7 @@ DECLARED = {
     "spike_phase_locking_uncorrected": (UNIT, "locking", "linear", True),
     "rate_power_correlation": (UNIT, "rate_power", "linear", True),
     "population_coupling": (UNIT, "groups", "linear", False),
-    "locked_fraction": (REGION, "locking", "logit", True),
+    "locked_fraction": (REGION, "locking", "linear", True),
     "count_correlation": (REGION, "pairs", "linear", True),
     "count_correlation_matched": (REGION, "pairs", "linear", True),
     "count_correlation_between": (PAIR, "pairs", "linear", True),

@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.compare.scales import to_scale
 from pipeline.experiment.spike_options import ModulationOptions, SpikeOptions, TaskOptions
 from pipeline.flexibility import Task, score
+from pipeline.registry import metrics
 from pipeline.spikes import epoch_units, units_dataset
 from pipeline.spikes.metrics import (
     decoding_above_chance,
@@ -594,6 +596,23 @@ def test_what_cannot_be_tested_is_none():
     assert cell_modulation(*silent, options=options) is None
 
 
+# --- scales -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["units_up", "units_down", "units_changed", "selective_fraction", "locked_fraction"],
+)
+def test_a_share_is_the_same_on_its_scale_whatever_the_number_of_units(name):
+    declared = metrics()[name]
+    units = np.repeat([10.0, 20.0], 2)
+    share = np.array([0.0, 0.3, 0.0, 0.3])
+    more = {"zero_offset": declared.zero_offset, "seconds": np.ones(4), "n_effective": units}
+    np.testing.assert_array_equal(to_scale(share, scale=declared.scale, **more), share)
+    none_of_10, _, none_of_20, _ = to_scale(share, scale="logit", **more)
+    assert none_of_10 - none_of_20 == pytest.approx(0.67, abs=0.005)
+
+
 # --- declarations -----------------------------------------------------------------------
 
 
@@ -606,13 +625,13 @@ def test_declarations():
         )
     }  # fmt: skip
     assert {name: (m.entity, m.scale, m.needs) for name, m in declared.items()} == {
-        "units_up": ("region", "logit", ("modulation",)),
-        "units_down": ("region", "logit", ("modulation",)),
-        "units_changed": ("region", "logit", ("modulation",)),
+        "units_up": ("region", "linear", ("modulation",)),
+        "units_down": ("region", "linear", ("modulation",)),
+        "units_changed": ("region", "linear", ("modulation",)),
         "rate_modulation_index": ("unit", "linear", ("modulation",)),
         "event_response": ("unit", "linear", ("responses",)),
         "selectivity": ("unit", "linear", ("selectivity",)),
-        "selective_fraction": ("region", "logit", ("selectivity",)),
+        "selective_fraction": ("region", "linear", ("selectivity",)),
         "decoding_above_chance": ("region", "linear", ("decoding",)),
     }
     for metric in declared.values():

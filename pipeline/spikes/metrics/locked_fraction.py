@@ -16,8 +16,10 @@ METRIC = Metric(
     domain="spikes",
     entity="region",
     needs=("locking",),
-    value_unit="",
-    scale="logit",
+    value_unit="fraction",
+    # Linear, not logit: half a unit added to none would make 0 of 20 units less than 0 of 10, so
+    # that a drug that lowers rates, and leaves fewer units to test, would seem to add locking.
+    scale="linear",
     grain="cell",
     per_band=True,
     options=(

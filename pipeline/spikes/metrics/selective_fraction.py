@@ -22,8 +22,10 @@ METRIC = Metric(
     band_names=("choice", "outcome", "rule"),
     baseline="none",
     weight="n_effective",
-    value_unit="",
-    scale="logit",
+    value_unit="fraction",
+    # Linear, not logit: half a unit added to none would turn a difference in the number of units
+    # into one of shares.
+    scale="linear",
     description="Share of the units whose spikes tell the choice, the outcome or the rule",
     definition=(
         "Units with q < 0.05 divided by all units of the region; p of the ROC area (see "

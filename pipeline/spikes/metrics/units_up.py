@@ -19,8 +19,10 @@ METRIC = Metric(
     needs=("modulation",),
     grain="cell",
     baseline="none",
-    value_unit="",
-    scale="logit",
+    value_unit="fraction",
+    # Linear, not logit: half a unit added to none would turn a difference in the number of units
+    # tested into one of shares.
+    scale="linear",
     description="Share of the tested units whose rate is above that of the baseline",
     definition=(
         "Units called up divided by the units tested. Tested is the "
@@ -28,8 +30,10 @@ METRIC = Metric(
         "straight line through both (spikes.modulation.trend), self-normalised, by permutation of "
         "blocks freed of their memory; a unit counts with q below spikes.modulation.level "
         "(false-discovery control over the units of the session) and a change of "
-        "spikes.modulation.least_log2 or more. The null is no change beyond drift, and units "
-        "change without any drug: the share means something beside the vehicle session's only"
+        "spikes.modulation.least_log2 or more. Where a session has several steps of doses, each is "
+        "held against the baseline before the first. The null is no change beyond drift, and units "
+        "change without any drug: the share means something beside the vehicle session's only. "
+        "Regions with fewer than spikes.minimum_units tested units have none"
     ),
     reference=(
         "Kiefer, Vogelsang & Bunzel 2000, Econometrica 68:695 (step test); Benjamini & Hochberg "
