@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from pipeline.__main__ import main
-from pipeline.commands.new_config import EXAMPLES, GIVEN, config_text
+from pipeline.commands.new_config import ALTERNATIVES, EXAMPLES, GIVEN, config_text
 from pipeline.commands.new_find import find_recordings
 from pipeline.commands.new_propose import session_names
 from pipeline.errors import InputError
@@ -93,6 +93,19 @@ def test_every_example_is_legal_and_needed(tmp_path):
     }
     assert nothing == set(EXAMPLES)
     assert set(GIVEN) & set(EXAMPLES) == set()
+
+
+def test_what_else_a_key_takes_is_legal_and_shown():
+    text = config_text()
+    raw = yaml.safe_load(text)
+    for key, value in ALTERNATIVES.items():
+        section, name = key.split(".")
+        assert raw[section][name], f"{key} has no value: its example belongs to EXAMPLES"
+        (shown,) = [line for line in text.splitlines() if line.startswith(f"  # Example: {name}:")]
+        assert yaml.safe_load(shown.removeprefix("  # Example: ")) == {name: value}
+        raw[section][name] = value
+    raw["flexibility"]["task"] = None
+    assert Config.model_validate(raw).spikes.sorting.run == "spykingcircus2"
 
 
 def test_the_tables_have_their_headers_and_the_check_says_what_lacks(tmp_path, capsys):

@@ -53,6 +53,8 @@ EXAMPLES: dict[str, Any] = {
     "recording.line_noise_hz": 50,
     "recording.stream": "imec0.lf",
     "recording.pass_band_hz": 300,
+    "spikes.minimum": {"snr": 5},
+    "spikes.maximum": {"isi_violations_ratio": 0.5, "amplitude_cutoff": 0.1},
     "flexibility.task": "tasks/light_side.yaml",
     "movement.frame_rate_hz": 30,
     "movement.likelihood_column": "likelihood",
@@ -75,6 +77,10 @@ EXAMPLES: dict[str, Any] = {
     },
     "sync.line": "1",
     "sync.clock": "NI-DAQmx-103.PXIe-6341",
+}
+#: examples of keys whose default does not show what else they take
+ALTERNATIVES: dict[str, Any] = {
+    "spikes.sorting": {"run": "spykingcircus2", "group_by": "shank"},
 }
 
 
@@ -114,6 +120,8 @@ def _section(model: type[BaseModel], section: str, values: Mapping[str, Any]) ->
             )
             if key in EXAMPLES:
                 lines += _example(name, EXAMPLES[key])
+            elif key in ALTERNATIVES:
+                lines += _example(name, ALTERNATIVES[key])
         lines += _entry(name, value, "  ")
     return lines
 
