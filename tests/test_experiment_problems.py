@@ -39,6 +39,14 @@ CONFIG_CASES = {
         lambda c: c["design"].update(refrence_condition="x"),
         ("design.refrence_condition", "did you mean 'reference_condition'"),
     ),
+    "typo among the sorter's options": (
+        lambda c: c.update(spikes={"sorting": {"ran": "simple"}}),
+        ("config.yaml: spikes.sorting.ran: ", "did you mean 'run'"),
+    ),
+    "neither a word nor a sorter": (
+        lambda c: c.update(spikes={"sorting": "exsting"}),
+        ("config.yaml: spikes.sorting: ", "'exsting'", "'existing'"),
+    ),
     "typo at the top": (lambda c: c.update(desing={}), ("desing", "did you mean 'design'")),
     "section missing": (lambda c: c.pop("design"), ("design", "required")),
     "condition called none": (

@@ -21,6 +21,7 @@ from pipeline.experiment.model import Experiment
 from pipeline.experiment.plain_files import read_whole
 from pipeline.experiment.plans import build_plan, check_plan, doubtful_levels, references_of
 from pipeline.experiment.sessions import build_sessions
+from pipeline.experiment.sorting_options import KINDS
 from pipeline.experiment.strict import did_you_mean
 from pipeline.experiment.tables import SCHEMAS, Row, read_table
 
@@ -131,7 +132,7 @@ def load_config(path: Path) -> Config:
 
 
 def _key(location: Sequence[str | int]) -> str:
-    return ".".join(str(part) for part in location)
+    return ".".join(str(part) for part in location if part not in KINDS)
 
 
 def _found(item: Mapping[str, Any]) -> str:

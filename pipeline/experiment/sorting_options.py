@@ -81,13 +81,17 @@ class SortingOptions(StrictModel):
         return name
 
 
+#: the two kinds of value, as pydantic names them in the place of a wrong key; no lab writes them
+KINDS = ("(word)", "(mapping)")
+
+
 def _kind(value: object) -> str:
-    return "options" if isinstance(value, dict | SortingOptions) else "word"
+    return KINDS[isinstance(value, dict | SortingOptions)]
 
 
 #: the type of the key; one of the two kinds is tried, so that a message speaks of that kind only
 Sorting = Annotated[
-    Annotated[Literal["existing"], Tag("word")] | Annotated[SortingOptions, Tag("options")],
+    Annotated[Literal["existing"], Tag(KINDS[0])] | Annotated[SortingOptions, Tag(KINDS[1])],
     Discriminator(_kind),
 ]
 
