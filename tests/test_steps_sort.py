@@ -10,7 +10,7 @@ import pytest
 from experiments import minimal
 
 from pipeline.commands.check import examine_all
-from pipeline.errors import InputError
+from pipeline.errors import ExperimentError, InputError
 from pipeline.experiment import load_experiment
 from pipeline.simulate.sorting_sample import SortingSample, write_sorting_sample
 from pipeline.simulate.writers import write_openephys
@@ -19,6 +19,7 @@ from pipeline.spikes.units import unit_trains
 from pipeline.steps import sort_settings as steps_settings
 from pipeline.steps.extract_units import take_over
 from pipeline.steps.guard import guarded
+from pipeline.steps.outcomes_check import load_checked
 from pipeline.steps.sort import SCRATCH, parts_to_sort, sort
 from pipeline.steps.sort_settings import (
     is_sorted_here,
@@ -208,6 +209,9 @@ def test_check_names_a_sorter_that_is_not_installed_and_a_misspelt_parameter(tmp
     lacking = lab(tmp_path / "b", run="lupin")
     (problem,) = [p for p in examine_all(lacking).errors if "spikes.sorting" in str(p)]
     assert problem.place == "spikes.sorting.run" and "lupin needs torch" in problem.expected
+    with pytest.raises(ExperimentError) as refused:  # so does the workflow, before any session
+        load_checked(lacking)
+    assert problem in refused.value.problems
 
 
 def test_settings_name_what_a_sort_depends_on_and_no_more(tmp_path):

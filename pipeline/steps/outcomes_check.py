@@ -11,6 +11,7 @@ from pipeline.experiment.blinding import shown
 from pipeline.experiment.movement_options import session_cells
 from pipeline.experiment.strict import did_you_mean
 from pipeline.registry import metrics, parse_outcome
+from pipeline.steps.sort_settings import sorting_problems
 from pipeline.steps.unblinding import blind_run_problems
 
 #: region of every channel when there is no channel table
@@ -18,11 +19,18 @@ WHOLE_RECORDING = "all"
 
 
 def load_checked(config: Path) -> Experiment:
-    """Load an experiment whose outcomes exist; raises ExperimentError with all problems at once."""
+    """Load an experiment whose outcomes and sorter exist.
+
+    Raises
+    ------
+    ExperimentError
+        With all problems at once.
+    """
     experiment, problems = examine(config)
     if experiment is None:
         raise ExperimentError(problems)
-    refuse([*problems, *outcome_problems(experiment), *blind_run_problems(experiment)])
+    problems = [*problems, *outcome_problems(experiment), *sorting_problems(experiment)]
+    refuse([*problems, *blind_run_problems(experiment)])
     shown(experiment)  # the first blind run makes its key here, where failing has a message
     return experiment
 
