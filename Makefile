@@ -16,7 +16,7 @@ help:
 	@echo "make demo-sorting   make a raw recording of known spikes, sort it, score the sort"
 	@echo "make test   run the whole test suite"
 	@echo "make lint   ruff, snakemake --lint, snakefmt"
-	@echo "make bench  speed and memory beside other packages (ten minutes, 5 GB of temporary files)"
+	@echo "make bench  speed and memory beside other packages (a quarter of an hour with peers, 5 GB of temporary files)"
 	@echo "make clean  remove results and sample recordings (not .venv)"
 
 install: $(VENV)/.installed
