@@ -18,7 +18,7 @@ from pipeline.experiment.sorting_options import (
     lacking_packages,
 )
 from pipeline.experiment.spike_options import SpikeOptions
-from pipeline.ingest.joining import RecordingPart
+from pipeline.ingest.joining import RecordedProbe, RecordingPart
 from pipeline.ingest.lazy import LazyRecording
 from pipeline.simulate.randomness import generator
 from pipeline.simulate.sorting_sample import (
@@ -29,7 +29,7 @@ from pipeline.simulate.sorting_sample import (
     write_sorting_sample,
 )
 from pipeline.spikes import sorting_signals
-from pipeline.spikes.sorting import SortedGroup, SortedSession, _failure, units_of
+from pipeline.spikes.sorting import SortedGroup, SortedSession, _failure, sort_probes, units_of
 from pipeline.spikes.sorting_groups import SortingGroup, assumed_places, sorting_groups
 from pipeline.spikes.sorting_parameters import sorter_parameters
 from pipeline.spikes.sorting_score import score_units
@@ -219,10 +219,38 @@ def test_rates_that_cannot_be_sorted_are_refused(tmp_path):
         write_signals([fast, slow], same_names(fast), tmp_path / "s", **band)
 
 
+def test_parts_whose_clocks_differ_by_millionths_are_one_rate(tmp_path):
+    """Rates of Neuralynx files are measured on the rig's clock, those of Neuropixels calibrated."""
+    values = np.zeros((3000, 2), dtype="int16")
+    parts = [part(values), part(values, at=1.0, rate_hz=30_000.27)]
+    joined = write_signals(
+        parts, same_names(parts[0]), tmp_path / "s", pass_band_hz=(300.0, 6000.0), reference="none"
+    )
+    np.testing.assert_allclose(
+        joined.session_times(np.array([2999, 5999])), [2999 / 30_000, 1 + 2999 / 30_000.27]
+    )
+
+
+def test_probes_of_other_rates_are_refused_before_anything_is_sorted(tmp_path):
+    probes = [
+        RecordedProbe(name, (one,), same_names(one))
+        for name, one in (
+            ("A", part(np.zeros((10, 2), dtype="int16"))),
+            ("B", part(np.zeros((10, 2), dtype="int16"), rate_hz=20_000.0)),
+        )
+    ]
+    with pytest.raises(InputError, match="probes of 20000, 30000 Hz; expected one rate"):
+        sort_probes(probes, sorter="spykingcircus2", scratch=tmp_path / "s", shanks={})
+    assert not (tmp_path / "s").exists()
+
+
 def test_samples_go_back_to_the_session_clock_with_the_gaps():
-    joined = Joined(10.0, np.array([0.0, 100.0, 250.5]), np.array([30, 20, 10]))
+    # the clock of the second part runs otherwise
+    rates = np.array([10.0, 10.005, 10.0])
+    joined = Joined(rates, np.array([0.0, 100.0, 250.5]), np.array([30, 20, 10]))
     samples = np.array([0, 29, 30, 49, 50, 59])
-    expected = [0.0, 2.9, 100.0, 101.9, 250.5, 251.4]
+    expected = [0.0, 2.9, 100.0, 100 + 19 / 10.005, 250.5, 251.4]
+    assert joined.rate_hz == 10.0
     np.testing.assert_allclose(joined.session_times(samples), expected, rtol=0, atol=1e-12)
     with pytest.raises(ValueError, match="0 to 59"):
         joined.session_times(np.array([60]))

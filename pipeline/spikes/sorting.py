@@ -21,6 +21,7 @@ from pipeline.spikes.sorting_signals import (
     Joined,
     crossings_per_s,
     open_signals,
+    same_rate,
     write_signals,
 )
 
@@ -123,7 +124,13 @@ def sort_probes(
     settled = sorter_parameters(sorter, parameters or {}, jobs=jobs)
     found: list[SortedGroup] = []
     warnings: list[str] = []
-    rates = set()
+    # Before anything is sorted: not found after an hour.
+    rates = [probe.parts[0].rate_hz for probe in probes]
+    if not same_rate(rates):
+        raise InputError(
+            f"recordings: found probes of {', '.join(f'{rate:g}' for rate in sorted(set(rates)))} "
+            "Hz; expected one rate, which the waveforms of all units share"
+        )
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     try:
@@ -136,7 +143,6 @@ def sort_probes(
                 pass_band_hz=pass_band_hz,
                 reference=reference,
             )
-            rates.add(joined.rate_hz)
             warnings += _clipping(probe.probe, joined)
             groups = sorting_groups(
                 probe.parts[0].recording, probe.channels, shanks=shanks, group_by=group_by
@@ -151,12 +157,7 @@ def sort_probes(
                 found.append(_described(probe.probe, group, recording, sorting, joined))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    if len(rates) > 1:
-        raise InputError(
-            f"recordings: found probes of {', '.join(f'{rate:g}' for rate in sorted(rates))} Hz; "
-            "expected one rate, which the waveforms of all units share"
-        )
-    return SortedSession(found, rates.pop(), warnings)
+    return SortedSession(found, rates[0], warnings)
 
 
 def units_of(session: SortedSession) -> xr.Dataset:

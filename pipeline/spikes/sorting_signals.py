@@ -23,6 +23,8 @@ UV_PER_BIT = 0.1
 BLOCK_VALUES = 8_000_000
 #: from so many channels on, ``reference: auto`` is the common median
 COMMON_MEDIAN_FROM = 32
+#: rates of one rig, each as its own clock has it, are no further apart
+RATES_APART = 1e-3
 #: the filter reaches less far than that (300 Hz: 3 ms)
 _MARGIN_MS = 50.0
 
@@ -33,7 +35,9 @@ class Joined:
 
     Attributes
     ----------
-    rate_hz : float
+    rates_hz : ndarray, shape (n_parts,)
+        Samples per second of each part. Clocks of rigs differ by millionths from part to part, and
+        times keep to the part's own.
     starts_s : ndarray, shape (n_parts,)
         Session time of each part's first sample.
     lengths : ndarray, shape (n_parts,)
@@ -42,10 +46,15 @@ class Joined:
         Samples beyond what the file holds, cut off there: artefacts.
     """
 
-    rate_hz: float
+    rates_hz: NDArray[np.float64]
     starts_s: NDArray[np.float64]
     lengths: NDArray[np.int64]
     clipped: int = 0
+
+    @property
+    def rate_hz(self) -> float:
+        """What filter and sorter take for the rate: that of the first part."""
+        return float(self.rates_hz[0])
 
     def session_times(self, samples: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the seconds on the session's clock of samples of the file, gaps put back.
@@ -60,7 +69,7 @@ class Joined:
         if samples.size and (samples.min() < 0 or samples.max() >= borders[-1]):
             raise ValueError(f"samples must lie within 0 to {borders[-1] - 1}")
         part = np.searchsorted(borders[1:-1], samples, side="right")
-        return self.starts_s[part] + (samples - borders[part]) / self.rate_hz
+        return self.starts_s[part] + (samples - borders[part]) / self.rates_hz[part]
 
 
 def write_signals(
@@ -115,7 +124,7 @@ def write_signals(
                 held = np.clip(counts, -32767, 32767)
                 file.write(np.ascontiguousarray(held, dtype="<i2").data)
     return Joined(
-        rate_hz,
+        np.array([part.rate_hz for part in parts]),
         np.array([part.starts_at_s for part in parts]),
         np.array([part.recording.get_num_samples() for part in parts], dtype=np.int64),
         clipped,
@@ -190,14 +199,18 @@ def crossings_per_s(recording: BaseRecording, *, threshold: float = 5.0) -> floa
     return count / (total / recording.sampling_frequency) / recording.get_num_channels()
 
 
+def same_rate(rates_hz: Sequence[float]) -> bool:
+    """Whether rates are one but for how exactly each was measured (Neuralynx, Neuropixels)."""
+    return max(rates_hz) <= min(rates_hz) * (1 + RATES_APART)
+
+
 def _common_rate(parts: Sequence[RecordingPart], band_hz: tuple[float, float]) -> float:
-    rates = {part.rate_hz for part in parts}
-    if len(rates) > 1:
+    if not same_rate([part.rate_hz for part in parts]):
         said = ", ".join(f"{part.name} {part.rate_hz:g} Hz" for part in parts)
         raise InputError(
             f"recordings: found {said}; expected one rate in all parts that are sorted together"
         )
-    rate_hz = rates.pop()
+    rate_hz = parts[0].rate_hz
     if band_hz[1] >= rate_hz / 2:
         raise InputError(
             f"{parts[0].name}: found {rate_hz:g} samples per second; expected more than "
