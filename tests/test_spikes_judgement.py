@@ -120,13 +120,16 @@ def test_junk_is_left_out_with_its_reason_even_where_contamination_is_not_judged
     assert found.reason.values[0].startswith("junk: 100 spikes/s on average, more than 50")
 
 
-def test_dead_time_of_the_detector_is_that_of_all_spikes():
+def test_dead_time_of_the_detector_is_that_of_the_baselines_spikes_of_all_units():
     """A tetrode system sees no spike within 1.4 ms: violations between 1.4 and 2 ms count more."""
     rng = np.random.default_rng(0)
     times = np.sort(rng.uniform(0, 1300, 40_000))
     times = times[np.diff(times, prepend=-1) > 0.0014]
     found = judge([times])
     assert found.contamination_at_least.values[0] and not found.keep.values[0]
+    # two spikes of another unit within 0.1 ms after the dose are nothing behind the baseline either
+    after = judge([times, np.array([1000.0, 1000.0001])])
+    assert after.reason.values[0] == found.reason.values[0]
 
 
 def test_session_without_baseline_says_what_was_not_judged():

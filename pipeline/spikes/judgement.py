@@ -113,10 +113,7 @@ def judge_units(
 
     from_baseline = baseline_s > 0
     mixed = _contamination(
-        own if from_baseline else trains,
-        trains,
-        baseline_s if from_baseline else seconds,
-        options,
+        own if from_baseline else trains, baseline_s if from_baseline else seconds, options
     )
     if mixed is not None:
         _add(reasons, [bool(why) for why in mixed.junk], [f"junk: {why}" for why in mixed.junk])
@@ -168,12 +165,12 @@ def _whole(trains: Sequence[NDArray[np.float64]]) -> Intervals:
 
 
 def _contamination(
-    judged: Sequence[NDArray[np.float64]],
-    trains: Sequence[NDArray[np.float64]],
-    seconds: float,
-    options: Mapping[str, Any],
+    judged: Sequence[NDArray[np.float64]], seconds: float, options: Mapping[str, Any]
 ) -> Contamination | None:
-    """Refractory violations; the detector's dead time rests on all spikes of the session."""
+    """Refractory violations; the detector's dead time rests on the same spikes.
+
+    On those alone: one spike counted twice after a dose would make it 0 for every unit.
+    """
     if not seconds > 0:
         return None
     refractory_s = options["refractory_ms"] / 1000
@@ -181,7 +178,7 @@ def _contamination(
         judged,
         seconds=seconds,
         refractory_s=refractory_s,
-        dead_time_s=dead_time(trains, refractory_s=refractory_s),
+        dead_time_s=dead_time(judged, refractory_s=refractory_s),
         junk_hz=options["junk_hz"],
     )
 
