@@ -36,6 +36,7 @@ from pipeline.spikes.events import (
     peri_event_rate,
     window_counts,
 )
+from pipeline.spikes.response_test import sign_flip_p
 from pipeline.spikes.units import EpochUnits
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ class CellResponses:
         Events whose response and baseline were both wholly seen.
     response : dict of str to EventResponse
         By event, against the time before the cue.
+    p : dict of str to ndarray, shape (n_units,)
+        By event, of the unit's response (:mod:`pipeline.spikes.response_test`).
     baseline_hz : ndarray, shape (n_units,)
         Rate before the cue.
     seconds : float
@@ -114,6 +117,7 @@ class CellResponses:
     rate_hz: dict[str, Floats]
     n_events: dict[str, int]
     response: dict[str, EventResponse]
+    p: dict[str, Floats]
     baseline_hz: Floats
     seconds: float
 
@@ -193,6 +197,7 @@ def cell_responses(
     base = np.where(seen, found.cue, np.nan)
     rates: dict[str, Floats] = {}
     responses: dict[str, EventResponse] = {}
+    p: dict[str, Floats] = {}
     time_s = np.empty(0)
     for event in EVENTS:
         if event == "outcome" and not found.own_outcome:
@@ -210,6 +215,14 @@ def cell_responses(
         least = LEAST_CHANGES if event == "rule_change" else options["minimum_trials"]
         if answer is None or answer.n_events < least:
             continue
+        after, shown = window_counts(
+            units.spike_times, times, window_s=response_s, **found.limits(times), **inside
+        )
+        scale = (response_s[1] - response_s[0]) / (baseline_s[1] - baseline_s[0])
+        both = shown & seen
+        p[event] = sign_flip_p(
+            after[:, both] - scale * before[:, both], permutations=options["relabelled"]
+        )
         aligned = peri_event_counts(
             units.spike_times,
             times,
@@ -230,6 +243,7 @@ def cell_responses(
         rate_hz=rates,
         n_events={event: answer.n_events for event, answer in responses.items()},
         response=responses,
+        p=p,
         baseline_hz=before.sum(axis=1) / (seen.sum() * (baseline_s[1] - baseline_s[0])),
         seconds=units.seconds,
     )

@@ -48,6 +48,7 @@ from pipeline.spikes.selectivity import (
     time_blocks,
 )
 from pipeline.spikes.task_responses import trial_events
+from pipeline.spikes.task_values import regions_of
 from pipeline.spikes.units import EpochUnits
 
 if TYPE_CHECKING:
@@ -205,12 +206,7 @@ def cell_decoding(
     CellDecoding or None
         None where nothing can be decoded.
     """
-    regions = np.array(units.region, dtype=str)
-    many = [
-        region
-        for region in dict.fromkeys(units.region)
-        if np.count_nonzero(regions == region) >= max(options["decoding_units"], minimum_units)
-    ]
+    many = regions_of(units.region, max(options["decoding_units"], minimum_units))
     decoded: dict[str, dict[str, Decoding]] = {}
     names: dict[str, tuple[str, str]] = {}
     for label in DECODED if many else ():
@@ -219,9 +215,9 @@ def cell_decoding(
         if known is None or drawn is None:
             continue
         kept, folds = drawn
-        for region in many:
+        for region, members in many.items():
             answer = decode(
-                known.counts[regions == region][:, kept],
+                known.counts[members][:, kept],
                 known.codes[kept],
                 folds,
                 null=known.null,

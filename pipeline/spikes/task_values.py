@@ -27,7 +27,7 @@ def regions_of(region: Sequence[str], minimum_units: int) -> dict[str, NDArray[n
     Parameters
     ----------
     region : sequence of str
-        Of each unit.
+        Of each unit; those without one ("") are of no region.
     minimum_units : int
         Fewer: the region is left out.
 
@@ -36,7 +36,7 @@ def regions_of(region: Sequence[str], minimum_units: int) -> dict[str, NDArray[n
     dict of str to ndarray of int
     """
     names = np.array(region, dtype=str)
-    members = {name: np.flatnonzero(names == name) for name in dict.fromkeys(region)}
+    members = {name: np.flatnonzero(names == name) for name in dict.fromkeys(region) if name}
     return {name: here for name, here in members.items() if len(here) >= minimum_units}
 
 
