@@ -27,6 +27,7 @@ def neuron(rate_hz, start=0.0, stop=1300.0, seed=0, refractory_s=0.004):
 
 
 def judge(trains, *, baseline=BASELINE, epochs=AFTER, config=None, **more):
+    more = {"region": ["mPFC"] * len(trains)} | more
     dataset = units_dataset(trains, [f"u{index}" for index in range(len(trains))], **more)
     return judge_units(
         dataset, baseline, options=config or options(), epochs=epochs, recorded=[[0.0, 1300.0]]
@@ -196,6 +197,14 @@ def test_limits_of_the_sortings_metrics():
         judge([neuron(5.0)] * 3, metrics=metrics, config=options(minimum={"sn": 3.0}))
 
 
+def test_units_without_a_region_are_left_out_and_counted_once():
+    trains = [neuron(5.0, seed=seed) for seed in range(4)]
+    found = judge(trains, region=["mPFC", "", "CA1", ""])
+    assert found.keep.values.tolist() == [True, False, True, False]
+    assert found.reason.values.tolist() == ["", "no region", "", "no region"]
+    assert found.attrs["notes"].startswith("2 of 4 unit(s) without a region are left out of all")
+
+
 @pytest.mark.parametrize("trains", [[], [[], []]])
 def test_no_units_and_no_spikes(trains):
     found = judge(trains)
@@ -214,7 +223,8 @@ def test_the_junk_cluster_of_a_real_session_is_found(real_data):
     """One of 25 clusters of a W-maze session holds 461464 spikes that nobody could sort."""
     trains = wmaze_spikes(real_data / "nelpy_rat_units" / "w-maze" / "spikes.mat")
     start, stop = min(t[0] for t in trains), max(t[-1] for t in trains) + 1
-    dataset = units_dataset(trains, [str(index) for index in range(len(trains))])
+    names = [str(index) for index in range(len(trains))]
+    dataset = units_dataset(trains, names, ["CA1"] * len(trains))
     found = judge_units(
         dataset, [[start, start + 900]], options=options(), recorded=[[start, stop]]
     )

@@ -99,12 +99,12 @@ def test_a_loss_of_spikes_finds_fewer_responsive_units():
     trials = session(rng, [20] * 3)
     more = [(range(10), trial_events(trials).cue, (0.0, 0.5), 2.0)]
     spikes = trains(rng, trials, 20, more=more)
-    fewer = [train[rng.random(len(train)) < 0.2] for train in spikes]
+    fewer = [train[rng.random(len(train)) < 0.1] for train in spikes]
     every, some = (
         shares(cell_responses(cell(kept, whole(trials)), trials, options=OPTIONS))["cue", "mPFC"]
         for kept in (spikes, fewer)
     )
-    assert every >= 0.45 and some < 0.3
+    assert every >= 0.45 and some <= every - 0.15
 
 
 def test_regions_with_few_units_or_no_name_have_no_share():

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from pipeline.experiment.spike_options import SpikeOptions
-from pipeline.spikes import units_dataset
-from pipeline.steps.session_data import Span, silent_ends
+from pipeline.lfp.signal import write_lfp
+from pipeline.spikes import save_units, units_dataset
+from pipeline.steps.session_data import SessionData, Span, assess, silent_ends, unplaced
 from pipeline.steps.spike_sources import SpikeSession
 
 #: seconds of a cell; whole milliseconds, so that counts are known exactly
@@ -145,3 +146,56 @@ def test_time_after_the_last_spike_is_not_left_out_in_silence():
     assert silent_ends(data, epochs, least_s=30.0) == []
     data.recorded, data.recorded_lfp = np.array([[0.0, 900.0]]), True
     assert silent_ends(data, epochs, least_s=30.0) == []
+
+
+def data_of_units(tmp_path, regions, channels, *, lfp=True):
+    """Ten minutes of units of 5 Hz, and an LFP of four channels without a signal."""
+    names = [f"u{unit}" for unit in range(len(regions))]
+    trains = [np.arange(0.01 * (unit + 1), 600, 0.2) for unit in range(len(regions))]
+    save_units(units_dataset(trains, names, regions, channel=channels), tmp_path / "units.nc")
+    inputs = {"units": tmp_path / "units.nc"}
+    if lfp:
+        inputs["lfp"] = tmp_path / "lfp.nc"
+        places = dict.fromkeys(("c0", "c1", "c2", "c3"), "CA1")
+        noise = np.random.default_rng(4).standard_normal((600 * 250, 4)).astype(np.float32)
+        write_lfp(
+            inputs["lfp"], [100 * noise], n_samples=len(noise), rate_hz=250.0,
+            channels=list(places), region=places, bad=(), pass_band_hz=100.0,
+        )  # fmt: skip
+    options = {
+        "spikes": SpikeOptions().model_dump(mode="json", exclude={"sorting"}),
+        "lfp": {"artefact_sd": 6.0, "bands": {}, "segment_s": 4.0, "half_bandwidth_hz": 1.0},
+        "recording": {"line_noise_hz": None},
+        "movement": {"zones": {}},
+    }
+    return SessionData(inputs, options)
+
+
+def test_units_without_a_region_or_a_channel_are_counted_once_per_session(tmp_path):
+    data = data_of_units(tmp_path, ["CA1", "CA1", "", "CA1"], ["c0", "", "c1", "c3"])
+    found = assess(data, [span("cage", "baseline", 0.0, 300.0)], data.options)
+    assert found.kept_units.tolist() == [True, True, False, True]
+    assert found.facts["n_units_kept"] == 3 and found.facts["units_left_out"] == {"u2": "no region"}
+    (region,) = (said for said in found.warnings if "region" in said)
+    assert region.startswith("units: 1 of 4 unit(s) without a region are left out of all outcomes")
+    (channel,) = (said for said in found.warnings if "channel of" in said)
+    assert channel.startswith("units: the channel of 1 of 3 units that count is not known")
+
+
+@pytest.mark.parametrize("channels", [None, ["c0", "c1"]])
+def test_channels_are_asked_for_where_an_lfp_gives_phases(tmp_path, channels):
+    data = data_of_units(tmp_path, ["CA1", "CA1"], channels, lfp=False)
+    assert unplaced(data, np.ones(2, bool)) == []
+    data = data_of_units(tmp_path, ["CA1", "CA1"], channels)
+    assert len(unplaced(data, np.ones(2, bool))) == (channels is None)
+    assert unplaced(data, np.zeros(2, bool)) == []
+
+
+def test_a_baseline_that_each_step_lists_is_one_baseline(tmp_path):
+    """Two doses of one session share the baseline before the first."""
+    data = data_of_units(tmp_path, ["CA1", "CA1"], ["c0", "c1"], lfp=False)
+    once = [span("cage", "baseline", 0.0, 150.0), span("maze", "baseline", 200.0, 100.0)]
+    twice = assess(data, [*once, *once], data.options)
+    alone = assess(data, once, data.options)
+    assert twice.judged_units.identical(alone.judged_units)
+    assert twice.judged_units["baseline_rate_hz"].values == pytest.approx([5.0, 5.0])

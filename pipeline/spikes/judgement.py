@@ -4,6 +4,9 @@ Thresholds are declared before any drug label is seen, and every exclusion rests
 sorting and on the baseline: a unit that a drug silences, speeds up or synchronises is data. Where a
 session has no baseline, presence and rate are not judged, and contamination rests on all of it.
 
+Outcomes are of regions: a unit whose region is not known ("") would be one more region of its own,
+or a member of every family of tests that no outcome counts. It is left out of all of them alike.
+
 A share of contamination estimated from a handful of intervals is mostly chance: with 900 spikes in
 half an hour unrelated spikes would make 0.9 short intervals. A unit is left out when it has more
 short intervals than the largest accepted share explains in 95 of 100 such units (Poisson). The
@@ -120,6 +123,13 @@ def judge_units(
         if options["maximum_contamination"] is not None:
             _judge_contamination(reasons, mixed, options["maximum_contamination"])
     _judge_metrics(reasons, units, options, notes)
+    placeless = units["region"].values.astype(str) == ""
+    if placeless.any():
+        _add(reasons, placeless, ["no region"] * len(trains))
+        notes.append(
+            f"{int(placeless.sum())} of {len(trains)} unit(s) without a region are left out of all "
+            "outcomes (a channel without a region in the channel table?)"
+        )
 
     change = _amplitude_change(units, trains, baseline, epochs)
     shape, width_ms = _waveforms(units, options)

@@ -272,7 +272,10 @@ def assess(
     warnings: list[str] = []
     facts: dict[str, Any] = {}
     spans = [span.intervals for span in baseline]
-    own = intersect(np.vstack(spans), data.recorded) if spans else np.empty((0, 2))
+    own = np.empty((0, 2))
+    if spans:
+        # Steps of one session share their baseline: its intervals may be listed once per step.
+        own = intersect(np.unique(np.vstack(spans), axis=0), data.recorded)
     artefacts: Intervals = np.empty((0, 2))
     bursts, kinds, loose = None, {}, ()
     if data.has("lfp"):
@@ -310,6 +313,7 @@ def assess(
         }
         if judged.attrs["notes"]:
             warnings.append(f"units: {judged.attrs['notes']}")
+        warnings += unplaced(data, judged["keep"].values)
         warnings += silent_ends(data, epochs, least_s=options["spikes"]["presence_bin_s"])
     return Quality(
         artefacts,
@@ -320,6 +324,32 @@ def assess(
         warnings=tuple(warnings),
         facts=facts,
     )
+
+
+def unplaced(data: SessionData, kept: Any) -> list[str]:
+    """Count the units whose own channel is not known, where phases are taken from an LFP.
+
+    Nothing keeps the phase of such a unit from being that of the channel that holds its waveform.
+
+    Parameters
+    ----------
+    data : SessionData
+        A session with units.
+    kept : ndarray of bool, shape (n_units,)
+        Units that count.
+    """
+    number = int(np.count_nonzero(kept))
+    if not number or not data.has("lfp"):
+        return []
+    known = 0
+    if "channel" in data.units.coords:
+        known = int(np.count_nonzero(data.units["channel"].values.astype(str)[kept] != ""))
+    if known == number:
+        return []
+    return [
+        f"units: the channel of {number - known} of {number} units that count is not known: their "
+        "phases may be taken from it, and locking above about 60 Hz may be their own waveform"
+    ]
 
 
 def silent_ends(data: SessionData, epochs: Sequence[Span], *, least_s: float) -> list[str]:

@@ -23,11 +23,11 @@ METRIC = Metric(
     description="Whether a unit fires more in seconds in which the band is stronger, -1 to 1",
     definition=(
         "Spearman's correlation between the unit's spikes and the band's power (mean squared "
-        "envelope / 2, from another channel of the region than the unit's own) in whole clean "
-        "seconds of the session clock; ranks are taken within windows of ten minutes and pooled, "
-        "so that two slow courses make no correlation. Units with fewer than 50 spikes and cells "
-        "with fewer than 60 such seconds have none. It falls with the rate of a unit, whose "
-        "counts get noisier: read it beside firing_rate"
+        "envelope / 2, from another channel of the region than the unit's own, where that is "
+        "known) in whole clean seconds of the session clock; ranks are taken within windows of ten "
+        "minutes and pooled, so that two slow courses make no correlation. Units with fewer than "
+        "50 spikes and cells with fewer than 60 such seconds have none. It falls with the rate of "
+        "a unit, whose counts get noisier: read it beside firing_rate"
     ),
     reference="Wood, Kim & Moghaddam 2012, J Neurosci 32:3022",
 )

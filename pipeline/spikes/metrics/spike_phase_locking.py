@@ -24,15 +24,15 @@ METRIC = Metric(
     description="Pairwise phase consistency of each unit, blind to bursts and the wave's shape",
     definition=(
         "Phase of the analytic signal of the band at the time of each spike, from another channel "
-        "of the unit's region than the one it is largest on (200 um away or on another shank "
-        "where that is known); mean cosine of the phase difference over all pairs of spikes from "
-        "different blocks of 5 s of the session clock, after the mean phase vector of each "
-        "block's time, times its spikes, is taken off each block's sum: bursts, and the uneven "
-        "phases of a wave that is no sine or of a short cell, make no locking then. Its mean is "
-        "the squared length of the mean phase vector, 0 without locking, whatever the number of "
-        "spikes; it may lie below 0 by chance. Units with fewer than "
-        "spikes.locking.minimum_spikes spikes with a phase, and those whose spikes fill one "
-        "block, have none"
+        "of the unit's region than the one it is largest on (on another shank where the channel "
+        "table names shanks; any channel where the unit's own is not known); mean cosine of the "
+        "phase difference over all pairs of spikes from different blocks of 5 s of the session "
+        "clock, after the mean phase vector of each block's time, times its spikes, is taken off "
+        "each block's sum: bursts, and the uneven phases of a wave that is no sine or of a short "
+        "cell, make no locking then. Its mean is the squared length of the mean phase vector, 0 "
+        "without locking, whatever the number of spikes; it may lie below 0 by chance. Units with "
+        "fewer than spikes.locking.minimum_spikes spikes with a phase, and those whose spikes "
+        "fill one block, have none"
     ),
     reference=(
         "Vinck et al. 2010, NeuroImage 51:112; pairs from different trials, here blocks: Vinck et "

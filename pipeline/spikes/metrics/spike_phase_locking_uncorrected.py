@@ -27,13 +27,13 @@ METRIC = Metric(
     ),
     definition=(
         "Phase of the analytic signal of the band at the time of each spike, from another channel "
-        "of the unit's region than the one it is largest on (200 um away or on another shank "
-        "where that is known); (|sum of e^(i phase)|^2 - n) / (n (n - 1)) for n spikes: mean "
-        "cosine of the phase difference over all pairs of spikes. Spikes of a burst fall into one "
-        "cycle, and the phases of a wave that is no sine are not evenly spread: both raise it "
-        "without any locking, so that it stands beside spike_phase_locking for comparison with "
-        "other work. Units with fewer than spikes.locking.minimum_spikes spikes with a phase have "
-        "none"
+        "of the unit's region than the one it is largest on (on another shank where the channel "
+        "table names shanks; any channel where the unit's own is not known); (|sum of e^(i "
+        "phase)|^2 - n) / (n (n - 1)) for n spikes: mean cosine of the phase difference over all "
+        "pairs of spikes. Spikes of a burst fall into one cycle, and the phases of a wave that is "
+        "no sine are not evenly spread: both raise it without any locking, so that it stands "
+        "beside spike_phase_locking for comparison with other work. Units with fewer than "
+        "spikes.locking.minimum_spikes spikes with a phase have none"
     ),
     reference="Vinck et al. 2010, NeuroImage 51:112",
 )
