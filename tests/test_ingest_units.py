@@ -104,7 +104,14 @@ def test_phy_curation_wins_over_the_sorter(phy):
 def test_phy_channel_of_the_largest_waveform(phy):
     (phy / "cluster_info.tsv").write_text("cluster_id\tch\tgroup\n3\t17\tgood\n7\t4\tmua\n")
     units = read_units(phy)
-    assert units.channel == ("17", "4", "") and units.quality == ("good", "mua", "good")
+    assert units.position == (17, 4, -1) and units.channel == ("", "", "")
+    assert units.quality == ("good", "mua", "good")
+
+
+def test_phy_table_in_another_encoding_is_named(phy):
+    (phy / "cluster_info.tsv").write_bytes("cluster_id\tnote\n3\tgrö\u00dfer\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"cluster_info\.tsv: cannot be read .*expected UTF-8"):
+        read_units(phy)
 
 
 def test_phy_times_as_a_column(phy):

@@ -25,6 +25,16 @@ def test_presence_is_the_share_of_bins_with_a_spike():
     assert found.unit_id.values.tolist() == ["u0", "u1", "u2", "u3"]
 
 
+def test_labels_count_in_any_case_of_their_letters():
+    labels = ["good", "Good", "MUA", ""]
+    dataset = units_dataset([[]] * 4, ["a", "b", "c", "d"], quality=labels)
+    assert with_quality(dataset).keep.values.tolist() == [True, True, False, True]
+    assert with_quality(dataset, accepted=("Mua",)).keep.values.tolist() == [False] * 2 + [
+        True,
+        False,
+    ]
+
+
 def test_unit_that_the_drug_silences_is_kept():
     found = present_in_baseline(units(regular(0, 600)), [[0, 600]])
     assert found.keep.all()  # nothing after 600 s, where the drug is

@@ -15,9 +15,11 @@ from pipeline.steps.extract_units import _recorded, extract_units, take_over
 CHANNELS = [f"CH{number}" for number in range(1, 9)]
 
 
-def part(path, *, channels=CHANNELS, seconds=30.0, starts_at_s=0.0, probe="", clock_s=0.0):
-    traces = np.zeros((int(seconds * 100), len(channels)), dtype="int16")
-    recording = NumpyRecording([traces], 100.0, channel_ids=list(channels))
+def part(
+    path, *, channels=CHANNELS, seconds=30.0, starts_at_s=0.0, probe="", clock_s=0.0, rate_hz=100.0
+):
+    traces = np.zeros((int(seconds * rate_hz), len(channels)), dtype="int16")
+    recording = NumpyRecording([traces], rate_hz, channel_ids=list(channels))
     recording.annotate(clock_start_s=clock_s)
     return RecordingPart(str(path), str(path), probe, starts_at_s, recording)
 
@@ -58,6 +60,56 @@ def test_place_in_a_file_with_other_channels_says_nothing(tmp_path):
     )
     assert "channel" not in units.coords
     assert len(warnings) == 1 and "3 unit(s) whose region neither the sorting" in warnings[0]
+
+
+def test_channel_number_of_phy_is_a_place_and_no_name(tmp_path):
+    sorting = kilosort(tmp_path / "ks")  # of a file with 8 channels
+    info = "cluster_id\tch\tgroup\n0\t5\tgood\n1\t0\tgood\n2\t3\tgood\n"
+    (sorting / "cluster_info.tsv").write_text(info)
+    from_one = [str(number) for number in range(1, 9)]
+    units, _ = extracted(tmp_path, [part("a", channels=from_one)], [sorting])
+    assert units.channel.values.tolist() == ["6", "1", "4"]
+    units, _ = extracted(tmp_path, [part("a", channels=from_one[:6])], [sorting])
+    assert "channel" not in units.coords
+
+
+def test_samples_of_a_sorting_count_at_the_recordings_rate(tmp_path):
+    """Kilosort was told 30000 Hz; the headstage ran at 30000.27, and the LFP is every 12th."""
+    sorting = kilosort(tmp_path / "ks")
+    told, _ = extracted(tmp_path, [part("a")], [sorting])
+    recording = part("a", rate_hz=30_000.27 / 12)
+    units, warnings = extracted(tmp_path, [recording], [sorting])
+    np.testing.assert_allclose(
+        units.spike_time.values, told.spike_time.values * 30_000 / 30_000.27, rtol=1e-12
+    )
+    assert warnings == []  # 0.3 ms in 30 s
+    (sorting / "params.py").write_text("sample_rate = 29990\nn_channels_dat = 8\n")
+    units, warnings = extracted(tmp_path, [recording], [sorting])
+    assert warnings == [
+        "ks: its sample numbers count as those of the recording, 30000.27 a second, not 29990: "
+        "10.3 ms at the end"
+    ]
+    # no whole multiple, though a large one is within 0.04 %: the recording was resampled
+    units, warnings = extracted(tmp_path, [part("a", rate_hz=101.7)], [sorting])
+    np.testing.assert_allclose(units.spike_time.values, told.spike_time.values * 30_000 / 29_990)
+    assert warnings == []
+
+
+def test_spikes_outside_the_recording_are_told(tmp_path):
+    _, warnings = extracted(tmp_path, [part("a", seconds=5.0)], [kilosort(tmp_path / "ks")])
+    beyond = int(np.sum(np.concatenate(trains()) > 5.5))
+    total = len(np.concatenate(trains()))
+    assert f"ks: {beyond} of {total} spikes lie outside the recording, 0.0 to 5.0 s" in warnings[0]
+
+
+def test_sorting_of_some_parts_only_is_told(tmp_path):
+    one, two = kilosort(tmp_path / "one"), kilosort(tmp_path / "two")
+    parts = [part("a"), part("b", starts_at_s=100.0)]
+    _, warnings = extracted(tmp_path, parts, [one, two])
+    assert [said.split(":")[0] for said in warnings] == ["one", "two"]
+    assert "sorted from 1 of the 2 recordings of its probe" in warnings[0]
+    _, warnings = extracted(tmp_path, parts, [one, ""])
+    assert "count as silent there" in warnings[0] and len(warnings) == 1
 
 
 def test_sync_word_of_neuropixels_is_no_channel(tmp_path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,14 +167,21 @@ def _cluster_tables(folder: Path) -> dict[str, dict[str, str]]:
     )
     labels: dict[str, dict[str, str]] = {}
     for file in files:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            rows = csv.DictReader(lines, delimiter="\t" if file.suffix == ".tsv" else ",")
-            key = "cluster_id" if "cluster_id" in (rows.fieldnames or ()) else "id"
-            if key not in (rows.fieldnames or ()):
-                raise InputError(f"{file}: found no column cluster_id; expected phy's own table")
-            for row in rows:
-                filled = {name: value.strip() for name, value in row.items() if name and value}
-                labels.setdefault((row[key] or "").strip(), {}).update(
-                    {name: value for name, value in filled.items() if value and name != key}
-                )
+        try:
+            content = file.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{file}: cannot be read ({error}); expected UTF-8, as phy writes it (saved again "
+                "by a spreadsheet?)"
+            ) from error
+        lines = io.StringIO(content, newline="")
+        rows = csv.DictReader(lines, delimiter="\t" if file.suffix == ".tsv" else ",")
+        key = "cluster_id" if "cluster_id" in (rows.fieldnames or ()) else "id"
+        if key not in (rows.fieldnames or ()):
+            raise InputError(f"{file}: found no column cluster_id; expected phy's own table")
+        for row in rows:
+            filled = {name: value.strip() for name, value in row.items() if name and value}
+            labels.setdefault((row[key] or "").strip(), {}).update(
+                {name: value for name, value in filled.items() if value and name != key}
+            )
     return labels

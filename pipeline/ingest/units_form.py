@@ -47,6 +47,8 @@ class SortedUnits:
         Its samples per second.
     metrics : mapping of str to tuple of float
         Further numbers per unit.
+    sample_rate_hz : float
+        Samples per second by which sample numbers became times; 0 where the file has seconds.
     rig_clock : bool
         Whether times count from the zero of the rig's clock, as the rig's own files do, and not
         from the first sample.
@@ -65,6 +67,7 @@ class SortedUnits:
     waveform_rate_hz: float = 0.0
     waveform_units: str = ARBITRARY
     metrics: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    sample_rate_hz: float = 0.0
     rig_clock: bool = False
 
 

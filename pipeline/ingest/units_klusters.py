@@ -81,6 +81,7 @@ def read_klusters(path: Path) -> SortedUnits:
         else None,
         waveform_rate_hz=session.rates_hz["dat"],
         waveform_units=MICROVOLTS,
+        sample_rate_hz=session.rates_hz["dat"],
     )
 
 

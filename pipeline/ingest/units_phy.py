@@ -43,6 +43,8 @@ def read_phy(path: Path) -> SortedUnits:
     channels = [_first(table, ("ch", "channel")) for table in tables]
     if not position and folder.n_channels:
         position = [int(name) if name.isdecimal() else -1 for name in channels]
+    # phy's number is a place in the sorted file, from 0: never a name such as "12", from 1.
+    channels = ["" if name.isdecimal() else name for name in channels]
     return SortedUnits(
         unit_id=tuple(str(number) for number in numbers),
         region=tuple(_first(table, REGION_COLUMNS) for table in tables),
@@ -56,6 +58,7 @@ def read_phy(path: Path) -> SortedUnits:
         waveform=waveform,
         waveform_rate_hz=folder.rate_hz,
         waveform_units=ARBITRARY,
+        sample_rate_hz=folder.rate_hz,
     )
 
 

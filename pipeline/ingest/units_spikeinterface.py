@@ -167,6 +167,7 @@ def _units(
         spike_times=tuple(samples[mine] / rate_hz for mine in rows),
         channel=_property(properties, CHANNELS, number),
         waveform_rate_hz=rate_hz,
+        sample_rate_hz=rate_hz,
     )
 
 

@@ -24,8 +24,8 @@ def with_quality(units: xr.Dataset, *, accepted: Collection[str] = ("good", ""))
     units : Dataset
         From :func:`pipeline.spikes.units_dataset`.
     accepted : collection of str
-        Labels to keep. "" stands for a format without labels; phy clusters that nobody labelled
-        are ``unsorted``, not "".
+        Labels to keep, in any case of their letters. "" stands for a format without labels; phy
+        clusters that nobody labelled are ``unsorted``, not "".
 
     Returns
     -------
@@ -33,7 +33,8 @@ def with_quality(units: xr.Dataset, *, accepted: Collection[str] = ("good", ""))
         ``keep`` (bool) and ``reason`` (str, "" where kept), coordinate ``unit_id``.
     """
     labels = units["quality"].values.astype(str)
-    keep = np.isin(labels, np.array(list(accepted), dtype=str))
+    wanted = {label.casefold() for label in accepted}
+    keep = np.array([label.strip().casefold() in wanted for label in labels.tolist()], dtype=bool)
     reason = [
         "" if kept else f"labelled {label or 'with nothing'}"
         for kept, label in zip(keep, labels, strict=True)

@@ -88,6 +88,7 @@ def extract_units(
     if ours and Path(ours).stat().st_size:
         units = take_over(load_units(ours), settings["channels"], warnings)
     elif found:
+        warnings += _partly_sorted(found, probes)
         units = _joined(found, settings["channels"], warnings)
     else:
         write_atomically(path, b"")
@@ -175,6 +176,20 @@ def _joined(
     )
 
 
+def _partly_sorted(found: Sequence[Sorting], probes: Sequence[RecordedProbe]) -> list[str]:
+    """Warn of sortings that know only some parts of their probe."""
+    said = []
+    for sorting in found:
+        lengths = [len(probe.parts) for probe in probes if probe.probe == sorting.probe]
+        if sorting.parts and len(sorting.parts) < sum(lengths):
+            said.append(
+                f"{Path(sorting.path).name}: sorted from {len(sorting.parts)} of the "
+                f"{sum(lengths)} recordings of its probe: its units have no spikes in the others "
+                "and count as silent there (sort all recordings of the session as one)"
+            )
+    return said
+
+
 def _channels(units: SortedUnits, sorting: Sorting) -> list[str]:
     """Session's name of each unit's channel, "" where it is not known beyond doubt.
 
@@ -245,6 +260,7 @@ def _read(sorting: Sorting, warnings: list[str]) -> tuple[SortedUnits, list[Any]
     """Units, and their spike times on the session's clock."""
     from pipeline.ingest import read_units, recording_start_s
     from pipeline.ingest.joining import spread_times
+    from pipeline.ingest.units_joining import clock_warnings, samples_per_second
 
     units = read_units(sorting.path)
     if not sorting.parts:
@@ -255,18 +271,25 @@ def _read(sorting: Sorting, warnings: list[str]) -> tuple[SortedUnits, list[Any]
             )
         return units, list(units.spike_times)
     own_clock = sorting.own_clock or units.rig_clock
+    rate_hz = samples_per_second(units, sorting.parts[0].rate_hz)
+    slower = units.sample_rate_hz / rate_hz if rate_hz else 1.0
     if units.rig_clock:
         _refuse_other_clock(sorting)
     zero_s = recording_start_s(sorting.parts[0].recording) if own_clock else 0.0
     chained = len(sorting.parts) > 1 and not own_clock
     spread = [
         spread_times(
-            times - zero_s, sorting.parts, what=f"{sorting.path}: unit {name}", chained=chained
+            times * slower - zero_s,
+            sorting.parts,
+            what=f"{sorting.path}: unit {name}",
+            chained=chained,
         )
         for name, times in zip(units.unit_id, units.spike_times, strict=True)
     ]
     if units.rig_clock:
         _refuse_other_recording(sorting, spread)
+    name = Path(sorting.path).name
+    warnings += clock_warnings(units, spread, sorting.parts, rate_hz, name)
     return units, spread
 
 
