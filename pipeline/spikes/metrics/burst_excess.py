@@ -24,10 +24,12 @@ METRIC = Metric(
     description="Spikes within 10 ms after a spike beyond chance; does not follow the rate",
     definition=(
         "Number of further spikes 0 to 10 ms after a spike minus that 40 to 50 ms after it, per "
-        "spike, corrected for the ends of intervals. 0 for a Poisson train of any rate; in "
-        "bursts that come at random it counts their further spikes, however often they come. A "
-        "refractory period lowers it by at most its length times the rate. Units with fewer "
-        "spikes than spikes.irregularity.minimum (20) have no value"
+        "spike, corrected for the ends of intervals. 0 for a Poisson train of any rate; in bursts "
+        "that come at random it counts their further spikes, however often they come. A "
+        "refractory period lowers it by at most its length times the rate. Units locked to theta "
+        "fire again within 10 ms and are silent after 40 to 50 ms: what loosens their locking "
+        "lowers it without any burst. Units with fewer spikes than spikes.irregularity.minimum "
+        "(20) have no value"
     ),
     reference="Difference of the two rates of Royer et al. 2012, Nat Neurosci 15:769",
 )
