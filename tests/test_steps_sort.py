@@ -145,36 +145,54 @@ def test_the_same_recording_gives_the_same_bytes(tmp_path, stub):
     assert (tmp_path / "1.nc").read_bytes() == (tmp_path / "2.nc").read_bytes()
 
 
-def test_the_wide_band_is_sorted_under_the_names_of_the_lfp(monkeypatch):
+def streams_of_neuropixels(monkeypatch, *, later_s: float = 0.0, lfp: str = "LF"):
+    """Recordings whose stream of the LFP is taken by default; the wide band starts later."""
     from pipeline.ingest.joining import RecordingPart
     from pipeline.ingest.lazy import LazyRecording
     from pipeline.steps import extract_recordings
 
-    opened = []
-
-    def open_recording(path, *, format, stream):
-        opened.append(stream)
+    def open_recording(stream):
+        band = "AP" if stream.endswith("ap") else lfp
         values = np.zeros((10, 3), dtype="int16")
-        return LazyRecording(
+        recording = LazyRecording(
             lambda a, b: values[a:b], samples=10, rate_hz=RATE, dtype="int16",
-            channels=[f"{stream[-2:].upper()}{n}" for n in (0, 1)] + ["XA1"],
+            channels=[f"{band}{n}" for n in (0, 1)] + ["XA1"],
+            start_s=30.0 + later_s * (band == "AP"),
         )  # fmt: skip
+        recording.annotate(stream=stream)
+        return recording
 
     def open_parts(given):
         return [
-            RecordingPart(r["path"], r["path"], r["label"], 0.0, open_recording(
-                r["path"], format="", stream=r["stream"] or given["stream"]
+            RecordingPart(r["path"], r["path"], r["label"], r["starts_at_s"], open_recording(
+                r["stream"] or given["stream"] or "imec0.lf"
             ))
             for r in given["recordings"]
         ]  # fmt: skip
 
     monkeypatch.setattr(extract_recordings, "open_parts", open_parts)
-    given = settings(("a", 0.0, "A"), ("b", 0.0, "B"), streams={"imec0.lf": "imec0.ap"})
-    given["stream"] = "imec0.lf"
+
+
+@pytest.mark.parametrize("lfp", ["LF", "LFP"])
+def test_the_wide_band_is_sorted_under_names_and_clock_of_the_lfp(monkeypatch, lfp):
+    streams_of_neuropixels(monkeypatch, later_s=0.25, lfp=lfp)
+    given = settings(("a", 5.0, "A"), ("b", 0.0, "B"), streams={"imec0.lf": "imec0.ap"})
+    # no stream is named for the first: the LFP's is the default
     given["recordings"][1]["stream"] = "imec1.lf"
     first, second = parts_to_sort(given)
-    assert opened == ["imec0.ap", "imec1.lf"]
-    assert first.channels == ("LF0", "LF1", "XA1") == second.channels
+    assert [part.recording.get_annotation("stream") for part in (first, second)] == [
+        "imec0.ap",
+        "imec1.lf",
+    ]
+    assert first.channels == (f"{lfp}0", f"{lfp}1", "XA1") == second.channels
+    assert (first.starts_at_s, second.starts_at_s) == (5.25, 0.0)
+
+
+def test_streams_that_do_not_start_together_are_refused(monkeypatch):
+    streams_of_neuropixels(monkeypatch, later_s=12.0)
+    given = settings(("a", 0.0, ""), streams={"imec0.lf": "imec0.ap"})
+    with pytest.raises(InputError, match=r"a: spikes.sorting.streams: .* starts 12.000 s after"):
+        parts_to_sort(given)
 
 
 def test_warnings_go_on_to_extract(tmp_path, stub):

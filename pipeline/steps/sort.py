@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: folder of the sorter's own files, beside the output
 SCRATCH = ".partial-sorting"
+#: two streams of one file start within that
+_TOGETHER_S = 1.0
 
 
 def sort(*, settings: Mapping[str, Any], outputs: Mapping[str, Path], jobs: int = 1) -> Outcome:
@@ -79,27 +81,54 @@ def sort(*, settings: Mapping[str, Any], outputs: Mapping[str, Path], jobs: int 
 def parts_to_sort(settings: Mapping[str, Any]) -> list[RecordingPart]:
     """Open the recordings, in the stream of the wide band where the LFP has one of its own.
 
-    Neuropixels name a site by its band; the session knows it by that of the LFP (AP5 is LF5).
+    The session's clock and names are those of the LFP: the wide band starts where its own first
+    sample lies on the rig's clock, and a site keeps its name (AP5 is LF5).
+
+    Raises
+    ------
+    InputError
+        If files cannot be opened, or the two streams of one do not start together.
     """
+    from pipeline.ingest import recording_stream
     from pipeline.steps.extract_recordings import open_parts
 
     streams = settings["sorting"].get("streams", {})
-    asked = [source["stream"] or settings["stream"] for source in settings["recordings"]]
-    chosen = [streams.get(stream, stream) for stream in asked]
-    sources = [
-        {**source, "stream": stream}
-        for source, stream in zip(settings["recordings"], chosen, strict=True)
-    ]
-    parts = open_parts({**settings, "recordings": sources})
-    return [
-        _named_as_lfp(part) if before != after else part
-        for part, before, after in zip(parts, asked, chosen, strict=True)
-    ]
+    parts = open_parts(settings)
+    found = []
+    for part, source in zip(parts, settings["recordings"], strict=True):
+        stream = recording_stream(part.recording) or source["stream"] or settings["stream"]
+        if streams.get(stream, stream) != stream:
+            wide = {**settings, "recordings": [{**source, "stream": streams[stream]}]}
+            part = _as_lfp(open_parts(wide)[0], part)
+        found.append(part)
+    return found
 
 
-def _named_as_lfp(part: RecordingPart) -> RecordingPart:
-    names = [re.sub(r"^AP(\d+)$", r"LF\1", name) for name in part.channels]
-    return replace(part, recording=part.recording.rename_channels(names))
+def _as_lfp(wide: RecordingPart, lfp: RecordingPart) -> RecordingPart:
+    """Return the wide band on the clock and under the names of the LFP of the same file."""
+    from pipeline.ingest import recording_start_s
+
+    later_s = recording_start_s(wide.recording) - recording_start_s(lfp.recording)
+    if abs(later_s) > _TOGETHER_S:
+        raise InputError(
+            f"{lfp.name}: spikes.sorting.streams: found a stream that starts {later_s:.3f} s after "
+            f"that of the LFP; expected both within {_TOGETHER_S:g} s, on one clock (a stream of "
+            "another device?)"
+        )
+    names = [
+        next((n for n in _names_of_site(name) if n in lfp.channels), name) for name in wide.channels
+    ]
+    return replace(
+        lfp,
+        starts_at_s=lfp.starts_at_s + later_s,
+        recording=wide.recording.rename_channels(names),
+    )
+
+
+def _names_of_site(name: str) -> list[str]:
+    """Names of a Neuropixels site in the stream of its LFP (SpikeGLX, Open Ephys)."""
+    site = re.fullmatch(r"AP(\d+)", name)
+    return [f"LF{site[1]}", f"LFP{site[1]}"] if site else []
 
 
 def _refuse_missing(settings: Mapping[str, Any]) -> None:
