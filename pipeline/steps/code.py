@@ -58,6 +58,7 @@ ROOMS = {
         "steps/session_data.py",
         "steps/lfp_quality.py",
         "steps/lacking.py",
+        "steps/lacking_spikes.py",
         "steps/session_mains.py",
         "steps/epoch_tables.py",
         "steps/coupling_tables.py",

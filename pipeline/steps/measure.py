@@ -17,6 +17,7 @@ from pipeline.steps.epoch_tables import write_epochs, write_spectra
 from pipeline.steps.extract import write_parquet
 from pipeline.steps.guard import Outcome, write_atomically
 from pipeline.steps.lacking import POOLED, CellTime, lacking_values
+from pipeline.steps.lacking_spikes import lacking_spikes
 from pipeline.steps.session_data import SessionData, Span, assess, resolve_spans
 from pipeline.steps.session_mains import with_limits
 from pipeline.steps.sources import Sources, cell_sources, interval_sources, trial_sources
@@ -153,6 +154,8 @@ def measure(
         good = data.lfp["region"].values[~data.lfp["bad"].values.astype(bool)].astype(str)
         n_regions = len(set(good.tolist()) - {""})
         lacking += tuple(lacking_values(times, settings["options"]["lfp"], n_regions=n_regions))
+    if spikes is not None:
+        lacking += tuple(lacking_spikes(pooled, spikes))
     return Outcome((*quality.warnings, *lacking, *failed_fits(shapes)), quality.facts)
 
 
