@@ -26,7 +26,10 @@ def part(
 
 def extracted(tmp_path, parts, sortings, *, listed=(), ours=""):
     """Run the step for recordings with one sorting each; dataset, warnings."""
-    sources = [{"path": p.path, "sorting": str(s)} for p, s in zip(parts, sortings, strict=True)]
+    sources = [
+        {"path": p.path, "label": p.probe, "sorting": str(s)}
+        for p, s in zip(parts, sortings, strict=True)
+    ]
     settings = {"recordings": sources, "sorting": "", "channels": list(listed), "sorted": str(ours)}
     warnings, facts = [], {}
     extract_units(settings, tmp_path / "units.nc", join_recordings(parts), warnings, facts)
@@ -161,6 +164,17 @@ def test_two_probes_one_without_amplitudes_and_with_other_waveforms(tmp_path):
     assert warnings == []
 
 
+def test_two_probes_in_one_folder_have_their_own_sortings(tmp_path):
+    """Open Ephys and SpikeGLX keep both probes in one folder, as two streams."""
+    one, two = kilosort(tmp_path / "one"), kilosort(tmp_path / "two")
+    parts = [part("a", probe="A"), part("a", probe="B", starts_at_s=2.0)]
+    units, warnings = extracted(tmp_path, parts, [one, two])
+    assert units.probe.values.tolist() == ["A"] * 3 + ["B"] * 3 and warnings == []
+    first, second = unit_trains(units)[0], unit_trains(units)[3]
+    np.testing.assert_allclose(second, first + 2.0, rtol=0, atol=1e-9)
+    assert units.channel.values.tolist()[2:4] == ["A:CH4", "B:CH6"]
+
+
 def test_waveforms_of_another_rate_are_left_out_and_named(tmp_path):
     one, two = kilosort(tmp_path / "ks"), tmp_path / "TT1.ntt"
     neuralynx(two, *spikes())
@@ -240,7 +254,11 @@ def test_region_that_is_there_stays_and_one_region_needs_no_channel():
 
 def test_session_in_which_nothing_was_sorted_leaves_an_empty_file(tmp_path):
     (tmp_path / "sorted.nc").write_bytes(b"")
-    settings = {"recordings": [{"path": "a", "sorting": ""}], "sorting": "", "channels": []}
+    settings = {
+        "recordings": [{"path": "a", "label": "", "sorting": ""}],
+        "sorting": "",
+        "channels": [],
+    }
     settings["sorted"] = str(tmp_path / "sorted.nc")
     facts = {}
     extract_units(settings, tmp_path / "units.nc", join_recordings([part("a")]), [], facts)

@@ -231,12 +231,16 @@ def sortings_of(settings: Mapping[str, Any], probes: Sequence[RecordedProbe]) ->
         If one sorting is named for recordings of two probes, and is not their own file.
     """
     everything = [part for probe in probes for part in probe.parts]
-    stated = {source["path"]: source["sorting"] for source in settings["recordings"]}
+    # One folder holds several probes as streams: the path alone does not tell them apart.
+    stated = {
+        (source["path"], source["label"]): source["sorting"] for source in settings["recordings"]
+    }
     paths = [settings["sorting"], *(source["sorting"] for source in settings["recordings"])]
     found = []
     for path in dict.fromkeys(path for path in paths if path):
         # The session's own sorting is that of its one recording (the tables refuse more).
-        of = [p for p in everything if stated[p.path] == path or path == settings["sorting"]]
+        everywhere = path == settings["sorting"]
+        of = [p for p in everything if everywhere or stated[p.path, p.probe] == path]
         own_clock = any(part.path == path for part in of)
         labels = {part.probe for part in of}
         if len(labels) > 1 and not own_clock:
