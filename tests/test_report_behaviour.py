@@ -332,7 +332,7 @@ def test_a_raster_is_small_enough_for_the_page(tables, tmp_path):
 
 def test_the_page_has_them_after_the_outcomes(tables, tmp_path, monkeypatch):
     size = 'xmlns="http://www.w3.org/2000/svg" width="9" height="9" viewBox="0 0 9 9"'
-    monkeypatch.setattr("pipeline.report.figures.render_svg", lambda _: f"<svg {size}></svg>")
+    monkeypatch.setattr("pipeline.report.drawing.render_svg", lambda _: f"<svg {size}></svg>")
     outcomes, found = contrasts()
     tables = type(tables)(**{**vars(tables), "switches": one_way(tables)})
     known, folder = metrics(), tmp_path / "f"

@@ -21,8 +21,9 @@ from pipeline.errors import InputError
 from pipeline.experiment.spike_options import SpikeOptions
 from pipeline.registry import metrics
 from pipeline.report import write_figures, write_report
+from pipeline.report.drawing import render_svg
 from pipeline.report.embed import inline_svg
-from pipeline.report.figures import chart_json, render_svg
+from pipeline.report.figures import chart_json
 from pipeline.report.methods_spikes import spikes_text
 from pipeline.report.names import Names
 from pipeline.report.png import palette

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from pipeline.experiment.plan import AnalysisPlan
 from pipeline.files import replacing
 from pipeline.metric import Metric
 from pipeline.report.behaviour import BehaviourTables, behaviour_figures
+from pipeline.report.drawing import beside, draw, draw_all
 from pipeline.report.estimation import estimation_chart
 from pipeline.report.lookup import Contrasts
 from pipeline.report.names import Names
@@ -46,6 +47,7 @@ def write_figures(
     time_clusters: pd.DataFrame | None = None,
     behaviour: BehaviourTables | None = None,
     units: SpikeTables | None = None,
+    processes: int = 1,
 ) -> list[Path]:
     """Write one estimation figure per outcome (and phase and question where there are several).
 
@@ -69,6 +71,8 @@ def write_figures(
         Trials of set-shifting and what was made of them: error types, curves, rasters.
     units : SpikeTables, optional
         Units and what was made of them: rates, changes, locking, responses.
+    processes : int
+        How many draw at once.
 
     Returns
     -------
@@ -82,53 +86,70 @@ def write_figures(
         If a table lacks a column.
     """
     names = Names(plan=plan, metrics=metrics)
-    index = Contrasts(contrasts)
     folder.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
+    stems: list[Path] = []
+
+    def written() -> Iterator[Path]:
+        for name, chart, table in _charts(
+            outcomes,
+            Contrasts(contrasts),
+            names,
+            spectra=(spectra, clusters),
+            time_courses=(time_courses, time_clusters),
+            behaviour=behaviour,
+            units=units,
+        ):
+            stem = folder / name
+            _write(beside(stem, ".vl.json"), chart_json(chart))
+            save_table(table, stem)
+            stems.append(stem)
+            yield stem
+
+    draw_all(written(), processes=processes)
+    return [beside(stem, suffix) for stem in stems for suffix in SUFFIXES]
+
+
+def _charts(
+    outcomes: pd.DataFrame,
+    index: Contrasts,
+    names: Names,
+    *,
+    spectra: tuple[pd.DataFrame | None, pd.DataFrame | None],
+    time_courses: tuple[pd.DataFrame | None, pd.DataFrame | None],
+    behaviour: BehaviourTables | None,
+    units: SpikeTables | None,
+) -> Iterator[tuple[str, alt.TopLevelMixin, pd.DataFrame]]:
+    """Name, chart and data of every figure."""
     for key in figure_keys(outcomes, names, index):
         view = outcome_view(key, outcomes, index, names)
-        if view.points.empty:
-            continue
-        written += save_chart(estimation_chart(view, names), folder / view.name)
-        written.append(save_table(view_table(view), folder / view.name))
+        if not view.points.empty:
+            yield view.name, estimation_chart(view, names), view_table(view)
     for times in survival_views(outcomes, names):
-        written += save_chart(survival_chart(times, names), folder / times.name)
-        written.append(save_table(survival_data(times), folder / times.name))
-    for region in spectra_views(spectra, clusters, names):
-        written += save_chart(spectra_chart(region, names), folder / region.name)
-        written.append(save_table(spectra_data(region), folder / region.name))
-    for band in time_course_views(time_courses, time_clusters, names):
-        written += save_chart(time_course_chart(band, names), folder / band.name)
-        written.append(save_table(time_course_data(band), folder / band.name))
-    further = [*spike_figures(units, names)[0], *behaviour_figures(behaviour, index, names)[0]]
-    for drawn in further:
-        written += save_chart(drawn.draw(), folder / drawn.name)
-        written.append(save_table(drawn.data, folder / drawn.name))
-    return written
+        yield times.name, survival_chart(times, names), survival_data(times)
+    for region in spectra_views(*spectra, names):
+        yield region.name, spectra_chart(region, names), spectra_data(region)
+    for band in time_course_views(*time_courses, names):
+        yield band.name, time_course_chart(band, names), time_course_data(band)
+    for further in (
+        *spike_figures(units, names)[0],
+        *behaviour_figures(behaviour, index, names)[0],
+    ):
+        yield further.name, further.draw(), further.data
 
 
 def save_table(table: pd.DataFrame, stem: Path) -> Path:
     """Save the data of a figure beside it."""
-    path = stem.with_name(f"{stem.name}.tsv")
+    path = beside(stem, ".tsv")
     safe = spreadsheet_safe(table)
     _write(path, safe.to_csv(sep="\t", index=False, lineterminator="\n", float_format="%.9g"))
     return path
 
 
 def save_chart(chart: alt.TopLevelMixin, stem: Path) -> list[Path]:
-    """Save a chart's specification, SVG, and the PDF made from that SVG.
-
-    Rendering once and converting is several times faster than letting Vega draw the PDF too.
-    """
-    import vl_convert
-
-    specification = chart_json(chart)
-    svg = render_svg(specification)
-    paths = [stem.with_name(stem.name + suffix) for suffix in (".vl.json", ".svg", ".pdf")]
-    _write(paths[0], specification)
-    _write(paths[1], svg)
-    _write(paths[2], vl_convert.svg_to_pdf(svg))
-    return paths
+    """Save a chart's specification, and its drawing as SVG and PDF."""
+    _write(beside(stem, ".vl.json"), chart_json(chart))
+    draw(stem)
+    return [beside(stem, suffix) for suffix in SUFFIXES[:3]]
 
 
 def chart_json(chart: alt.TopLevelMixin) -> str:
@@ -144,13 +165,6 @@ def chart_json(chart: alt.TopLevelMixin) -> str:
         )
         + "\n"
     )
-
-
-def render_svg(specification: str) -> str:
-    """Draw a Vega-Lite specification as SVG; nothing is loaded from anywhere."""
-    import vl_convert
-
-    return vl_convert.vegalite_to_svg(specification, allowed_base_urls=[])
 
 
 def spreadsheet_safe(table: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from pipeline.report.blinding import notice, omnibus_lines
 from pipeline.report.calibration import calibration_view
 from pipeline.report.chapters import chapters, outcome_order
 from pipeline.report.design_tables import completeness_view, design_table, n_words
+from pipeline.report.drawing import render_svg
 from pipeline.report.embed import (
     environment,
     inline_json,
@@ -22,7 +23,7 @@ from pipeline.report.embed import (
     vega_library,
     write_page,
 )
-from pipeline.report.figures import chart_json, render_svg
+from pipeline.report.figures import chart_json
 from pipeline.report.lookup import Contrasts
 from pipeline.report.matrix import panels
 from pipeline.report.methods import methods_text

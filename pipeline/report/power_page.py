@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report.drawing import render_svg
 from pipeline.report.embed import (
     environment,
     inline_json,
@@ -16,7 +17,7 @@ from pipeline.report.embed import (
     vega_library,
     write_page,
 )
-from pipeline.report.figures import chart_json, render_svg
+from pipeline.report.figures import chart_json
 from pipeline.report.style import (
     BAND,
     CONDITION_COLOURS,

@@ -104,7 +104,7 @@ def _table(inputs: Any, name: str, types: Mapping[str, str]) -> pd.DataFrame | N
     return None if path is None else read_typed(path, types)
 
 
-def figures(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
+def figures(*, inputs: Any, outputs: Any, settings: Mapping[str, Any], processes: int = 1) -> None:
     """Write every figure: specification, SVG, PDF and its data.
 
     Parameters
@@ -116,6 +116,8 @@ def figures(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
         The folder.
     settings : mapping
         :func:`pipeline.steps.settings.report_settings`.
+    processes : int
+        How many draw at once; the figures do not depend on it.
     """
     from pipeline.report import write_figures
 
@@ -134,6 +136,7 @@ def figures(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
         **_time_courses(inputs),
         behaviour=behaviour_tables(inputs, settings),
         units=spike_tables(inputs),
+        processes=processes,
     )
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)

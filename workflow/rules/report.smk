@@ -26,6 +26,7 @@ rule figures:
         "results/logs/figures.log",
     conda:
         "../../environment.yml"
+    threads: 4
     params:
         settings=settings.figures_settings(EXPERIMENT),
     script:
