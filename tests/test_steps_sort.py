@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from experiments import minimal
 
+from pipeline import ingest
 from pipeline.commands.check import examine_all
 from pipeline.errors import ExperimentError, InputError
 from pipeline.experiment import load_experiment
@@ -17,6 +19,7 @@ from pipeline.simulate.writers import write_openephys
 from pipeline.spikes import load_units, sorting
 from pipeline.spikes.units import unit_trains
 from pipeline.steps import sort_settings as steps_settings
+from pipeline.steps.code import ROOMS
 from pipeline.steps.extract_units import take_over
 from pipeline.steps.guard import guarded
 from pipeline.steps.outcomes_check import load_checked
@@ -249,6 +252,28 @@ def test_settings_name_what_a_sort_depends_on_and_no_more(tmp_path):
     assert "jobs" not in given["sorting"] and "regions" not in str(given)
     assert json.loads(json.dumps(given)) == given
     assert sorting_problems(experiment) == [] == parameter_problems(experiment)
+
+
+def test_code_of_a_sort_is_what_it_imports_of_ingest_and_no_more():
+    """A reader of logs that changes sorts nothing again; one of recordings does."""
+    room = {Path(place) for place in ROOMS["sort"]}
+    homes, package = ingest._HOMES, Path(ingest.__file__).parents[1]
+    found, todo = set(), {place for place in room if place.parts[0] in ("spikes", "steps")}
+    while todo:
+        file = todo.pop()
+        for node in ast.walk(ast.parse((package / file).read_text())):
+            if not isinstance(node, ast.ImportFrom) or not node.module:
+                continue
+            if node.module == "pipeline.ingest":
+                used = {Path("ingest") / f"{homes.get(a.name, a.name)}.py" for a in node.names}
+            elif node.module.startswith("pipeline.ingest."):
+                used = {Path("ingest") / f"{node.module.split('.')[2]}.py"}
+            else:
+                continue
+            todo |= used - found
+            found |= used
+    # only tells the files of sortings, which a session that is sorted here does not have
+    assert found - {Path("ingest/units_layouts.py")} == {p for p in room if p.parts[0] == "ingest"}
 
 
 def failed(tmp_path, given) -> dict:

@@ -8,11 +8,40 @@ from pipeline.steps.provenance import code_hash, versions
 
 #: what every room may import
 _CORE = ("metric.py", "errors.py", "files.py", "intervals.py")
+#: what opening a recording runs, and no reader of logs, tracks or sortings: a sort takes hours
+_RECORDINGS = tuple(
+    f"ingest/{name}.py"
+    for name in (
+        "axona",
+        "damage",
+        "edf_header",
+        "events_files",
+        "events_words",
+        "files",
+        "hdf5",
+        "intan",
+        "intan_flat",
+        "joining",
+        "lazy",
+        "microvolts",
+        "neuralynx",
+        "neuroscope",
+        "openers",
+        "openers_rigs",
+        "plexon",
+        "probe",
+        "reading",
+        "recording",
+        "streams",
+        "tdt",
+        "through_mne",
+    )
+)
 #: rooms and modules that each rule runs
 ROOMS = {
     "sort": (
         *_CORE,
-        "ingest",
+        *_RECORDINGS,
         "spikes/sorting.py",
         "spikes/sorting_groups.py",
         "spikes/sorting_parameters.py",
@@ -29,6 +58,7 @@ ROOMS = {
         "ingest",
         "lfp",
         "spikes/units.py",
+        "spikes/unit_form.py",
         "experiment/behaviour_mapping.py",
         "experiment/behaviour_medpc.py",
         "experiment/behaviour_rules.py",
