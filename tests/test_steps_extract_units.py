@@ -105,6 +105,15 @@ def test_spikes_outside_the_recording_are_told(tmp_path):
     assert f"ks: {beyond} of {total} spikes lie outside the recording, 0.0 to 5.0 s" in warnings[0]
 
 
+def test_nwb_units_beside_a_recording_that_starts_late_are_told(tmp_path):
+    sorting = nwb(tmp_path / "units.nwb")
+    names = ["100", "101", "102", "103"]
+    _, warnings = extracted(tmp_path, [part("raw", channels=names, clock_s=12.5)], [sorting])
+    assert "units.nwb: its spikes are taken from the first sample of raw, which" in warnings[0]
+    _, warnings = extracted(tmp_path, [part("raw", channels=names)], [sorting])
+    assert warnings == []
+
+
 def test_sorting_of_some_parts_only_is_told(tmp_path):
     one, two = kilosort(tmp_path / "one"), kilosort(tmp_path / "two")
     parts = [part("a"), part("b", starts_at_s=100.0)]

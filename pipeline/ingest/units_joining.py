@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from pipeline.ingest.units_form import SortedUnits, stacked
@@ -53,7 +54,7 @@ def clock_warnings(
     trains: Sequence[NDArray[Any]],
     parts: Sequence[RecordingPart],
     rate_hz: float,
-    name: str,
+    path: str,
 ) -> list[str]:
     """Say where the clocks of a sorting and its recording differ.
 
@@ -66,10 +67,20 @@ def clock_warnings(
         What was sorted, in the order of time.
     rate_hz : float
         Of :func:`samples_per_second`; 0 for a sorting in seconds.
-    name : str
-        Of the sorting.
+    path : str
+        Of the sorting, as the tables name it.
     """
-    said = []
+    from pipeline.ingest.recording import recording_start_s
+
+    name, said = Path(path).name, []
+    start_s = recording_start_s(parts[0].recording)
+    apart = name.casefold().endswith(".nwb") and path not in [part.path for part in parts]
+    if apart and abs(start_s) > _TOLD_S:
+        said.append(
+            f"{name}: its spikes are taken from the first sample of {parts[0].name}, which starts "
+            f"at {start_s:.3f} s of its own file's clock: should both files share that clock, all "
+            "spikes are late by as much (subtract it, or keep units and recording in one file)"
+        )
     start, stop = parts[0].starts_at_s, max(part.stops_at_s for part in parts)
     shift_s = (stop - start) * abs(units.sample_rate_hz / rate_hz - 1) if rate_hz else 0.0
     if shift_s > _TOLD_S:

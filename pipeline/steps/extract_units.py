@@ -292,8 +292,7 @@ def _read(sorting: Sorting, warnings: list[str]) -> tuple[SortedUnits, list[Any]
     ]
     if units.rig_clock:
         _refuse_other_recording(sorting, spread)
-    name = Path(sorting.path).name
-    warnings += clock_warnings(units, spread, sorting.parts, rate_hz, name)
+    warnings += clock_warnings(units, spread, sorting.parts, rate_hz, sorting.path)
     return units, spread
 
 
