@@ -10,9 +10,10 @@ from pipeline.metric import Metric
 from pipeline.report.blinding import blinding_methods
 from pipeline.report.methods_lfp import lfp_text
 from pipeline.report.methods_spikes import spikes_text
-from pipeline.report.methods_statistics import NOT_STATED, statistics_text
+from pipeline.report.methods_statistics import statistics_text
+from pipeline.report.methods_words import NOT_STATED, stated
 from pipeline.report.names import Names, capital, spoken
-from pipeline.report.numbers import SPACE, count, finite, listing, number, with_unit
+from pipeline.report.numbers import SPACE, count, listing, number, with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,13 +68,6 @@ def methods_text(
     return "\n\n".join(filter(None, paragraphs))
 
 
-def _stated(settings: Mapping[str, Any], key: str, unit: str = "") -> str:
-    value = settings.get(key)
-    if value is None or value == "":
-        return NOT_STATED
-    return with_unit(number(value), unit) if finite(value) else str(value)
-
-
 def _animals(plan: AnalysisPlan, n: Mapping[str, Any]) -> str:
     names = Names(plan=plan, metrics={})
     species, plural = (
@@ -116,7 +110,7 @@ def _epochs(design: Mapping[str, Any], plan: AnalysisPlan) -> str:
     )
     timed = (
         f"Handling time was cut out ({cut}). The baseline ended before "
-        f"{spoken(_stated(design, 'baseline_before'))}. "
+        f"{spoken(stated(design, 'baseline_before'))}. "
         if any(_in_seconds(phase) for phase in phases.values())
         else ""
     )
@@ -158,7 +152,7 @@ def _task(flexibility: Mapping[str, Any]) -> str:
     name = task.get("name") if isinstance(task, Mapping) else task
     return (
         f"Set-shifting ({spoken(str(name)) if name else NOT_STATED}) was scored per rule change; "
-        f"errors follow the scheme {spoken(_stated(flexibility, 'error_scheme'))}. Trials to "
+        f"errors follow the scheme {spoken(stated(flexibility, 'error_scheme'))}. Trials to "
         "criterion are the mean over completed rule changes, as published, which leaves unfinished "
         "ones out; where an animal completed none, its time is censored."
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from pipeline.report.methods_statistics import NOT_STATED
+from pipeline.report.methods_words import NOT_STATED, stated
 from pipeline.report.names import spoken
-from pipeline.report.numbers import finite, listing, number, with_unit
+from pipeline.report.numbers import listing, number, with_unit
 
 _REFERENCES = {
     "recorded": "Signals kept the reference of the recording.",
@@ -54,13 +54,6 @@ def lfp_text(
     return " ".join([*_signal(lfp, recording), *told])
 
 
-def _stated(settings: Mapping[str, Any], key: str, unit: str = "") -> str:
-    value = settings.get(key)
-    if value is None or value == "":
-        return NOT_STATED
-    return with_unit(number(value), unit) if finite(value) else str(value)
-
-
 def _range(settings: Mapping[str, Any], key: str, unit: str = "Hz") -> str:
     edges = settings.get(key)
     if not edges:
@@ -78,10 +71,10 @@ def _signal(lfp: Mapping[str, Any], recording: Mapping[str, Any]) -> list[str]:
     )
     return [
         "Field potentials were low-pass filtered without phase shift and resampled to "
-        f"{_stated(lfp, 'rate_hz', 'Hz')}.",
+        f"{stated(lfp, 'rate_hz', 'Hz')}.",
         _BAD.get(lfp.get("bad_channels", ""), ""),
         _REFERENCES.get(lfp.get("reference", ""), ""),
-        f"Windows beyond {_stated(lfp, 'artefact_sd')} robust standard deviations of the baseline "
+        f"Windows beyond {stated(lfp, 'artefact_sd')} robust standard deviations of the baseline "
         "from the median around (20 s), flat or saturated ones and broadband bursts like those of "
         "muscles were left out as artefacts. Thresholds came from the baseline alone; that of the "
         "amplitude was raised where a channel's spread over the minute around was larger, to at "
@@ -98,8 +91,8 @@ def _spectra(lfp: Mapping[str, Any]) -> str:
     )
     return (
         "Spectra were estimated by the multitaper method in segments "
-        f"of {_stated(lfp, 'segment_s', 's')} with a half-bandwidth of "
-        f"{_stated(lfp, 'half_bandwidth_hz', 'Hz')}. Bands were {bands or NOT_STATED}."
+        f"of {stated(lfp, 'segment_s', 's')} with a half-bandwidth of "
+        f"{stated(lfp, 'half_bandwidth_hz', 'Hz')}. Bands were {bands or NOT_STATED}."
     )
 
 
@@ -107,11 +100,11 @@ def _shape(lfp: Mapping[str, Any]) -> str:
     options = lfp.get("aperiodic", {})
     return (
         "The aperiodic part of each region's mean spectrum was fitted apart from its peaks "
-        f"(specparam, mode {_stated(options, 'mode')} in every epoch, {_range(options, 'fit_hz')}, "
+        f"(specparam, mode {stated(options, 'mode')} in every epoch, {_range(options, 'fit_hz')}, "
         f"under high-frequency oscillations {_range(options, 'hfo_fit_hz')}; at most "
-        f"{_stated(options, 'max_peaks')} peaks of {_range(options, 'peak_width_hz')} width); fits "
-        f"with R² below {_stated(options, 'min_r_squared')} or a mean error above "
-        f"{_stated(options, 'max_error')} gave no value."
+        f"{stated(options, 'max_peaks')} peaks of {_range(options, 'peak_width_hz')} width); fits "
+        f"with R² below {stated(options, 'min_r_squared')} or a mean error above "
+        f"{stated(options, 'max_error')} gave no value."
     )
 
 
@@ -119,8 +112,8 @@ def _hfo(lfp: Mapping[str, Any]) -> str:
     options = lfp.get("hfo", {})
     return (
         f"High-frequency oscillations were looked for in {_range(options, 'band_hz')}, in windows "
-        f"of {_stated(options, 'window_s', 's')}; a peak of more than "
-        f"{_stated(options, 'over_aperiodic_db', 'dB')} over the aperiodic fit counted as present."
+        f"of {stated(options, 'window_s', 's')}; a peak of more than "
+        f"{stated(options, 'over_aperiodic_db', 'dB')} over the aperiodic fit counted as present."
     )
 
 
@@ -128,7 +121,7 @@ def _coupling(lfp: Mapping[str, Any]) -> str:
     options = lfp.get("coupling", {})
     return (
         "Coupling between regions was estimated from windows of "
-        f"{_stated(options, 'window_s', 's')}, in blocks of {_stated(options, 'windows')} windows "
+        f"{stated(options, 'window_s', 's')}, in blocks of {stated(options, 'windows')} windows "
         "in every cell, because its bias depends on their number; cells with fewer gave no value."
     )
 
@@ -137,15 +130,15 @@ def _phase_amplitude(lfp: Mapping[str, Any]) -> str:
     options = lfp.get("phase_amplitude", {})
     return (
         "Phase-amplitude coupling was estimated in blocks of "
-        f"{_stated(options, 'seconds', 's')} in every cell, because its bias depends on the "
-        f"length, against {_stated(options, 'surrogates')} time shifts."
+        f"{stated(options, 'seconds', 's')} in every cell, because its bias depends on the "
+        f"length, against {stated(options, 'surrogates')} time shifts."
     )
 
 
 def _complexity(lfp: Mapping[str, Any]) -> str:
     options = lfp.get("complexity", {})
     return (
-        f"Complexity was measured in windows of {_stated(options, 'window_s', 's')} at "
-        f"{_stated(options, 'rate_hz', 'Hz')}, limited to {_range(options, 'band_hz')}, and set "
+        f"Complexity was measured in windows of {stated(options, 'window_s', 's')} at "
+        f"{stated(options, 'rate_hz', 'Hz')}, limited to {_range(options, 'band_hz')}, and set "
         "against surrogates of the same spectrum with random phases."
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from pipeline.report.methods_statistics import NOT_STATED
-from pipeline.report.numbers import finite, listing, number, with_unit
+from pipeline.report.methods_words import NOT_STATED, stated
+from pipeline.report.numbers import listing, number, with_unit
 
 
 def spikes_text(spikes: Mapping[str, Any], *, needs: Collection[str]) -> str:
@@ -43,13 +43,6 @@ def spikes_text(spikes: Mapping[str, Any], *, needs: Collection[str]) -> str:
     return " ".join([*_units(spikes), *told])
 
 
-def _stated(settings: Mapping[str, Any], key: str, unit: str = "") -> str:
-    value = settings.get(key)
-    if value is None or value == "":
-        return NOT_STATED
-    return with_unit(number(value), unit) if finite(value) else str(value)
-
-
 def _window(settings: Mapping[str, Any], key: str) -> str:
     edges = settings.get(key)
     if not edges:
@@ -65,8 +58,8 @@ def _units(spikes: Mapping[str, Any]) -> list[str]:
         for name, value in spikes.get(key, {}).items()
     ]
     least = (
-        f"fired at {_stated(spikes, 'minimum_baseline_rate_hz', 'Hz')} or more in the baseline and "
-        f"in at least {_stated(spikes, 'minimum_baseline_presence')} of its bins"
+        f"fired at {stated(spikes, 'minimum_baseline_rate_hz', 'Hz')} or more in the baseline and "
+        f"in at least {stated(spikes, 'minimum_baseline_presence')} of its bins"
     )
     return [
         _source(spikes.get("sorting")),
@@ -74,10 +67,10 @@ def _units(spikes: Mapping[str, Any]) -> list[str]:
         + (f" Metrics of the sorting had limits: {listing(limits)}." if limits else ""),
         _contamination(spikes),
         "These thresholds rest on labels and on the baseline alone: a unit that a drug silences "
-        f"counted. A region with fewer than {_stated(spikes, 'minimum_units')} such units was a "
+        f"counted. A region with fewer than {stated(spikes, 'minimum_units')} such units was a "
         "missing cell. Units were averaged within animal before any test. Units are called narrow "
-        f"below {_stated(spikes, 'narrow_below_ms', 'ms')} from trough to peak of the mean "
-        f"waveform, wide above {_stated(spikes, 'wide_above_ms', 'ms')}. Rates were compared as "
+        f"below {stated(spikes, 'narrow_below_ms', 'ms')} from trough to peak of the mean "
+        f"waveform, wide above {stated(spikes, 'wide_above_ms', 'ms')}. Rates were compared as "
         "log2((count + 0.5) / seconds).",
     ]
 
@@ -91,9 +84,9 @@ def _source(sorting: Any) -> str:
     band = before.get("pass_band_hz")
     edges = f"{number(band[0])}–{with_unit(number(band[1]), 'Hz')}" if band else NOT_STATED
     return (
-        f"Where no sorting was given, recordings were sorted by {_stated(sorting, 'run')} "
+        f"Where no sorting was given, recordings were sorted by {stated(sorting, 'run')} "
         f"(SpikeInterface; pass band {edges}, reference "
-        f"{_stated(before, 'reference').replace('_', ' ')}), all contexts of a session in one "
+        f"{stated(before, 'reference').replace('_', ' ')}), all contexts of a session in one "
         "sort, so that units are the same before and after the dose."
     )
 
@@ -104,9 +97,9 @@ def _contamination(spikes: Mapping[str, Any]) -> str:
         return "The share of spikes of other cells was not judged."
     return (
         "Units with more intervals below the refractory period "
-        f"({_stated(spikes, 'refractory_ms', 'ms')}) than a share of {number(limit)} of spikes of "
+        f"({stated(spikes, 'refractory_ms', 'ms')}) than a share of {number(limit)} of spikes of "
         "other cells explains were left out (Hill et al. 2011, J Neurosci 31:8699), and so were "
-        f"those faster than {_stated(spikes, 'junk_hz', 'Hz')} without a refractory period."
+        f"those faster than {stated(spikes, 'junk_hz', 'Hz')} without a refractory period."
     )
 
 
@@ -114,8 +107,8 @@ def _irregularity(spikes: Mapping[str, Any]) -> str:
     options = spikes.get("irregularity", {})
     return (
         "Irregularity of firing needed "
-        f"{_stated(options, 'minimum')} intervals of a unit; rate-matched Fano factors are stated "
-        f"for {_stated(options, 'fano_reference_hz', 'Hz')}."
+        f"{stated(options, 'minimum')} intervals of a unit; rate-matched Fano factors are stated "
+        f"for {stated(options, 'fano_reference_hz', 'Hz')}."
     )
 
 
@@ -130,11 +123,11 @@ def _modulation(spikes: Mapping[str, Any]) -> str:
     least = "" if least is None else f" and a change of at least {number(least)} on log2"
     return (
         "Each unit's change from its baseline in the same context was tested by a step test on "
-        f"counts in blocks of {_stated(options, 'block_s', 's')} (at least "
-        f"{_stated(options, 'minimum_blocks')} before and after; self-normalised, Kiefer, "
+        f"counts in blocks of {stated(options, 'block_s', 's')} (at least "
+        f"{stated(options, 'minimum_blocks')} before and after; self-normalised, Kiefer, "
         "Vogelsang & Bunzel 2000, Econometrica 68:695) against "
-        f"{_stated(options, 'permutations')} permutations of blocks; {drift}. A unit was called up "
-        f"or down with q below {_stated(options, 'level')} (Benjamini & Hochberg 1995, within the "
+        f"{stated(options, 'permutations')} permutations of blocks; {drift}. A unit was called up "
+        f"or down with q below {stated(options, 'level')} (Benjamini & Hochberg 1995, within the "
         f"session){least}. Units chosen by their baseline rate fall by regression to the mean when "
         "measured again: fractions and fold changes stand beside those of the reference."
     )
@@ -146,8 +139,8 @@ def _locking(spikes: Mapping[str, Any]) -> str:
         "Locking of spikes to the LFP of another channel was measured by pairwise phase "
         "consistency (Vinck et al. 2010, NeuroImage 51:112), over pairs of spikes from different "
         "blocks of 5 s and relative to the phases that the LFP offered, in units with at least "
-        f"{_stated(options, 'minimum_spikes')} spikes; a unit is locked with q below "
-        f"{_stated(options, 'level')} over the blocks."
+        f"{stated(options, 'minimum_spikes')} spikes; a unit is locked with q below "
+        f"{stated(options, 'level')} over the blocks."
     )
 
 
@@ -161,11 +154,11 @@ def _rate_power(_: Mapping[str, Any]) -> str:
 def _pairs(spikes: Mapping[str, Any]) -> str:
     options = spikes.get("pairs", {})
     return (
-        f"Pairs of units with at least {_stated(options, 'minimum_spikes')} spikes each were "
+        f"Pairs of units with at least {stated(options, 'minimum_spikes')} spikes each were "
         "compared by correlations of counts in bins of 100 ms and 1 s, within windows of "
-        f"{_stated(options, 'window_s', 's')} so that drifts do not count (Cohen & Kohn 2011, Nat "
+        f"{stated(options, 'window_s', 's')} so that drifts do not count (Cohen & Kohn 2011, Nat "
         "Neurosci 14:811), and by spike-time tiling within "
-        f"{_stated(options, 'tiling_ms', 'ms')} (Cutts & Eglen 2014, J Neurosci 34:14288)."
+        f"{stated(options, 'tiling_ms', 'ms')} (Cutts & Eglen 2014, J Neurosci 34:14288)."
     )
 
 
@@ -173,8 +166,8 @@ def _groups(spikes: Mapping[str, Any]) -> str:
     options = spikes.get("groups", {})
     return (
         "Synchrony, dimension and population coupling of a region took units with at least "
-        f"{_stated(options, 'minimum_spikes')} spikes; dimensions are stated for "
-        f"{_stated(options, 'dimension_units')} units."
+        f"{stated(options, 'minimum_spikes')} spikes; dimensions are stated for "
+        f"{stated(options, 'dimension_units')} units."
     )
 
 
@@ -189,7 +182,7 @@ def _complexity(spikes: Mapping[str, Any]) -> str:
     options = spikes.get("complexity", {})
     return (
         "Lempel-Ziv complexity of spike trains was measured in windows of "
-        f"{_stated(options, 'window_s', 's')} in bins of {_stated(options, 'bin_s', 's')}, against "
+        f"{stated(options, 'window_s', 's')} in bins of {stated(options, 'bin_s', 's')}, against "
         "surrogates with the same rate."
     )
 
@@ -199,7 +192,7 @@ def _responses(spikes: Mapping[str, Any]) -> str:
     return (
         f"Responses to events of a trial were rates {_window(options, 'response_s')} from the "
         f"event against {_window(options, 'baseline_s')} from the cue, from at least "
-        f"{_stated(options, 'minimum_trials')} trials; what an event shows ended at the next one."
+        f"{stated(options, 'minimum_trials')} trials; what an event shows ended at the next one."
     )
 
 
@@ -207,7 +200,7 @@ def _selectivity(spikes: Mapping[str, Any]) -> str:
     options = spikes.get("task", {})
     return (
         "Selectivity was the area under the ROC curve, tested by "
-        f"{_stated(options, 'relabelled')} relabellings of trials."
+        f"{stated(options, 'relabelled')} relabellings of trials."
     )
 
 
@@ -215,7 +208,7 @@ def _decoding(spikes: Mapping[str, Any]) -> str:
     options = spikes.get("task", {})
     return (
         "Decoding was cross-validated, with "
-        f"{_stated(options, 'decoding_units')} units and {_stated(options, 'decoding_trials')} "
-        f"trials per label in every decoder, mean of {_stated(options, 'decoding_draws')} draws, "
-        f"and its chance level from {_stated(options, 'decoding_relabelled')} relabellings."
+        f"{stated(options, 'decoding_units')} units and {stated(options, 'decoding_trials')} "
+        f"trials per label in every decoder, mean of {stated(options, 'decoding_draws')} draws, "
+        f"and its chance level from {stated(options, 'decoding_relabelled')} relabellings."
     )

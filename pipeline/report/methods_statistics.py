@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.report.lookup import DIFFERENCE, IN_CONTEXT, MAIN, OMNIBUS, PLANNED, SIMPLE, TREND
+from pipeline.report.methods_words import NOT_STATED
 from pipeline.report.names import spoken
 from pipeline.report.numbers import SPACE, count, listing, number
 from pipeline.report.tested import SENSITIVITIES
@@ -14,7 +15,6 @@ from pipeline.report.tested import SENSITIVITIES
 if TYPE_CHECKING:
     import pandas as pd
 
-NOT_STATED = "[not stated]"
 _COMPANIONS = {
     "sign flips": "the signs of the animals' scores were flipped",
     "permuted labels": "animals were permuted between the two groups (studentised statistic)",
