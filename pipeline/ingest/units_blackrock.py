@@ -54,7 +54,9 @@ def read_blackrock(path: Path) -> SortedUnits:
 
     Times are seconds on the rig's clock, as those of the signals.
     """
-    file = _one_file(path)
+    from pipeline.ingest.units_layouts import FINDERS, only_file
+
+    file = only_file(path, FINDERS["blackrock"](path), ".nev file")
     header = _header(file)
     count, rest = divmod(file.stat().st_size - header.start, header.packet)
     if rest or count < 0:
@@ -116,16 +118,6 @@ def _units(
         waveform_units=MICROVOLTS,
         rig_clock=True,
     )
-
-
-def _one_file(path: Path) -> Path:
-    from pipeline.ingest.units_layouts import FINDERS
-
-    files = FINDERS["blackrock"](path)
-    if len(files) != 1:
-        names = ", ".join(file.name for file in files) or "none"
-        raise InputError(f"{path}: found {names}; expected one .nev file: name it")
-    return files[0]
 
 
 def _header(file: Path) -> Header:

@@ -15,7 +15,7 @@ from pipeline.ingest.units_form import (
     SortedUnits,
     stacked,
 )
-from pipeline.ingest.units_layouts import CELLEXPLORER_SUFFIX, session_file
+from pipeline.ingest.units_layouts import CELLEXPLORER_SUFFIX, only_file, session_file
 
 LIKELY = "truncated, or no spikes.cellinfo.mat of CellExplorer"
 
@@ -39,10 +39,7 @@ def _one_file(path: Path) -> Path:
     if path.is_file():
         return path
     files = sorted(path.glob(f"*{CELLEXPLORER_SUFFIX}"))
-    if len(files) != 1:
-        names = ", ".join(file.name for file in files) or "none"
-        raise InputError(f"{path}: found {names}; expected one *{CELLEXPLORER_SUFFIX}: name it")
-    return files[0]
+    return only_file(path, files, f"*{CELLEXPLORER_SUFFIX}")
 
 
 def _n_channels(file: Path) -> int:

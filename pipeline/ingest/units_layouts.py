@@ -6,7 +6,7 @@ The Snakefile may import this module at every parse: standard library only.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline.errors import InputError
@@ -97,6 +97,29 @@ def layout_files(path: str | Path) -> list[Path]:
     except InputError:
         return []
     return found[0] if len(found) == 1 else []
+
+
+def only_file(path: Path, files: Sequence[Path], wanted: str) -> Path:
+    """Return the one file of a sorting.
+
+    Parameters
+    ----------
+    path : Path
+        What the column ``sorting`` names.
+    files : sequence of Path
+        Those found there.
+    wanted : str
+        What is looked for, in words.
+
+    Raises
+    ------
+    InputError
+        When there is none, or several.
+    """
+    if len(files) != 1:
+        names = ", ".join(file.name for file in files) or "none"
+        raise InputError(f"{path}: found {names}; expected one {wanted}: name it")
+    return files[0]
 
 
 def neuralynx_spike_files(path: Path) -> list[Path]:

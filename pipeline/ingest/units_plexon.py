@@ -101,18 +101,15 @@ def read_plexon(path: Path) -> SortedUnits:
 
 
 def _one_file(path: Path) -> Path:
-    from pipeline.ingest.units_layouts import FINDERS
+    from pipeline.ingest.units_layouts import FINDERS, only_file
 
-    files = FINDERS["plexon"](path)
-    if len(files) != 1:
-        names = ", ".join(file.name for file in files) or "none"
-        raise InputError(f"{path}: found {names}; expected one .plx file: name it")
-    if files[0].suffix.casefold() == ".pl2":
+    file = only_file(path, FINDERS["plexon"](path), ".plx file")
+    if file.suffix.casefold() == ".pl2":
         raise InputError(
-            f"{files[0]}: .pl2 files can be read with Plexon's own library only, on Windows; "
+            f"{file}: .pl2 files can be read with Plexon's own library only, on Windows; "
             "export the sorted spikes as .plx with PlexUtil or Offline Sorter, or as NWB"
         )
-    return files[0]
+    return file
 
 
 def _header(stream: BinaryIO, head: bytes, file: Path) -> PlxHeader:
