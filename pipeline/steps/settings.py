@@ -20,7 +20,7 @@ from pipeline.steps.inputs import files_of, named_paths, resolve, sortings
 from pipeline.steps.provenance import code_hash, versions
 from pipeline.steps.record import recorded_config, recorded_files
 from pipeline.steps.session_times import administrations_of, contexts_of
-from pipeline.steps.sort_settings import is_sorted_here, sorted_file
+from pipeline.steps.sort_settings import is_sorted_here, recording_rows, sorted_file
 from pipeline.steps.unblinding import statement
 
 
@@ -38,15 +38,10 @@ def extract_settings(
         "session": session.name,
         "animal": session.animal,
         "recordings": [
-            {
-                "path": resolve(experiment, recording.path),
-                "format": recording.format,
-                "starts_at_s": recording.starts_at_s,
-                "label": recording.label,
-                "stream": recording.stream,
-                "sorting": resolve(experiment, recording.sorting) if recording.sorting else "",
-            }
-            for recording in session.recordings
+            row | {"sorting": resolve(experiment, own.sorting) if own.sorting else ""}
+            for row, own in zip(
+                recording_rows(experiment, session), session.recordings, strict=True
+            )
         ],
         "sorting": resolve(experiment, session.sorting) if session.sorting else "",
         "sorted": sorted_file(experiment, session),
@@ -219,6 +214,17 @@ def spectra_settings(experiment: Experiment) -> dict[str, Any]:
     }
 
 
+def _who_had_what(experiment: Experiment) -> dict[str, Any]:
+    """Plan without outcomes, title and species; anchors and sessions."""
+    unused = {"primary", "secondary", "smallest_effect", "declared", "baseline"}
+    plan = experiment.plan.model_dump(mode="json", exclude=unused)
+    return {
+        "plan": plan | {"title": "", "species": ""},
+        "anchors": anchor_rows(experiment),
+        "sessions": session_rows(experiment),
+    }
+
+
 def behaviour_settings(experiment: Experiment) -> dict[str, Any]:
     """Return what ``behaviour`` depends on: design columns, task, unit and level.
 
@@ -226,12 +232,8 @@ def behaviour_settings(experiment: Experiment) -> dict[str, Any]:
     """
     experiment = shown(experiment)
     task = experiment.config.flexibility.task
-    unused = {"primary", "secondary", "smallest_effect", "declared", "baseline"}
-    plan = experiment.plan.model_dump(mode="json", exclude=unused)
     return {
-        "plan": plan | {"title": "", "species": ""},
-        "anchors": anchor_rows(experiment),
-        "sessions": session_rows(experiment),
+        **_who_had_what(experiment),
         "task": task.model_dump(mode="json") if task else None,
         "code": code_of("behaviour"),
     }
@@ -240,12 +242,8 @@ def behaviour_settings(experiment: Experiment) -> dict[str, Any]:
 def spikes_settings(experiment: Experiment) -> dict[str, Any]:
     """Return what ``spikes`` depends on: design columns, unit, level, and what time is shown."""
     experiment = shown(experiment)
-    unused = {"primary", "secondary", "smallest_effect", "declared", "baseline"}
-    plan = experiment.plan.model_dump(mode="json", exclude=unused)
     return {
-        "plan": plan | {"title": "", "species": ""},
-        "anchors": anchor_rows(experiment),
-        "sessions": session_rows(experiment),
+        **_who_had_what(experiment),
         "time_course": experiment.config.lfp.time_course.model_dump(mode="json"),
         "code": code_of("spikes"),
     }

@@ -40,6 +40,20 @@ def sorted_file(experiment: Experiment, session: Session) -> str:
     return SORTED["sorted"].format(session=session.name) if here else ""
 
 
+def recording_rows(experiment: Experiment, session: Session) -> list[dict[str, Any]]:
+    """Return where a session's recordings lie and how they are read, in the tables' order."""
+    return [
+        {
+            "path": resolve(experiment, recording.path),
+            "format": recording.format,
+            "starts_at_s": recording.starts_at_s,
+            "label": recording.label,
+            "stream": recording.stream,
+        }
+        for recording in session.recordings
+    ]
+
+
 def sort_settings(
     experiment: Experiment, session: Session, absent: Mapping[str, int]
 ) -> dict[str, Any]:
@@ -55,16 +69,7 @@ def sort_settings(
     config = experiment.config
     return {
         "session": session.name,
-        "recordings": [
-            {
-                "path": resolve(experiment, recording.path),
-                "format": recording.format,
-                "starts_at_s": recording.starts_at_s,
-                "label": recording.label,
-                "stream": recording.stream,
-            }
-            for recording in session.recordings
-        ],
+        "recordings": recording_rows(experiment, session),
         # Regions may be renamed without a new sort.
         "channels": [
             {"channel": c.channel, "shank": c.shank, "bad": c.bad} for c in session.channels
