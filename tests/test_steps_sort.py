@@ -16,12 +16,13 @@ from pipeline.errors import ExperimentError, InputError
 from pipeline.experiment import load_experiment
 from pipeline.simulate.sorting_sample import SortingSample, write_sorting_sample
 from pipeline.simulate.writers import write_openephys
-from pipeline.spikes import load_units, sorting
+from pipeline.spikes import load_units, save_units, sorting
 from pipeline.spikes.units import unit_trains
 from pipeline.steps import sort_settings as steps_settings
 from pipeline.steps.code import ROOMS
 from pipeline.steps.extract_units import take_over
 from pipeline.steps.guard import guarded
+from pipeline.steps.inputs import files_of
 from pipeline.steps.outcomes_check import load_checked
 from pipeline.steps.sort import SCRATCH, parts_to_sort, sort
 from pipeline.steps.sort_settings import (
@@ -254,6 +255,22 @@ def test_settings_name_what_a_sort_depends_on_and_no_more(tmp_path):
     assert sorting_problems(experiment) == [] == parameter_problems(experiment)
 
 
+def test_a_track_in_the_recordings_folder_sorts_nothing_again(tmp_path):
+    recording = write_part(tmp_path / "rig")
+    (tmp_path / "rig" / "track.csv").write_text("time_s,speed_cm_s\n0,1\n1,1\n")
+    row = {"session": "s1", "animal": "r1", "start": "2026-03-01T09:00"}
+    row |= {"recording": recording, "movement": str(tmp_path / "rig" / "track.csv")}
+    sorting = {"run": "spykingcircus2"}
+    rows = [row, {"session": "s2", "animal": "r1", "start": "2026-03-02T09:00"}]
+    folder = minimal(tmp_path / "lab", config={"spikes": {"sorting": sorting}}, sessions=rows)
+    experiment = load_experiment(folder)
+    session = experiment.sessions[0]
+    files = sort_settings(experiment, session, {})["files"]
+    names = {Path(file[0]).name for file in files}
+    assert "continuous.dat" in names and "track.csv" not in names
+    assert "track.csv" in {Path(file).name for file in files_of(experiment, session, {})}
+
+
 def test_code_of_a_sort_is_what_it_imports_of_ingest_and_no_more():
     """A reader of logs that changes sorts nothing again; one of recordings does."""
     room = {Path(place) for place in ROOMS["sort"]}
@@ -324,7 +341,11 @@ def test_a_group_without_spikes_has_no_units_and_a_warning(tmp_path, monkeypatch
     outcome = sort(
         settings=settings((str(path), 0.0, "")), outputs={"sorted": tmp_path / "sorted.nc"}
     )
-    assert load_units(tmp_path / "sorted.nc").sizes["unit"] == 0
+    warnings: list[str] = []
+    taken = take_over(load_units(tmp_path / "sorted.nc"), [], warnings)
+    save_units(taken, tmp_path / "units.nc")
+    assert load_units(tmp_path / "units.nc").sizes["unit"] == 0
+    assert any("no units on the channels" in said for said in warnings)
     assert any("no units on the channels" in said for said in outcome.warnings)
 
 
