@@ -175,7 +175,10 @@ def units_of(session: SortedSession) -> xr.Dataset:
     }
     names = [
         SEPARATOR.join(
-            [one.probe] * bool(one.probe) + [one.group.name] * several[one.probe] + [str(number)]
+            [one.probe] * bool(one.probe)
+            # channels without a shank beside others are a group without a name
+            + [one.group.name] * (several[one.probe] and bool(one.group.name))
+            + [str(number)]
         )
         for one in groups
         for number in range(1, len(one.spike_times) + 1)

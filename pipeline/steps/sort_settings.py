@@ -133,7 +133,10 @@ def sort_files(
     files = {
         path: stated
         for path, stated in files_of(experiment, session, absent).items()
-        if path in own or any(path == at or path.startswith(at + os.sep) for at, _ in named)
+        # What a rule will make is not there to be told apart; a log or track that lies in the
+        # recording's folder is none of its files.
+        if path in own
+        or (path in absent and any(path == at or path.startswith(at + os.sep) for at, _ in named))
     }
     for path, _ in named:
         probe = _probe_file(path)
