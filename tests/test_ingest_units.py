@@ -138,6 +138,9 @@ def test_params_are_parsed_and_never_run(phy, tmp_path):
         ("sample_rate = 0\n", "plain positive number"),
         ("sample_rate = 'fast'\n", "plain positive number"),
         ("sample_rate = (\n", "no readable params.py"),
+        pytest.param(
+            f"sample_rate = {'-' * 100_000}1\n", "no readable params.py", id="nested too deeply"
+        ),
     ],
 )
 def test_broken_params(phy, text, said):
@@ -156,6 +159,21 @@ def test_phy_with_a_file_missing(phy, name):
 def test_phy_with_pickles_is_refused(phy):
     np.save(phy / "spike_times.npy", np.array([{}, []], dtype=object), allow_pickle=True)
     with pytest.raises(InputError, match=r"spike_times.npy: cannot be read"):
+        read_units(phy)
+
+
+@pytest.mark.parametrize("damage", ["terabytes", "archive"])
+def test_phy_arrays_that_claim_what_they_are_not_are_the_files_fault(phy, damage):
+    """A lack of memory would count as the machine's and stop the whole cohort."""
+    file = phy / "spike_times.npy"
+    if damage == "archive":
+        np.savez(phy / "x.npz", a=np.arange(3))
+        (phy / "x.npz").replace(file)
+    else:
+        header = {"descr": "<i8", "fortran_order": False, "shape": (10**14,)}
+        with file.open("wb") as stream:
+            np.lib.format.write_array_header_1_0(stream, header)
+    with pytest.raises(InputError, match=r"spike_times\.npy: cannot be read .*truncated, or no"):
         read_units(phy)
 
 

@@ -117,8 +117,9 @@ def _literal(params: Path, name: str) -> tuple[Any, ast.Assign | None]:
         raise InputError(f"{params}: not found; phy's params.py gives the sampling rate")
     try:
         statements = ast.parse(params.read_text(encoding="utf-8")).body
-    except (SyntaxError, ValueError) as error:
-        raise InputError(f"{params}: no readable params.py ({error})") from error
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        # the last two: nested so deeply that no parser follows
+        raise InputError(f"{params}: no readable params.py ({str(error) or 'too deep'})") from error
     for statement in statements:
         if not isinstance(statement, ast.Assign):
             continue
@@ -141,9 +142,15 @@ def load_array(path: Path, *, lazily: bool = False) -> np.ndarray:
     if not path.is_file():
         raise InputError(f"{path}: not found; copy the whole folder of the sorting")
     try:
-        return np.load(path, allow_pickle=False, mmap_mode="r" if lazily else None)
-    except (ValueError, OSError, EOFError) as error:
-        objects = "Object arrays" in str(error) or "pickle" in str(error)
+        # Mapped first: a damaged header that claims terabytes is the file's fault, no lack of
+        # memory.
+        loaded = np.load(path, allow_pickle=False, mmap_mode="r")
+        if not isinstance(loaded, np.ndarray):
+            loaded.close()
+            raise ValueError("an archive of arrays (.npz)")
+        return loaded if lazily else np.array(loaded)
+    except (ValueError, OSError, EOFError, OverflowError) as error:
+        objects = "Python objects" in str(error) or "pickle" in str(error)
         likely = "pickles are never loaded" if objects else "truncated, or no .npy file"
         raise InputError(f"{path}: cannot be read ({error}): {likely}") from error
 
