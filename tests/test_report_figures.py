@@ -68,6 +68,23 @@ def test_each_outcome_has_four_files(figures):
     assert (folder / f"{stem}.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_every_specification_keeps_to_the_schema(figures):
+    import altair as alt
+    from altair.utils.schemapi import validate_jsonschema
+
+    schema = alt.load_schema()
+
+    def fault(specification):
+        return validate_jsonschema(specification, schema, schema, raise_error=False)
+
+    written = [path for path in figures[1] if path.name.endswith(".vl.json")]
+    assert len(written) == len(FEW) + 1
+    assert [path.name for path in written if fault(json.loads(path.read_text()))] == []
+    broken = read(figures[0], "band_power-theta-at-mPFC")
+    broken["concat"][0]["layer"][0]["mark"] = {"type": "no mark"}
+    assert fault(broken)
+
+
 def test_same_tables_give_the_same_bytes(figures, tmp_path):
     folder, _ = figures
     one = cohort(only=FEW[:1])
