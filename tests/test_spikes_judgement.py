@@ -26,12 +26,41 @@ def neuron(rate_hz, start=0.0, stop=1300.0, seed=0, refractory_s=0.004):
     return times[times < stop]
 
 
-def judge(trains, *, baseline=BASELINE, epochs=AFTER, config=None, **more):
+def judge(trains, *, baseline=BASELINE, epochs=AFTER, config=None, by_context=None, **more):
     more = {"region": ["mPFC"] * len(trains)} | more
     dataset = units_dataset(trains, [f"u{index}" for index in range(len(trains))], **more)
     return judge_units(
-        dataset, baseline, options=config or options(), epochs=epochs, recorded=[[0.0, 1300.0]]
+        dataset,
+        baseline,
+        options=config or options(),
+        epochs=epochs,
+        recorded=[[0.0, 1300.0]],
+        by_context=by_context,
     )
+
+
+def test_a_unit_of_one_context_counts():
+    """Silent in the other context's baseline: that is what an experiment on contexts looks for."""
+    one = neuron(5.0, stop=300.0)
+    contexts = [[[0.0, 300.0]], [[300.0, 600.0]]]
+    found = judge([one, neuron(5.0), [100.0]], by_context=contexts)
+    assert found.keep.values.tolist() == [True, True, False]
+    assert found.presence_ratio.values.tolist() == pytest.approx([1.0, 1.0, 0.2])
+    assert found.baseline_rate_hz.values[0] == pytest.approx(len(one) / 300)
+    # together the two contexts would leave it out
+    whole = judge([one, neuron(5.0), [100.0]])
+    assert whole.keep.values.tolist() == [False, True, False]
+    # a context too short to be judged in lets nobody through
+    short = judge([one, [100.0]], by_context=[*contexts, [[600.0, 620.0]]], baseline=[[0, 620]])
+    assert short.keep.values.tolist() == [True, False]
+
+
+def test_a_steady_unit_of_the_least_rate_is_present():
+    """20 minutes of 0.05 Hz: 60-s bins, 95 % of which hold a spike, keep 9 units in 10."""
+    trains = [neuron(0.05, stop=1200.0, seed=seed, refractory_s=0.0) for seed in range(200)]
+    config = options() | {"minimum_baseline_rate_hz": 0.0}
+    found = judge(trains, baseline=[[0.0, 1200.0]], config=config)
+    assert 0.85 < found.keep.values.mean() < 0.98
 
 
 def test_every_reason_is_given():
@@ -42,7 +71,7 @@ def test_every_reason_is_given():
     assert found.keep.values.tolist() == [True, False, True]
     assert found.reason.values.tolist() == [
         "",
-        "labelled mua; present in 0.05 of the baseline, below 0.9; 0.00167 Hz in the baseline, "
+        "labelled mua; present in 0.10 of the baseline, below 0.9; 0.00167 Hz in the baseline, "
         "below 0.05",
         "",
     ]
@@ -139,7 +168,7 @@ def test_session_without_baseline_says_what_was_not_judged():
     assert found.attrs["notes"] == "no baseline: presence and rate of the units not judged"
     assert np.isfinite(found.contamination.values[0])
     short = judge([neuron(5.0)], baseline=[[0.0, 20.0]])
-    assert short.attrs["notes"] == "no baseline of 30 s: presence of the units not judged"
+    assert short.attrs["notes"] == "no baseline of 60 s: presence of the units not judged"
 
 
 def test_drift_is_a_flag_and_no_reason():
@@ -230,6 +259,6 @@ def test_the_junk_cluster_of_a_real_session_is_found(real_data):
     )
     assert found.n_spikes.values[found.junk.values].tolist() == [461464]
     assert not found.keep.values[found.junk.values].any()
-    assert int(found.keep.sum()) == 9 and len(trains) == 25
+    assert int(found.keep.sum()) == 12 and len(trains) == 25
     mixed = [why for why in found.reason.values if why.startswith("contamination at least 0.50")]
-    assert len(mixed) == 3  # the other 12 are too silent in the first 15 minutes
+    assert len(mixed) == 3  # the other 9 are too silent in the first 15 minutes

@@ -12,7 +12,7 @@ from experiments import minimal
 from pipeline.experiment import load_experiment
 from pipeline.experiment.spike_options import SpikeOptions
 from pipeline.spikes import save_units, units_dataset
-from pipeline.steps.lacking_spikes import lacking_spikes
+from pipeline.steps.lacking_spikes import lacking_spikes, lacking_task
 from pipeline.steps.measure import measure
 from pipeline.steps.paths import EXTRACTED, MEASURED
 from pipeline.steps.session_data import Span
@@ -78,7 +78,7 @@ def said(found: SpikeSession, **instead) -> list[str]:
         makers = found.sources(span.intervals, context=span.context, phase=span.phase, split="")
         makers |= {name: (lambda value=value: value) for name, value in instead.items()}
         cells.append((span, Sources(makers)))
-    return lacking_spikes(cells, found)
+    return [*lacking_spikes(cells, found), *lacking_task(cells, found)]
 
 
 def starting(lines: list[str], kind: str) -> str:

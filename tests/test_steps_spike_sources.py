@@ -167,6 +167,7 @@ def data_of_units(tmp_path, regions, channels, *, lfp=True):
         "lfp": {"artefact_sd": 6.0, "bands": {}, "segment_s": 4.0, "half_bandwidth_hz": 1.0},
         "recording": {"line_noise_hz": None},
         "movement": {"zones": {}},
+        "design": {"baseline_context": "same"},
     }
     return SessionData(inputs, options)
 
@@ -178,17 +179,17 @@ def test_units_without_a_region_or_a_channel_are_counted_once_per_session(tmp_pa
     assert found.facts["n_units_kept"] == 3 and found.facts["units_left_out"] == {"u2": "no region"}
     (region,) = (said for said in found.warnings if "region" in said)
     assert region.startswith("units: 1 of 4 unit(s) without a region are left out of all outcomes")
-    (channel,) = (said for said in found.warnings if "channel of" in said)
-    assert channel.startswith("units: the channel of 1 of 3 units that count is not known")
+    assert found.facts["units_of_unknown_channel"] == 1
 
 
 @pytest.mark.parametrize("channels", [None, ["c0", "c1"]])
 def test_channels_are_asked_for_where_an_lfp_gives_phases(tmp_path, channels):
     data = data_of_units(tmp_path, ["CA1", "CA1"], channels, lfp=False)
-    assert unplaced(data, np.ones(2, bool)) == []
+    assert unplaced(data, np.ones(2, bool)) == {}
     data = data_of_units(tmp_path, ["CA1", "CA1"], channels)
-    assert len(unplaced(data, np.ones(2, bool))) == (channels is None)
-    assert unplaced(data, np.zeros(2, bool)) == []
+    unknown = {"units_of_unknown_channel": 2} if channels is None else {}
+    assert unplaced(data, np.ones(2, bool)) == unknown
+    assert unplaced(data, np.zeros(2, bool)) == {}
 
 
 def test_a_baseline_that_each_step_lists_is_one_baseline(tmp_path):

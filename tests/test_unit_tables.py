@@ -45,7 +45,7 @@ def test_a_row_says_what_was_judged(tmp_path):
     assert first["waveform_class"] == "wide" and float(first["trough_to_peak_ms"]) > 0.6
     assert first["amplitude_change"] == "0.25" and first["drifting"] == "yes"
     assert first["snr"] == "5.5" and first["sorting_presence_ratio"] == "0.123457"
-    assert second["kept"] == "no" and second["reason"].startswith("labelled mua; present in 0.05")
+    assert second["kept"] == "no" and second["reason"].startswith("labelled mua; present in 0.10")
     assert second["region"] == "m PFC"  # no cell breaks the table
     assert second["contamination"] == second["snr"] == second["amplitude_change"] == ""
     assert second["contamination_at_least"] == second["junk"] == "no"

@@ -96,9 +96,12 @@ class SpikeOptions(StrictModel):
         ("good",), description="Labels of the sorting that are kept; unlabelled units are kept"
     )
     minimum_baseline_presence: float = Field(
-        0.9, ge=0, le=1, description="Fraction of baseline bins with spikes, for a unit to count"
+        0.9,
+        ge=0,
+        le=1,
+        description="Fraction of baseline bins with spikes in any context, for a unit to count",
     )
-    presence_bin_s: float = Field(30.0, gt=0, description="Length of those bins")
+    presence_bin_s: float = Field(60.0, gt=0, description="Length of those bins")
     minimum_baseline_rate_hz: float = Field(
         0.05, ge=0, description="A unit that fires less in the baseline does not count"
     )

@@ -48,6 +48,7 @@ def judge_units(
     options: Mapping[str, Any],
     epochs: Sequence[ArrayLike] = (),
     recorded: ArrayLike | None = None,
+    by_context: Sequence[ArrayLike] | None = None,
 ) -> xr.Dataset:
     """Judge every unit of a session.
 
@@ -67,12 +68,17 @@ def judge_units(
         for the amplitude.
     recorded : array_like, shape (n, 2), optional
         Recorded seconds; from the first to the last spike where not given.
+    by_context : sequence of array_like, shape (n, 2), optional
+        The baseline of each context that cells are held against; the whole of it as one where not
+        given. A unit counts that is present, and fires enough, in any of them: one that fires in
+        one context only is what an experiment on contexts looks for.
 
     Returns
     -------
     Dataset (unit)
         ``keep`` (bool); ``reason`` (str, all reasons, "" where kept); ``n_spikes``; ``rate_hz``
-        over the recorded time; ``baseline_rate_hz`` and ``presence_ratio`` (NaN without baseline);
+        over the recorded time; ``baseline_rate_hz`` and ``presence_ratio``, each
+        of the context where it is highest (NaN without baseline);
         ``contamination`` (0 to 0.5) and ``contamination_at_least``; ``junk`` (bool);
         ``waveform_class`` (narrow, wide, grey, unknown) and ``trough_to_peak_ms``;
         ``amplitude_change`` (relative; NaN where unknown) and ``drifting`` (bool, never a reason).
@@ -91,16 +97,12 @@ def judge_units(
     notes: list[str] = []
 
     labelled = with_quality(units, accepted=(*options["qualities"], ""))
-    present = present_in_baseline(
-        units,
-        baseline,
-        minimum_presence=options["minimum_baseline_presence"],
-        bin_s=options["presence_bin_s"],
-    )
+    contexts = [disjoint(one, name="baseline") for one in by_context or (baseline,)]
+    present = _presence(units, contexts, options)
     for judged in (labelled, present):
         _add(reasons, ~judged["keep"].values, judged["reason"].values)
     own = [train[contains(baseline, train)] for train in trains]
-    rate = np.array([len(train) / baseline_s if baseline_s else np.nan for train in own])
+    rate = np.array([_highest_rate(train, contexts) for train in trains])
     least_hz = options["minimum_baseline_rate_hz"]
     _add(
         reasons,
@@ -155,6 +157,36 @@ def judge_units(
         {name: ("unit", values) for name, values in columns.items()},
         coords={"unit_id": ("unit", units["unit_id"].values.astype(str))},
         attrs={"notes": "; ".join(notes)},
+    )
+
+
+def _presence(
+    units: xr.Dataset, contexts: Sequence[Intervals], options: Mapping[str, Any]
+) -> xr.Dataset:
+    """Presence of every unit in the context of its baseline where it is most present."""
+    judged = [
+        present_in_baseline(
+            units,
+            baseline,
+            minimum_presence=options["minimum_baseline_presence"],
+            bin_s=options["presence_bin_s"],
+        )
+        for baseline in contexts
+    ]
+    ratios = np.array([one["presence_ratio"].values for one in judged])
+    long_enough = np.isfinite(ratios).all(axis=1)
+    # a context too short to be judged in lets no unit through; without any that is not, all pass
+    judged = [one for one, known in zip(judged, long_enough, strict=True) if known] or judged[:1]
+    best = np.argmax([one["presence_ratio"].fillna(0.0).values for one in judged], axis=0)
+    return xr.concat(judged, dim="context").isel(context=xr.DataArray(best, dims="unit"))
+
+
+def _highest_rate(train: NDArray[np.float64], contexts: Sequence[Intervals]) -> float:
+    """Hz in the context where a unit fires most; NaN without baseline."""
+    seconds = [(baseline, total_seconds(baseline)) for baseline in contexts]
+    return max(
+        (float(np.sum(contains(one, train))) / long for one, long in seconds if long),
+        default=float("nan"),
     )
 
 

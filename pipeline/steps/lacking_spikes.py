@@ -81,9 +81,26 @@ def lacking_spikes(
     ]
     said = f"an unbroken window of {window_s:g} s needed"
     lines += _line("spike Lempel-Ziv complexity", short, said)
-    if spikes.data.has("trials"):
-        lines += _of_task(known, counted, spikes)
     return lines
+
+
+def lacking_task(
+    cells: Sequence[tuple[Span, Mapping[str, Any]]], spikes: SpikeSession
+) -> list[str]:
+    """Name the outcomes of units and trials without a value, and the cells.
+
+    Few sessions have enough trials of every kind and changes of the rule in every cell: this is
+    stated with the session's facts, and is no warning.
+
+    Parameters
+    ----------
+    cells, spikes
+        As :func:`lacking_spikes` takes them.
+    """
+    if not spikes.data.has("trials") or not spikes.kept.sizes["unit"]:
+        return []
+    counted = Counter(region for region in spikes.kept["region"].values.astype(str) if region)
+    return _of_task(_recorded(cells, spikes), counted, spikes)
 
 
 def _recorded(cells: Sequence[tuple[Span, Mapping[str, Any]]], spikes: SpikeSession) -> list[_Cell]:

@@ -17,7 +17,7 @@ from pipeline.steps.epoch_tables import write_epochs, write_spectra
 from pipeline.steps.extract import write_parquet
 from pipeline.steps.guard import Outcome, write_atomically
 from pipeline.steps.lacking import POOLED, CellTime, lacking_values
-from pipeline.steps.lacking_spikes import lacking_spikes
+from pipeline.steps.lacking_spikes import lacking_spikes, lacking_task
 from pipeline.steps.session_data import SessionData, Span, assess, resolve_spans
 from pipeline.steps.session_mains import with_limits
 from pipeline.steps.sources import Sources, cell_sources, interval_sources, trial_sources
@@ -156,7 +156,9 @@ def measure(
         lacking += tuple(lacking_values(times, settings["options"]["lfp"], n_regions=n_regions))
     if spikes is not None:
         lacking += tuple(lacking_spikes(pooled, spikes))
-    return Outcome((*quality.warnings, *lacking, *failed_fits(shapes)), quality.facts)
+    unstated = lacking_task(pooled, spikes) if spikes is not None else []
+    facts = dict(quality.facts) | ({"without_value": unstated} if unstated else {})
+    return Outcome((*quality.warnings, *lacking, *failed_fits(shapes)), facts)
 
 
 def failed_fits(shapes: Sequence[SpectralShape]) -> list[str]:

@@ -304,6 +304,7 @@ def assess(
             options=options["spikes"],
             epochs=[intersect(span.intervals, data.recorded) for span in epochs],
             recorded=data.recorded,
+            by_context=_by_context(baseline, data.recorded, options["design"]["baseline_context"]),
         )
         facts["n_units_kept"] = int(judged["keep"].sum())
         facts["units_left_out"] = {
@@ -313,7 +314,7 @@ def assess(
         }
         if judged.attrs["notes"]:
             warnings.append(f"units: {judged.attrs['notes']}")
-        warnings += unplaced(data, judged["keep"].values)
+        facts |= unplaced(data, judged["keep"].values)
         warnings += silent_ends(data, epochs, least_s=options["spikes"]["presence_bin_s"])
     return Quality(
         artefacts,
@@ -326,7 +327,20 @@ def assess(
     )
 
 
-def unplaced(data: SessionData, kept: Any) -> list[str]:
+def _by_context(
+    baseline: Sequence[Span], recorded: Intervals, baseline_context: str
+) -> list[Intervals] | None:
+    """Recorded baseline of each context that cells are held against; None without any."""
+    contexts: dict[str, list[Intervals]] = {}
+    for span in baseline:
+        if baseline_context in ("same", span.context):
+            contexts.setdefault(span.context, []).append(span.intervals)
+    # steps of one session share their baseline: its intervals may be listed once per step
+    held = [intersect(np.unique(np.vstack(one), axis=0), recorded) for one in contexts.values()]
+    return [intervals for intervals in held if len(intervals)] or None
+
+
+def unplaced(data: SessionData, kept: Any) -> dict[str, int]:
     """Count the units whose own channel is not known, where phases are taken from an LFP.
 
     Nothing keeps the phase of such a unit from being that of the channel that holds its waveform.
@@ -340,16 +354,11 @@ def unplaced(data: SessionData, kept: Any) -> list[str]:
     """
     number = int(np.count_nonzero(kept))
     if not number or not data.has("lfp"):
-        return []
+        return {}
     known = 0
     if "channel" in data.units.coords:
         known = int(np.count_nonzero(data.units["channel"].values.astype(str)[kept] != ""))
-    if known == number:
-        return []
-    return [
-        f"units: the channel of {number - known} of {number} units that count is not known: their "
-        "phases may be taken from it, and locking above about 60 Hz may be their own waveform"
-    ]
+    return {"units_of_unknown_channel": number - known} if known < number else {}
 
 
 def silent_ends(data: SessionData, epochs: Sequence[Span], *, least_s: float) -> list[str]:

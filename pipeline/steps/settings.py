@@ -105,7 +105,10 @@ def measure_settings(experiment: Experiment, session: Session) -> dict[str, Any]
         "administrations_s": administrations_of(experiment, session),
         "handling_s": list(config.design.handling_s),
         "options": {
-            "design": {"minimum_epoch_s": config.design.minimum_epoch_s},
+            "design": {
+                "minimum_epoch_s": config.design.minimum_epoch_s,
+                "baseline_context": config.design.baseline_context,
+            },
             "recording": {"line_noise_hz": config.recording.line_noise_hz},
             "lfp": _measured_lfp(config.lfp),
             "spikes": config.spikes.model_dump(mode="json", exclude={"sorting"}),

@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 
 #: theta where the config's bands have none
 _THETA_HZ = (6.0, 10.0)
-#: what is measured in the strata of a cell as well; the others need its whole length
-IN_STRATA = ("irregularity", "locking", "rate_power", "pairs", "groups")
+#: what is measured in the strata of a cell as well, by split: the others need its whole length, and
+#: the phases of learning are too short for what units share
+IN_STRATA = {
+    "movement": ("irregularity", "locking", "rate_power", "pairs", "groups"),
+    "learning": ("locking",),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +176,7 @@ class SpikeSession:
 
         makers = self._of_units(within, units, context)
         if split:
-            return {name: makers[name] for name in IN_STRATA}
+            return {name: makers[name] for name in IN_STRATA[split]}
         if phase != self.baseline_phase:
             makers["modulation"] = lambda: self._modulation(context, units())
         if self.data.has("trials"):
