@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.report.lookup import MAIN, OMNIBUS, SIMPLE, Contrasts, Effect, Evidence, text
 from pipeline.report.matrix import EXPLORATORY, VERDICTS
@@ -84,8 +84,21 @@ class SplitTable:
 
     @property
     def exploratory(self) -> tuple[SplitRow, ...]:
-        """The other rows."""
-        return tuple(row for row in self.rows if row not in self.declared)
+        """The other rows of which there is something to remark."""
+        return tuple(row for row in self._others if row.remark)
+
+    @property
+    def unremarkable(self) -> int:
+        """How many rows are neither declared nor remarked upon: they stand in the tables only."""
+        return sum(not row.remark for row in self._others)
+
+    @property
+    def _others(self) -> tuple[SplitRow, ...]:
+        return (
+            ()
+            if not any(row.declared for row in self.rows)
+            else tuple(row for row in self.rows if not row.declared)
+        )
 
 
 def split_tables(
@@ -200,6 +213,7 @@ class CarryOverRow:
     differences: tuple[str, ...]
     least_p: str
     suspicious: bool
+    declared: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +227,19 @@ class BaselineTest:
     n: str
     note: str
     suspicious: bool
+    declared: bool = True
+
+
+_Row = TypeVar("_Row", CarryOverRow, BaselineTest)
+
+
+def _shown(rows: Sequence[_Row]) -> tuple[_Row, ...]:
+    """Rows of declared outcomes, and the others that are suspicious; all, where none is declared.
+
+    With hundreds of exploratory outcomes the others hide them: they stand in contrasts.tsv.
+    """
+    some = any(row.declared for row in rows)
+    return tuple(row for row in rows if row.declared or row.suspicious or not some)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,6 +250,16 @@ class CarryOver:
     rows: tuple[CarryOverRow, ...]
     omnibus: tuple[BaselineTest, ...]
     summary: str
+
+    @property
+    def shown(self) -> tuple[CarryOverRow, ...]:
+        """Differences that the page lists."""
+        return _shown(self.rows)
+
+    @property
+    def shown_tests(self) -> tuple[BaselineTest, ...]:
+        """Tests that the page lists."""
+        return _shown(self.omnibus)
 
 
 def carry_over(contrasts: Contrasts, order: Sequence[str], names: Names) -> CarryOver:
@@ -272,6 +309,7 @@ def _baseline_tests(contrasts: Contrasts, order: Sequence[str], names: Names) ->
             n=n_text(e, names),
             note=e.note,
             suspicious=finite(e.p) and e.p < names.plan.alpha,
+            declared=_declared(e.outcome, names),
         )
         for e in found
     ]
@@ -294,7 +332,12 @@ def _carry_over_row(group: Sequence[Effect], levels: Sequence[str], names: Names
         differences=tuple(shown),
         least_p=p_value(least),
         suspicious=finite(least) and least < names.plan.alpha,
+        declared=_declared(group[0].outcome, names),
     )
+
+
+def _declared(outcome: str, names: Names) -> bool:
+    return outcome in (*names.plan.primary, *names.plan.secondary)
 
 
 def _summary(rows: Sequence[CarryOverRow], tests: Sequence[BaselineTest], names: Names) -> str:
