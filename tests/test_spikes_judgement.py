@@ -63,6 +63,17 @@ def test_a_steady_unit_of_the_least_rate_is_present():
     assert 0.85 < found.keep.values.mean() < 0.98
 
 
+def test_units_sorted_from_some_recordings_do_not_count_where_others_are_compared():
+    """Baseline in one recording, drug in another, sorted apart: no unit was silenced."""
+    spans = {"sorted_from_s": [0.0, 650.0, np.nan], "sorted_until_s": [600.0, 1300.0, np.nan]}
+    trains = [neuron(5.0, stop=600.0), neuron(5.0, start=650.0), neuron(5.0)]
+    found = judge(trains, metrics=spans)
+    assert found.keep.values.tolist() == [False, False, True]
+    assert found.reason.values[0].startswith("sorted from 0 to 600 s only")
+    # where nothing else is compared, the units of the one recording count
+    assert judge(trains, metrics=spans, epochs=[]).keep.values.tolist() == [True, False, True]
+
+
 def test_every_reason_is_given():
     # u1: label, presence and rate; u2: silenced after the baseline, which is data
     found = judge(

@@ -121,7 +121,19 @@ def test_sorting_of_some_parts_only_is_told(tmp_path):
     assert [said.split(":")[0] for said in warnings] == ["one", "two"]
     assert "sorted from 1 of the 2 recordings of its probe" in warnings[0]
     _, warnings = extracted(tmp_path, parts, [one, ""])
-    assert "count as silent there" in warnings[0] and len(warnings) == 1
+    assert "do not count where an epoch lies there" in warnings[0] and len(warnings) == 1
+
+
+def test_units_of_some_parts_say_from_when_to_when_they_were_sorted(tmp_path):
+    one, two = kilosort(tmp_path / "one"), kilosort(tmp_path / "two")
+    parts = [part("a"), part("b", starts_at_s=100.0)]
+    units, _ = extracted(tmp_path, parts, [one, two])
+    half = units.sizes["unit"] // 2
+    ends = [parts[0].stops_at_s, parts[1].stops_at_s]
+    assert units["sorted_from_s"].values.tolist() == [0.0] * half + [100.0] * half
+    assert units["sorted_until_s"].values.tolist() == [ends[0]] * half + [ends[1]] * half
+    whole, _ = extracted(tmp_path, [part("a")], [one])
+    assert "sorted_from_s" not in whole
 
 
 def test_sync_word_of_neuropixels_is_no_channel(tmp_path):

@@ -33,12 +33,14 @@ from pipeline.spikes.contamination import (
     dead_time,
 )
 from pipeline.spikes.quality import present_in_baseline, with_quality
-from pipeline.spikes.units import metric_names, unit_amplitudes, unit_trains
+from pipeline.spikes.units import SORTED_SPAN, metric_names, unit_amplitudes, unit_trains
 from pipeline.spikes.waveform_classes import GREY, LEAST_RATE_HZ, NARROW, WIDE, waveform_classes
 
 UNKNOWN = "unknown"
 #: how likely a unit of the largest accepted share is to be left out by chance
 _BY_CHANCE = 0.05
+#: an epoch may reach so far beyond what was sorted
+_SPAN_TOLERANCE_S = 1.0
 
 
 def judge_units(
@@ -125,6 +127,7 @@ def judge_units(
         if options["maximum_contamination"] is not None:
             _judge_contamination(reasons, mixed, options["maximum_contamination"])
     _judge_metrics(reasons, units, options, notes)
+    _judge_span(reasons, units, [baseline, *epochs])
     placeless = units["region"].values.astype(str) == ""
     if placeless.any():
         _add(reasons, placeless, ["no region"] * len(trains))
@@ -246,7 +249,7 @@ def _judge_metrics(
     reasons: list[list[str]], units: xr.Dataset, options: Mapping[str, Any], notes: list[str]
 ) -> None:
     """Hold the metrics of the sorting against their limits; what is unknown is not judged."""
-    known = metric_names(units)
+    known = [name for name in metric_names(units) if name not in SORTED_SPAN]
     limits = [
         (name, options[side][name], side)
         for side in ("minimum", "maximum")
@@ -267,6 +270,26 @@ def _judge_metrics(
         _add(reasons, beyond, [f"{name} {value:.3g}, {word} {limit:g}" for value in values])
         if np.isnan(values).any():
             notes.append(f"{name} unknown of {int(np.isnan(values).sum())} unit(s): not judged")
+
+
+def _judge_span(reasons: list[list[str]], units: xr.Dataset, compared: Sequence[ArrayLike]) -> None:
+    """Leave out units that were sorted from some recordings, where others are compared as well.
+
+    They have no spikes there because nobody looked: that is no silence.
+    """
+    if SORTED_SPAN[0] not in units:
+        return
+    spans = zip(*(units[name].values for name in SORTED_SPAN), strict=True)
+    times = [merge(np.asarray(one, dtype=float).reshape(-1, 2)) for one in compared]
+    for mine, (start, stop) in zip(reasons, spans, strict=True):
+        if np.isnan(start):
+            continue
+        outside = sum(total_seconds(subtract(time, [[start, stop]])) for time in times)
+        if outside > _SPAN_TOLERANCE_S:
+            mine.append(
+                f"sorted from {start:.0f} to {stop:.0f} s only, and {outside:.0f} s that are "
+                "compared lie elsewhere"
+            )
 
 
 def _amplitude_change(

@@ -18,6 +18,9 @@ from pipeline.intervals import Intervals, contains, disjoint, total_seconds
 from pipeline.spikes import unit_form as form
 from pipeline.spikes.unit_form import LABELS, MICROVOLTS, MORE_LABELS
 
+#: metrics of units that were sorted from some of a session's recordings: seconds from, until
+SORTED_SPAN = ("sorted_from_s", "sorted_until_s")
+
 
 @dataclass(frozen=True, eq=False)
 class EpochUnits:

@@ -71,6 +71,7 @@ ROOMS = {
         "steps/extract_sync.py",
         "steps/extract_trials.py",
         "steps/extract_units.py",
+        "steps/sorted_spans.py",
         "steps/guard.py",
         "steps/outcomes_check.py",
     ),

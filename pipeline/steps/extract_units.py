@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,6 +76,7 @@ def extract_units(
         If a sorting cannot be read, or belongs to several recordings whose order is unclear.
     """
     from pipeline.spikes import load_units, save_units
+    from pipeline.steps.sorted_spans import partly_sorted
 
     found = sortings_of(settings, probes)
     ours = settings.get("sorted", "")
@@ -88,8 +89,9 @@ def extract_units(
     if ours and Path(ours).stat().st_size:
         units = take_over(load_units(ours), settings["channels"], warnings)
     elif found:
-        warnings += _partly_sorted(found, probes)
-        units = _joined(found, settings["channels"], warnings)
+        partly = partly_sorted(found, probes)
+        warnings += partly.values()
+        units = _joined(found, settings["channels"], warnings, partly)
     else:
         write_atomically(path, b"")
         return
@@ -142,15 +144,19 @@ def take_over(
 
 
 def _joined(
-    found: Sequence[Sorting], listed: Sequence[Mapping[str, Any]], warnings: list[str]
+    found: Sequence[Sorting],
+    listed: Sequence[Mapping[str, Any]],
+    warnings: list[str],
+    partly: Collection[str] = (),
 ) -> xr.Dataset:
-    """Units of all sortings of a session, one after another."""
+    """Units of all sortings of a session, one after another; some sorted in parts of it only."""
     from pipeline.ingest.units_joining import (
         joined_amplitudes,
         joined_metrics,
         joined_waveforms,
     )
     from pipeline.spikes import units_dataset
+    from pipeline.steps.sorted_spans import sorted_spans
 
     read = [_read(sorting, warnings) for sorting in found]
     labels = _labels(found, [units.unit_id for units, _ in read])
@@ -172,22 +178,9 @@ def _joined(
         probe=probes if any(probes) else None,
         **joined_amplitudes([units for units, _ in read]),
         **joined_waveforms([units for units, _ in read], warnings),
-        metrics=joined_metrics([units for units, _ in read]),
+        metrics=joined_metrics([units for units, _ in read])
+        | sorted_spans(found, [len(units.unit_id) for units, _ in read], partly),
     )
-
-
-def _partly_sorted(found: Sequence[Sorting], probes: Sequence[RecordedProbe]) -> list[str]:
-    """Warn of sortings that know only some parts of their probe."""
-    said = []
-    for sorting in found:
-        lengths = [len(probe.parts) for probe in probes if probe.probe == sorting.probe]
-        if sorting.parts and len(sorting.parts) < sum(lengths):
-            said.append(
-                f"{Path(sorting.path).name}: sorted from {len(sorting.parts)} of the "
-                f"{sum(lengths)} recordings of its probe: its units have no spikes in the others "
-                "and count as silent there (sort all recordings of the session as one)"
-            )
-    return said
 
 
 def _channels(units: SortedUnits, sorting: Sorting) -> list[str]:
