@@ -18,8 +18,8 @@ from pipeline.report.slug import slug
 if TYPE_CHECKING:
     import pandas as pd
 
-#: so many exploratory outcomes have each their figure; of more, the surest
-MANY = 24
+#: so many exploratory outcomes have each their figure; of more, so many of the surest
+MANY, SUREST = 24, 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,7 @@ def figure_keys(
     """Figures of a cohort: each outcome, phase and question that holds data, without splits.
 
     Where there are more than :data:`MANY` exploratory outcomes, those of them are drawn in which
-    something was found, at most so many again, the surest first (:func:`least_p`): a hundred flat
+    something was found, at most :data:`SUREST`, the surest first (:func:`least_p`): a hundred flat
     figures would hide them. The others keep their row in the matrix and all their numbers in the
     tables.
 
@@ -116,7 +116,7 @@ def figure_keys(
         return keys
     least = {key: least_p(key, contrasts) for key in keys if key.outcome in exploratory}
     surest = sorted((p, index) for index, p in enumerate(least.values()) if p < names.plan.alpha)
-    drawn = {list(least)[index] for _, index in surest[:MANY]}
+    drawn = {list(least)[index] for _, index in surest[:SUREST]}
     return [key for key in keys if key.outcome not in exploratory or key in drawn]
 
 
