@@ -9,6 +9,7 @@ from pipeline.experiment.spike_options import SpikeOptions
 from pipeline.lfp.signal import write_lfp
 from pipeline.spikes import save_units, units_dataset
 from pipeline.steps.session_data import SessionData, Span, assess, silent_ends, unplaced
+from pipeline.steps.sources import cell_sources, interval_sources
 from pipeline.steps.spike_sources import SpikeSession
 
 #: seconds of a cell; whole milliseconds, so that counts are known exactly
@@ -200,3 +201,21 @@ def test_a_baseline_that_each_step_lists_is_one_baseline(tmp_path):
     alone = assess(data, once, data.options)
     assert twice.judged_units.identical(alone.judged_units)
     assert twice.judged_units["baseline_rate_hz"].values == pytest.approx([5.0, 5.0])
+
+
+def test_phases_of_learning_have_power_rates_and_locking_only(tmp_path):
+    """They are short: what needs longer stretches is measured in whole cells, some of it in rest."""
+    data = data_of_units(tmp_path, ["CA1", "CA1"], ["c0", "c1"])
+    baseline = [span("cage", "baseline", 0.0, 300.0)]
+    quality = assess(data, baseline, data.options)
+    cells = [baseline]
+    spikes = SpikeSession(data, quality, cells, baseline_phase="baseline", baseline_context="same")
+    within = np.array([[0.0, 300.0]])
+
+    def names(split):
+        alone = interval_sources(within, data, quality, split=split, spikes=spikes)
+        pooled = cell_sources(within, data, quality, split=split, cell=baseline[0], spikes=spikes)
+        return set(alone) | set(pooled)
+
+    assert names("learning") == {"spectrum", "quality", "units", "locking"}
+    assert {"shape", "coupling", "pairs"} < names("movement") < names("")

@@ -9,6 +9,9 @@ from pipeline.intervals import Intervals, intersect, subtract, total_seconds
 from pipeline.steps.session_data import Quality, SessionData, Span
 from pipeline.steps.spike_sources import SpikeSession
 
+#: the split into phases of learning, and what of the LFP is measured in their short pieces
+LEARNING, BRIEF = "learning", ("spectrum", "quality")
+
 
 class Sources(Mapping[str, Any]):
     """Sources by name; each is computed once, when it is first asked for.
@@ -57,7 +60,8 @@ def interval_sources(
     quality : Quality
         What is left out of it.
     split : str
-        How the interval is split; the leakage of spikes is a check of whole intervals.
+        How the interval is split; the leakage of spikes is a check of whole intervals, and phases
+        of learning are too short for anything but power.
     spikes : SpikeSession, optional
         The session's units, where it has any.
     """
@@ -95,7 +99,8 @@ def cell_sources(
     data, quality : SessionData, Quality
         The session, and what is left out of it.
     split : str
-        How the cell is split; the way travelled is measured in whole cells only.
+        How the cell is split; the way travelled is measured in whole cells only, and coupling and
+        complexity not in the phases of learning.
     cell : Span, optional
         Context and phase of the cell.
     spikes : SpikeSession, optional
@@ -105,7 +110,7 @@ def cell_sources(
     recorded = intersect(spans, data.recorded)
     if not total_seconds(recorded):
         return Sources(makers)
-    if data.has("lfp"):
+    if data.has("lfp") and split != LEARNING:
         makers |= _pooled(recorded, data, quality)
     if data.has("movement") and not split:
         makers["movement"] = lambda: _movement(recorded, data)
