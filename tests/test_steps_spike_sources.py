@@ -204,7 +204,7 @@ def test_a_baseline_that_each_step_lists_is_one_baseline(tmp_path):
 
 
 def test_phases_of_learning_have_power_rates_and_locking_only(tmp_path):
-    """They are short: what needs longer stretches is measured in whole cells, some of it in rest."""
+    """They are short: what needs longer stretches is measured in whole cells."""
     data = data_of_units(tmp_path, ["CA1", "CA1"], ["c0", "c1"])
     baseline = [span("cage", "baseline", 0.0, 300.0)]
     quality = assess(data, baseline, data.options)

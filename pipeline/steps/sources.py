@@ -70,7 +70,8 @@ def interval_sources(
         return Sources({})
     makers: dict[str, Callable[[], Any]] = {}
     if data.has("lfp"):
-        makers |= _spectral(recorded, data, quality, spikes=None if split else spikes)
+        spectral = _spectral(recorded, data, quality, spikes=None if split else spikes)
+        makers |= {name: spectral[name] for name in spectral if split != LEARNING or name in BRIEF}
     if spikes is not None:
         makers["units"] = lambda: spikes.units(recorded)
     if data.has("movement"):
