@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 #: jobs of a run whose sessions are as they were
 AFTER_COHORT = {"cohort": 1, "shuffles": 1, "figures": 1, "report": 1, "acknowledge": 1}
-#: spectra, behaviour and spikes know the design, and nothing of titles, priorities and smallest effects
+#: spectra, behaviour and spikes know the design, nothing of titles, priorities, smallest effects
 AFTER_DESIGN = AFTER_COHORT | {"spectra": 1, "behaviour": 1, "spikes": 1}
 
 
