@@ -1,16 +1,3 @@
-# Only sessions with a recording and no sorting of their own, where the config names a sorter.
-SORTED_HERE = [
-    name
-    for name, session in SESSIONS.items()
-    if sort_settings.is_sorted_here(EXPERIMENT, session)
-]
-
-
-def sorted_here(session, name):
-    """One output of the rule sort; no path for a session that is not sorted here."""
-    return [SORTED[name].format(session=session)] if session in SORTED_HERE else []
-
-
 if SORTED_HERE:
 
     rule sort:
