@@ -39,6 +39,9 @@ from pipeline.report.whiskers import WHISKER_WIDTH
 if TYPE_CHECKING:
     import pandas as pd
 
+#: style sheets of the cohort report: the one of all pages, then one for each part that needs more
+STYLES = ("style.css", "answer.css", "chapters.css", "quality.css", "methods.css")
+
 #: tables beside the report: what they hold, and where they lie as seen from the page
 TABLES: tuple[tuple[str, str], ...] = (
     ("Verdicts", "../cohort/verdicts.tsv"),
@@ -175,7 +178,7 @@ def write_report(
         .render(
             plan=plan,
             names=names,
-            style=template_text("style.css"),
+            style="".join(map(template_text, STYLES)),
             scripts=scripts,
             policy=policy(*scripts),
             n_words=n_words(done, names),
