@@ -55,6 +55,8 @@ def lost_cells(arms: Arms) -> np.ndarray:
     """Number of values (2, level) of each arm and level that were only lower bounds."""
     shape = arms.values.shape
     counts = np.zeros((shape[0], shape[2]), dtype=int)
+    if not arms.slice.rows.bounded.any():
+        return counts
     for arm, level in np.ndindex(*counts.shape):
         used = np.zeros(shape, dtype=bool)
         used[arm, :, level] = True
