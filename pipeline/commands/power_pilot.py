@@ -114,7 +114,7 @@ def read_pilot(
 
     from pipeline.compare import analysis_values
     from pipeline.compare.tables import CONTRASTS, VERDICTS
-    from pipeline.steps.report import read_typed
+    from pipeline.steps.typed import read_typed
 
     place = cohort_folder(folder)
     outcomes = pd.read_parquet(place / "outcomes.parquet")

@@ -163,6 +163,7 @@ ROOMS = {
         "steps/spike_tables.py",
         "steps/spikes.py",
         "steps/trial_tables.py",
+        "steps/typed.py",
     ),
     "pages": (*_CORE, "flexibility", "experiment/task.py", "report", "steps/pages.py"),
 }

@@ -22,6 +22,7 @@ from pipeline.steps.behaviour import NUMBERS
 from pipeline.steps.spike_tables import MODULATION
 from pipeline.steps.spikes import NUMBERS as UNIT_NUMBERS
 from pipeline.steps.trial_tables import SCORED_TYPES
+from pipeline.steps.typed import read_typed
 
 #: numbers of calibration.tsv
 _RATES = dict.fromkeys(("rate", "low", "high", "n_shuffles", "n_tests"), "float64")
@@ -31,22 +32,6 @@ TRIAL_NUMBERS = {
     for name, dtype in SCORED_TYPES.items()
     if dtype != "str"
 }
-
-
-def read_typed(path: str | Path, types: Mapping[str, str]) -> pd.DataFrame:
-    """Read a TSV with declared column types; text stays text ("NA" too), blanks are missing.
-
-    Parameters
-    ----------
-    path : str or Path
-        File that ``cohort`` wrote.
-    types : mapping of str to str
-        Column -> dtype; other columns are text.
-    """
-    header = pd.read_csv(path, sep="\t", nrows=0).columns
-    known = {column: types.get(column, "str") for column in header}
-    missing = {column: [""] for column, dtype in known.items() if dtype != "str"}
-    return pd.read_csv(path, sep="\t", dtype=known, keep_default_na=False, na_values=missing)
 
 
 def _spectra(inputs: Any) -> dict[str, pd.DataFrame | None]:
