@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -91,14 +92,20 @@ def run(folder, sessions, **changes):
         timecourses=str(folder / "timecourses.parquet"),
         timecourses_units=str(folder / "timecourses_units.parquet"),
         timecourse_clusters=str(folder / "timecourse_clusters.tsv"),
+        spectrograms=str(folder / "spectrograms.parquet"),
+        comodulograms=str(folder / "comodulograms.parquet"),
     )
     names = [session for session, _, _ in sessions]
     inputs = SimpleNamespace(
         spectra=[str(folder / name / "spectra.nc") for name in names],
         epochs=[str(folder / name / "epochs.tsv") for name in names],
-        timecourses=[],
+        timecourses=[str(folder / name / "timecourse.parquet") for name in names],
+        couplings=[str(folder / name / "coupling.nc") for name in names],
     )
+    for path in map(Path, (*inputs.timecourses, *inputs.couplings)):
+        path.touch()
     spectra(inputs=inputs, outputs=out, settings=settings_of(sessions, **changes))
+    assert pd.read_parquet(out.spectrograms).empty and pd.read_parquet(out.comodulograms).empty
     clusters = pd.read_csv(out.clusters, sep="\t", keep_default_na=False, na_values=[""])
     return pd.read_parquet(out.means), pd.read_parquet(out.units), clusters
 

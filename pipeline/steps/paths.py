@@ -61,6 +61,8 @@ SPECTRA_TABLES = {
     "timecourses": "results/cohort/timecourses.parquet",
     "timecourses_units": "results/cohort/timecourses_units.parquet",
     "timecourse_clusters": "results/cohort/timecourse_clusters.tsv",
+    "spectrograms": "results/cohort/spectrograms.parquet",
+    "comodulograms": "results/cohort/comodulograms.parquet",
 }
 
 #: outputs of the rule ``behaviour``

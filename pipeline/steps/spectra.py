@@ -1,4 +1,4 @@
-"""Spectra and time courses of the cohort: per animal and cell, and where conditions differ."""
+"""Spectra, time courses and maps of the cohort, and where conditions differ."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from pipeline.experiment.plan import AnalysisPlan
 from pipeline.metric import Metric
 from pipeline.registry import metrics
 from pipeline.steps.cohort import join_design
+from pipeline.steps.cohort_comodulograms import comodulograms
+from pipeline.steps.cohort_spectrograms import spectrograms
 from pipeline.steps.cohort_time_courses import time_courses
 from pipeline.steps.extract import write_parquet
 from pipeline.steps.measure import COLUMNS
@@ -35,14 +37,15 @@ _KEYS = ["anchor", "phase", "context", "interval"]
 def spectra(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
     """Bring the sessions' spectra and time courses to animals, and test where conditions differ.
 
-    Both in one job, because a job costs its imports.
+    Spectrograms and comodulograms are described, not tested. All in one job, because a job costs
+    its imports.
 
     Parameters
     ----------
     inputs : object
-        ``spectra`` (spectra.nc), ``epochs`` (epochs.tsv) and ``timecourses`` (timecourse.parquet)
-        of all sessions, in one order; empty files of failed sessions and of sessions without LFP
-        are passed over.
+        ``spectra`` (spectra.nc), ``epochs`` (epochs.tsv), ``timecourses`` (timecourse.parquet) and
+        ``couplings`` (coupling.nc) of all sessions, in one order; empty files of failed sessions
+        and of sessions without LFP are passed over.
     outputs : object
         Attributes named as :data:`pipeline.steps.paths.SPECTRA_TABLES`.
     settings : mapping
@@ -65,6 +68,10 @@ def spectra(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
     in_hz = {name: f"{name}_hz" for name in ("start", "stop", "from", "to")}
     tables.clusters.rename(columns=in_hz).to_csv(outputs.clusters, sep="\t", index=False)
     time_courses(inputs=inputs, outputs=outputs, settings=settings)
+    both = zip(map(Path, inputs.spectra), map(Path, inputs.timecourses), strict=True)
+    write_parquet(spectrograms(list(both), plan, settings), Path(outputs.spectrograms))
+    couplings = [Path(path) for path in inputs.couplings]
+    write_parquet(comodulograms(couplings, plan, settings), Path(outputs.comodulograms))
 
 
 def metric_of(plan: AnalysisPlan) -> Metric:

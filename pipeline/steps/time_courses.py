@@ -20,6 +20,7 @@ COLUMNS = {
     "anchor": "str",
     "step": "int64",
     "bin_start_s": "float64",
+    "session_s": "float64",
     "shown": "bool",
     "context": "str",
     "phase": "str",
@@ -110,15 +111,15 @@ def write_time_course(
     settings : mapping
         :func:`pipeline.steps.settings.measure_settings`.
     path : Path
-        Columns :data:`COLUMNS`: ``bin_start_s`` is counted from the anchor; ``shown`` marks the
-        bins of the time course, and not those of the anchor's baseline beside it, which are there
-        because the curve of a context is divided by all of its baseline; ``context`` and
-        ``phase`` (of the anchor) are those that hold more than half of the bin, "" for none;
-        ``handling`` marks bins that meet the time cut out around any administration; ``power`` is
-        the mean of the bin's ``n_windows`` clean windows in uV^2 over the region's channels;
-        ``speed_cm_s`` is NaN where less than half of the bin has a known speed. Bins without a
-        clean window have no row. An empty file without an LFP, or without an anchor whose bins
-        reach into it.
+        Columns :data:`COLUMNS`: ``bin_start_s`` is counted from the anchor, ``session_s`` is the
+        same moment on the session's clock; ``shown`` marks the bins of the time course, and not
+        those of the anchor's baseline beside it, which are there because the curve of a context is
+        divided by all of its baseline; ``context`` and ``phase`` (of the anchor) are those that
+        hold more than half of the bin, "" for none; ``handling`` marks bins that meet the time cut
+        out around any administration; ``power`` is the mean of the bin's ``n_windows`` clean
+        windows in uV^2 over the region's channels; ``speed_cm_s`` is NaN where less than half of
+        the bin has a known speed. Bins without a clean window have no row. An empty file without an
+        LFP, or without an anchor whose bins reach into it.
     """
     import pandas as pd
 
@@ -156,6 +157,7 @@ def _rows(
     phases = [(span.phase, span.start_s, span.stop_s) for span in own]
     columns = {
         "bin_start_s": starts,
+        "session_s": bins[:, 0],
         "shown": shown,
         "context": _majority(bins, places),
         "phase": _majority(bins, phases),

@@ -22,6 +22,7 @@ rule spectra:
         spectra=[session_file(name, "spectra.nc") for name in SESSIONS],
         epochs=[session_file(name, "epochs.tsv") for name in SESSIONS],
         timecourses=[session_file(name, "timecourse.parquet") for name in SESSIONS],
+        couplings=[session_file(name, "coupling.nc") for name in SESSIONS],
     output:
         **SPECTRA_TABLES,
     log:
