@@ -12,7 +12,7 @@ from flexibility_examples import RULES, make_task, trial_table
 from test_flexibility_real import REVERSAL, fed3_logs, fed3_trials
 
 from pipeline.experiment.task import Task
-from pipeline.flexibility import epoch_trials, score
+from pipeline.flexibility import epoch_trials, score, sigmoid
 from pipeline.flexibility.metrics import (
     explore_probability,
     learning_trial,
@@ -23,7 +23,10 @@ from pipeline.flexibility.metrics import (
     switch_offset,
     switch_slope,
 )
+from pipeline.flexibility.models import session as models_session
+from pipeline.flexibility.models.fitting import fit_map
 from pipeline.flexibility.models.session import MINIMUM_CHOICES
+from pipeline.flexibility.sigmoid import fit_switches
 from pipeline.simulate.agents import ReinforcementAgent, simulate_choices
 
 FITTED = (
@@ -123,10 +126,30 @@ def test_reversal_has_no_attention():
 
 
 def test_values_are_the_same_bytes_each_time():
-    cell = cell_of(session())
+    cells = [cell_of(session()) for _ in range(2)]
     for module in EVERY:
-        once, again = (module.compute(trials=cell, options=options(TASK)) for _ in range(2))
+        once, again = (module.compute(trials=cell, options=options(TASK)) for cell in cells)
         assert once == again
+
+
+def test_metrics_share_the_fits_of_their_own_cell_only(monkeypatch):
+    fitted = []
+    monkeypatch.setattr(
+        models_session,
+        "fit_map",
+        lambda model, batch: fitted.append(model) or fit_map(model, batch),
+    )
+    monkeypatch.setattr(
+        sigmoid, "fit_switches", lambda *sets: fitted.append("switches") or fit_switches(*sets)
+    )
+    values = []
+    for seed in (1, 2):
+        cell = cell_of(session(seed=seed))
+        values.append([m.compute(trials=cell, options=options(TASK))[0].value for m in EVERY])
+        # three models of choices and the curve of the switches
+        assert len(fitted) == len({id(model) for model in fitted}) == 4
+        fitted.clear()
+    assert all(first != second for first, second in zip(*values, strict=True))
 
 
 def test_declarations_import_nothing_heavy():

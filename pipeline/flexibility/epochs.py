@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class EpochTrials:
-    """What a flexibility metric sees of one cell.
+    """What a flexibility metric sees of one cell; two are the same only where they are one object.
 
     Attributes
     ----------

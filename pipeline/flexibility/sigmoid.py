@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,8 @@ from pipeline.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pipeline.flexibility.epochs import EpochTrials
 
 Array = NDArray[np.float64]
 
@@ -151,6 +154,24 @@ def switch_trials(trials: pd.DataFrame) -> tuple[list[int], list[Array], list[Ar
         lags.append(rows["trial_in_set"].to_numpy() - 1)
         correct.append((rows["outcome"] == "correct").to_numpy())
     return index, lags, correct
+
+
+@lru_cache(maxsize=1)
+def cell_switches(trials: EpochTrials) -> Switches | None:
+    """Transitions to the sets that start in a cell; kept for the next metric of the same cell.
+
+    Parameters
+    ----------
+    trials : EpochTrials
+        Trials and sets of one cell.
+
+    Returns
+    -------
+    Switches or None
+        None without a conflict choice.
+    """
+    _, lags, correct = switch_trials(trials.set_trials)
+    return fit_switches(lags, correct) if lags else None
 
 
 def _tables(longest: int, offsets: Array) -> tuple[Array, Array]:

@@ -38,7 +38,7 @@ def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
     trials : EpochTrials
         Trials and sets of one cell.
     options : mapping
-        Uses ``options["flexibility"]["task"]``.
+        Unused: the cell knows its task.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
     """
     from pipeline.flexibility.models.session import cell_states
 
-    found = cell_states(trials, options)
+    found = cell_states(trials)
     if found is None:
         return []
     choices, states = found

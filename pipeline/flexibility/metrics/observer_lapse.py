@@ -38,7 +38,7 @@ def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
     trials : EpochTrials
         Trials and sets of one cell.
     options : mapping
-        Uses ``options["flexibility"]["task"]``.
+        Unused: the cell knows its task.
 
     Returns
     -------
@@ -48,4 +48,4 @@ def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
     from pipeline.flexibility.models.rule_observer import MODEL
     from pipeline.flexibility.models.session import parameter_value
 
-    return parameter_value(trials, options, MODEL, "lapse")
+    return parameter_value(trials, MODEL, "lapse")

@@ -41,7 +41,7 @@ def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
     trials : EpochTrials
         Trials and sets of one cell.
     options : mapping
-        Uses ``options["flexibility"]["task"]``.
+        Unused: the cell knows its task.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
     from pipeline.flexibility.models.explore_exploit import old_rule_after_switch
     from pipeline.flexibility.models.session import cell_states
 
-    found = cell_states(trials, options)
+    found = cell_states(trials)
     if found is None:
         return []
     probability = old_rule_after_switch(*found, lags=LAGS)

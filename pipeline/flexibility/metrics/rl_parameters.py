@@ -41,7 +41,7 @@ def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
     trials : EpochTrials
         Trials and sets of one cell.
     options : mapping
-        Uses ``options["flexibility"]["task"]``.
+        Unused: the cell knows its task.
 
     Returns
     -------
@@ -51,4 +51,4 @@ def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
     from pipeline.flexibility.models.reinforcement import MODEL
     from pipeline.flexibility.models.session import parameter_values
 
-    return parameter_values(trials, options, MODEL, METRIC.band_names)
+    return parameter_values(trials, MODEL, METRIC.band_names)

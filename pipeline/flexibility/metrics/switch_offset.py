@@ -49,15 +49,15 @@ def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
     list of Value
         One value, or none with too few conflict choices; ``n_effective`` is the number of sets.
     """
-    from pipeline.flexibility.sigmoid import fit_switches, switch_trials
+    from pipeline.flexibility.sigmoid import cell_switches
 
-    index, lags, correct = switch_trials(trials.set_trials)
-    if sum(map(len, lags)) < MINIMUM_CHOICES:
+    switches = cell_switches(trials)
+    if switches is None or switches.n_trials < MINIMUM_CHOICES:
         return []
     return [
         Value(
-            value=float(fit_switches(lags, correct).offset.mean()),
-            n_effective=float(len(index)),
+            value=float(switches.offset.mean()),
+            n_effective=float(len(switches.offset)),
             n_effective_unit="sets",
         )
     ]

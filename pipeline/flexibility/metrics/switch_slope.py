@@ -50,12 +50,13 @@ def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
         One value, or none with too few sets or conflict choices; ``n_effective`` is the number of
         conflict choices.
     """
-    from pipeline.flexibility.sigmoid import fit_switches, switch_trials
+    from pipeline.flexibility.sigmoid import cell_switches
 
-    index, lags, correct = switch_trials(trials.set_trials)
-    if len(index) < MINIMUM_SETS or sum(map(len, lags)) < MINIMUM_CHOICES:
+    switches = cell_switches(trials)
+    if switches is None:
         return []
-    switches = fit_switches(lags, correct)
+    if len(switches.offset) < MINIMUM_SETS or switches.n_trials < MINIMUM_CHOICES:
+        return []
     return [
         Value(
             value=switches.slope,

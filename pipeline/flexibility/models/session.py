@@ -1,18 +1,17 @@
 """One cell's fits, for the metrics: single sessions under each model's fixed prior.
 
 The models run over the cell's own choices, from a fresh start: what the animal had learnt before
-the cell began is not known to them.
+the cell began is not known to them. Several metrics state parameters of one fit: the fits of a
+cell are kept until other cells have taken their place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 
 from pipeline.errors import InputError
-from pipeline.experiment.task import Task
 from pipeline.flexibility.epochs import EpochTrials
 from pipeline.flexibility.models import explore_exploit
 from pipeline.flexibility.models.choices import Choices, session_choices, stack
@@ -21,17 +20,18 @@ from pipeline.metric import Value
 
 #: Fewest choices for which parameters are stated (recovery at this length: docs/models.md).
 MINIMUM_CHOICES = 60
+#: fits that are kept: one of each model, and choices to go with them
+_KEPT = 4
 
 
-def cell_choices(trials: EpochTrials, options: Mapping[str, Any]) -> Choices | None:
+@lru_cache(maxsize=_KEPT)
+def cell_choices(trials: EpochTrials) -> Choices | None:
     """Choices of a cell, if there are enough under two rules or more.
 
     Parameters
     ----------
     trials : EpochTrials
-        Trials and sets of one cell.
-    options : mapping
-        Uses ``options["flexibility"]["task"]``.
+        Trials and sets of one cell, and the task that they were scored by.
 
     Returns
     -------
@@ -41,21 +41,20 @@ def cell_choices(trials: EpochTrials, options: Mapping[str, Any]) -> Choices | N
     """
     if len(trials.trials) < MINIMUM_CHOICES:
         return None
-    choices = session_choices(trials.trials, Task.model_validate(options["flexibility"]["task"]))
+    choices = session_choices(trials.trials, trials.task)
     if choices is None or len(choices) < MINIMUM_CHOICES:
         return None
     return choices if len(np.unique(choices.rule)) > 1 else None
 
 
-def fit_cell(trials: EpochTrials, options: Mapping[str, Any], model: Model) -> Fit | None:
+@lru_cache(maxsize=_KEPT)
+def fit_cell(trials: EpochTrials, model: Model) -> Fit | None:
     """Fit a model to a cell under its fixed prior.
 
     Parameters
     ----------
     trials : EpochTrials
         Trials and sets of one cell.
-    options : mapping
-        As for :func:`cell_choices`.
     model : Model
         The model.
 
@@ -65,7 +64,7 @@ def fit_cell(trials: EpochTrials, options: Mapping[str, Any], model: Model) -> F
         None where there are too few choices, where the model does not describe the task, or where
         the fit did not come to rest.
     """
-    choices = cell_choices(trials, options)
+    choices = cell_choices(trials)
     if choices is None:
         return None
     try:
@@ -76,38 +75,31 @@ def fit_cell(trials: EpochTrials, options: Mapping[str, Any], model: Model) -> F
     return fit if fit.converged[0] else None
 
 
-def cell_states(
-    trials: EpochTrials, options: Mapping[str, Any]
-) -> tuple[Choices, explore_exploit.States] | None:
+def cell_states(trials: EpochTrials) -> tuple[Choices, explore_exploit.States] | None:
     """Explore/exploit states of a cell's choices, at the mode of the transition probabilities.
 
     Parameters
     ----------
-    trials, options
-        As for :func:`cell_choices`.
+    trials : EpochTrials
+        Trials and sets of one cell.
 
     Returns
     -------
     tuple of Choices and States, or None
         None with too few choices.
     """
-    choices = cell_choices(trials, options)
-    if choices is None:
-        return None
-    fit = fit_map(explore_exploit.MODEL, stack([choices]))
-    if not fit.converged[0]:
+    choices, fit = cell_choices(trials), fit_cell(trials, explore_exploit.MODEL)
+    if choices is None or fit is None:
         return None
     return choices, explore_exploit.infer_states(choices, fit.values[0])
 
 
-def parameter_value(
-    trials: EpochTrials, options: Mapping[str, Any], model: Model, name: str
-) -> list[Value]:
+def parameter_value(trials: EpochTrials, model: Model, name: str) -> list[Value]:
     """Estimate of one parameter as a metric's value; none where it cannot be stated.
 
     Parameters
     ----------
-    trials, options, model
+    trials, model
         As for :func:`fit_cell`.
     name : str
         Of the parameter.
@@ -116,7 +108,7 @@ def parameter_value(
     -------
     list of Value
     """
-    fit = fit_cell(trials, options, model)
+    fit = fit_cell(trials, model)
     if fit is None:
         return []
     return [
@@ -128,14 +120,12 @@ def parameter_value(
     ]
 
 
-def parameter_values(
-    trials: EpochTrials, options: Mapping[str, Any], model: Model, names: tuple[str, ...]
-) -> list[Value]:
+def parameter_values(trials: EpochTrials, model: Model, names: tuple[str, ...]) -> list[Value]:
     """Estimates of several parameters, the name in the band's place; see :func:`parameter_value`.
 
     A parameter that the model does not have for this task gives no value.
     """
-    fit = fit_cell(trials, options, model)
+    fit = fit_cell(trials, model)
     if fit is None:
         return []
     known = [parameter.name for parameter in fit.parameters]
