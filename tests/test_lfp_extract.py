@@ -23,6 +23,7 @@ from pipeline.lfp import (
     spectral_shape,
 )
 from pipeline.lfp.resample import design_resampler, rational_ratio
+from pipeline.lfp.signal import held, read_samples
 
 ROOT = Path(__file__).parents[1]
 RATES = [30000.0, 20000.0, 2500.0, 2000.0, 1250.0, 24414.0625, 30000.28, 25000.0]
@@ -273,6 +274,22 @@ def test_file_and_memory_agree(tmp_path):
     settings = {"start_s": 3.25, "region": {"x": "CA3"}, "bad": ["x"]}
     path = extract_lfp_to_netcdf(recording, tmp_path / "deep" / "lfp.nc", **settings)
     xr.testing.assert_identical(open_lfp(path).load(), extract_lfp(recording, **settings))
+
+
+def test_a_short_lfp_is_held_in_memory_and_a_long_one_is_not(tmp_path, monkeypatch):
+    traces = np.random.default_rng(3).normal(size=(5000, 5))
+    path = extract_lfp_to_netcdf(make_recording(traces, 1000.0), tmp_path / "lfp.nc")
+    short = held(open_lfp(path))
+    xr.testing.assert_identical(short, open_lfp(path).load())
+    for channels in ([0, 1, 2, 3, 4], [2], [0, 3]):
+        read = [read_samples(lfp, 7, 4001, np.array(channels)) for lfp in (short, open_lfp(path))]
+        np.testing.assert_array_equal(*read)
+        # a reader may change what it was given
+        assert all(part.flags.c_contiguous for part in read)
+        assert not np.shares_memory(read[0], short.values)
+    monkeypatch.setattr("pipeline.lfp.signal._HELD_BYTES", traces.size * 4 - 1)
+    lazy = open_lfp(path)
+    assert held(lazy) is lazy
     assert [item.name for item in path.parent.iterdir()] == ["lfp.nc"]
 
 

@@ -28,6 +28,8 @@ from pipeline.intervals import as_intervals, disjoint, intersect
 _SAMPLE_SLACK = 1e-6
 #: values per storage block of lfp.nc (16 MB), so that one channel can be read without the others
 _STORAGE_VALUES = 2**22
+#: an LFP of at most so many bytes is held in memory
+_HELD_BYTES = 2**26
 
 
 def lfp_array(
@@ -221,8 +223,9 @@ def read_samples(
     # Turned over by numpy: a lazy array that xarray transposes is read sample by sample.
     samples = lfp[int(start) : int(stop), first:past].values.T
     if past - first != len(channels) or np.any(np.diff(channels) != 1):
-        samples = samples[channels - first]
-    return np.ascontiguousarray(samples)
+        return np.ascontiguousarray(samples[channels - first])
+    # always a copy: what is done to it must not reach the samples that others read
+    return np.array(samples, order="C")
 
 
 def open_lfp(path: str | Path) -> xr.DataArray:
@@ -238,6 +241,25 @@ def open_lfp(path: str | Path) -> xr.DataArray:
     DataArray (time, channel)
     """
     return xr.open_dataset(path, engine="h5netcdf", cache=False)["lfp"]
+
+
+def held(lfp: xr.DataArray) -> xr.DataArray:
+    """Return an LFP of 64 MB at most with its samples in memory; a longer one as it is.
+
+    Hundreds of small reads of a short session cost more than all its samples at once. They are read
+    and kept channel by channel, as they lie in the file and as :func:`read_samples` gives them.
+
+    Parameters
+    ----------
+    lfp : DataArray (time, channel)
+        As :func:`open_lfp` gives it.
+    """
+    if lfp.nbytes > _HELD_BYTES:
+        return lfp
+    samples = np.empty(lfp.shape[::-1], dtype=lfp.dtype)
+    for channel in range(len(samples)):
+        samples[channel] = lfp[:, channel].values
+    return lfp.copy(data=samples.T).load()
 
 
 class LfpFile:

@@ -59,9 +59,10 @@ def check_lfp(
     """
     from pipeline.lfp.bad_channels import find_bad_channels, survey_channels
     from pipeline.lfp.reference import reference_lfp
+    from pipeline.lfp.signal import held
 
     with opened_lfp(path) as lfp:
-        survey = survey_channels(lfp)
+        survey = survey_channels(held(lfp))
     reasons = dict(known)
     if settings["bad_channels"] == "detect":
         found = find_bad_channels(
@@ -94,10 +95,11 @@ def check_lfp(
 
 def _stuck(path: Path, reasons: dict[str, str], warnings: list[str]) -> dict[str, Any]:
     """Attributes with the flat and saturated time as recorded; channels stuck for long are bad."""
+    from pipeline.lfp.signal import held
     from pipeline.lfp.stuck import find_stuck
 
     with opened_lfp(path) as lfp:
-        stuck = find_stuck(lfp)
+        stuck = find_stuck(held(lfp))
     warnings += [
         f"channel {name} counts as bad, and has no part in the reference: {why}"
         for name, why in stuck.loose.items()

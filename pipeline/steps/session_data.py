@@ -12,9 +12,6 @@ import numpy as np
 
 from pipeline.intervals import Intervals, intersect
 
-#: an LFP of at most so many bytes is held in memory
-_HELD_BYTES = 2**26
-
 
 @dataclass(frozen=True)
 class Span:
@@ -110,12 +107,9 @@ class SessionData:
     @cached_property
     def lfp(self) -> Any:
         """LFP (time, channel), with its bad channels marked; a long one is read lazily."""
-        from pipeline.lfp import open_lfp
+        from pipeline.lfp.signal import held, open_lfp
 
-        lfp = open_lfp(self.inputs["lfp"])
-        if lfp.nbytes <= _HELD_BYTES:
-            # Hundreds of small reads of a short session cost more than all its samples at once.
-            lfp = lfp.load()
+        lfp = held(open_lfp(self.inputs["lfp"]))
         if not self.loose:
             return lfp
         loose = np.isin(lfp["channel"].values.astype(str), list(self.loose))
