@@ -61,10 +61,10 @@ def read(folder, name):
 
 def test_each_outcome_has_four_files(figures):
     folder, written = figures
-    assert len(written) == 4 * (len(FEW) + 1)  # one is a time, with Kaplan-Meier curves
+    assert len(written) == 5 * (len(FEW) + 1)  # one is a time, with Kaplan-Meier curves
     assert {path.name for path in written} == {path.name for path in folder.iterdir()}
     stem = "band_power-theta-at-mPFC"
-    for suffix in (".vl.json", ".svg", ".pdf", ".tsv"):
+    for suffix in (".vl.json", ".svg", ".pdf", ".png", ".tsv"):
         assert (folder / f"{stem}{suffix}").stat().st_size > 500
     assert (folder / f"{stem}.pdf").read_bytes().startswith(b"%PDF")
 
@@ -93,7 +93,7 @@ def test_same_tables_give_the_same_bytes(figures, tmp_path):
     rows = one.outcomes.sample(frac=1, random_state=1)
     shuffled = type(one)(**{**vars(one), "outcomes": rows})
     write(shuffled, tmp_path / "shuffled")
-    for suffix in (".vl.json", ".svg", ".tsv"):
+    for suffix in (".vl.json", ".svg", ".png", ".tsv"):
         again = (tmp_path / "again" / f"band_power-theta-at-mPFC{suffix}").read_bytes()
         other = (tmp_path / "shuffled" / f"band_power-theta-at-mPFC{suffix}").read_bytes()
         assert again == other

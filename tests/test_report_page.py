@@ -239,7 +239,7 @@ def test_figures_have_alternative_texts_captions_and_files(page, folder):
         kind = "Kaplan-Meier" if chart["id"].endswith("kaplan-meier") else "Estimation plot of"
         assert kind in chart["aria-label"] and "n = 8" in chart["aria-label"]
     files = [a["href"] for a in page.all("a") if a.get("href", "").startswith("figures/")]
-    assert len(files) == 4 * (len(FEW) + 1) + 1
+    assert len(files) == 5 * (len(FEW) + 1) + 1
     assert all((folder / name).exists() for name in files)
 
 

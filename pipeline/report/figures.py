@@ -1,4 +1,4 @@
-"""Figures as files: specification, SVG, PDF and the data, under names made of the outcome's id."""
+"""Figures as files: specification, pictures and the data, under names made of the outcome's id."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-#: files of one figure: specification, two pictures, data
-SUFFIXES = (".vl.json", ".svg", ".pdf", ".tsv")
+#: files of one figure: specification, three pictures, data
+SUFFIXES = (".vl.json", ".svg", ".pdf", ".png", ".tsv")
 #: a spreadsheet takes a cell that begins so for a formula
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -62,7 +62,7 @@ def write_figures(
     metrics : Mapping of str to Metric
         The registry.
     folder : pathlib.Path
-        Made if absent; gets four files per figure, see :data:`SUFFIXES`.
+        Made if absent; gets five files per figure, see :data:`SUFFIXES`.
     spectra, clusters : pandas.DataFrame, optional
         spectra_units.parquet and clusters.tsv: one more figure per region.
     time_courses, time_clusters : pandas.DataFrame, optional
@@ -77,7 +77,7 @@ def write_figures(
     Returns
     -------
     list of pathlib.Path
-        All files written, in order. SVG, JSON and TSV have the same bytes for the same input; PDF
+        All files written, in order. All but PDF have the same bytes for the same input; PDF
         has not, for the converter names its objects at random.
 
     Raises
@@ -150,10 +150,10 @@ def save_table(table: pd.DataFrame, stem: Path) -> Path:
 
 
 def save_chart(chart: alt.TopLevelMixin, stem: Path) -> list[Path]:
-    """Save a chart's specification, and its drawing as SVG and PDF."""
+    """Save a chart's specification, and its drawing as SVG, PDF and PNG."""
     _write(beside(stem, ".vl.json"), chart_json(chart))
     draw(stem)
-    return [beside(stem, suffix) for suffix in SUFFIXES[:3]]
+    return [beside(stem, suffix) for suffix in SUFFIXES[:4]]
 
 
 def chart_json(chart: alt.TopLevelMixin) -> str:

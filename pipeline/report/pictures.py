@@ -40,7 +40,7 @@ def picture_files(name: str) -> tuple[tuple[str, str], ...]:
     """Label and address of a figure's files."""
     return tuple(
         (suffix.lstrip(".").upper().replace("VL.JSON", "Vega-Lite"), f"figures/{name}{suffix}")
-        for suffix in (".svg", ".pdf", ".tsv", ".vl.json")
+        for suffix in (".svg", ".pdf", ".png", ".tsv", ".vl.json")
         if suffix in SUFFIXES
     )
 
