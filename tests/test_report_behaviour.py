@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from behaviour_example import SCHEME, log_of, make, run, write_session
 from report_example import methods
+from vega import valid
 
 from pipeline.compare import compare
 from pipeline.compare.tables import VERDICTS
@@ -20,7 +21,7 @@ from pipeline.registry import metrics
 from pipeline.report import write_figures, write_report
 from pipeline.report.behaviour import behaviour_figures, slices
 from pipeline.report.behaviour_errors import TYPES, type_label
-from pipeline.report.figures import chart_json, save_chart
+from pipeline.report.figures import save_chart, specification_json
 from pipeline.report.lookup import Contrasts
 from pipeline.report.names import Names
 from pipeline.report.style import CONDITION_COLOURS, REFERENCE_COLOURS
@@ -51,7 +52,7 @@ def tables(out):
 def drawn(tables):
     """Specifications by name of the figure."""
     figures, _ = behaviour_figures(tables, NONE, NAMES)
-    return {figure.name: figure.draw().to_dict() for figure in figures}
+    return {figure.name: valid(figure.draw()) for figure in figures}
 
 
 @cache
@@ -163,7 +164,7 @@ def test_curves_break_where_few_animals_have_a_trial(tables, drawn):
     )
     thin = type(tables)(**{**vars(tables), "switches": few})
     figure = next(f for f in behaviour_figures(thin, NONE, NAMES)[0] if f.name == "switch-aligned")
-    rows = [r for r in records(figure.draw().to_dict()) if r.get("p") == "all/share_correct/all"]
+    rows = [r for r in records(figure.draw()) if r.get("p") == "all/share_correct/all"]
     assert all(r["m"] is None for r in rows if r["x"] > 9)
     assert all(r["m"] is not None for r in rows if r["x"] < 2)
 
@@ -173,7 +174,7 @@ def test_directions_have_rows_where_there_are_several(tables, drawn):
     assert panels == {"all", "light to side", "side to light"}
     only = type(tables)(**{**vars(tables), "switches": one_way(tables)})
     figure = next(f for f in behaviour_figures(only, NONE, NAMES)[0] if f.name == "switch-aligned")
-    assert {r["p"].split("/")[0] for r in records(figure.draw().to_dict()) if "p" in r} == {"all"}
+    assert {r["p"].split("/")[0] for r in records(figure.draw()) if "p" in r} == {"all"}
 
 
 def test_latencies_are_drawn_as_tabled(tables, drawn):
@@ -230,7 +231,7 @@ def test_the_panel_shows_the_tested_effects():
     assert (own["estimate"], own["ci_low"], own["p_adjusted"]) == (
         row["estimate"], row["ci_low"], row["p_adjusted"]
     )  # fmt: skip
-    filled = [r["s"] for r in records(figure.draw().to_dict()) if "s" in r]
+    filled = [r["s"] for r in records(figure.draw()) if "s" in r]
     assert filled == [bool(p < 0.05) for p in figure.data["p_adjusted"]] and any(filled)
     assert not all(filled)
     assert "trials to criterion" in figure.caption.split("Not compared here")[1]
@@ -270,7 +271,7 @@ def test_while_blind_nothing_names_a_drug_or_a_reference(out, tmp_path):
 
     quick = type(tables)(**{**vars(tables), "switches": one_way(tables)})
     figures, _ = behaviour_figures(quick, NONE, names)
-    texts = [chart_json(f.draw()) + f.caption + f.title + f.data.to_csv() for f in figures]
+    texts = [specification_json(f.draw()) + f.caption + f.title + f.data.to_csv() for f in figures]
     texts += [p.read_text() for p in folder.glob("*.tsv")]
     texts.append(gzip.decompress((folder / "trials.tsv.gz").read_bytes()).decode())
     for text in texts:
@@ -286,7 +287,7 @@ def test_what_is_absent_is_said(tmp_path):
         write_session(tmp_path / session, log, animal)
     figures, absent = behaviour_figures(tables_of(run(tmp_path)), NONE, NAMES)
     assert [figure.name for figure in figures] == ["rasters"]
-    figures[0].draw().to_dict()
+    valid(figures[0].draw())
     assert len(absent) == 5
     for words in ("error types", "side by side", "switch-aligned", "latency", "specificity"):
         assert any(words in line for line in absent), words
@@ -319,7 +320,7 @@ def test_the_same_tables_give_the_same_bytes(tables, drawn):
     for figure in behaviour_figures(tables, NONE, NAMES)[0]:
         if figure.name == "switch-aligned":
             continue  # drawn by the same code as latencies, and slower
-        assert figure.draw().to_dict() == drawn[figure.name]
+        assert figure.draw() == drawn[figure.name]
 
 
 def test_a_raster_is_small_enough_for_the_page(tables, tmp_path):

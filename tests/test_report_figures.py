@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from report_example import ANIMALS, FEW, METRICS, cohort, few, plan
 from scipy import stats
+from vega import fault
 
 from pipeline.experiment.plan import PlanCondition, PlanQuestion
 from pipeline.report.embed import inline_svg
@@ -26,6 +27,7 @@ from pipeline.report.views import (
     MANY,
     SUREST,
     FigureKey,
+    animal_points,
     cell_means,
     figure_keys,
     figure_name,
@@ -70,14 +72,6 @@ def test_each_outcome_has_four_files(figures):
 
 
 def test_every_specification_keeps_to_the_schema(figures):
-    import altair as alt
-    from altair.utils.schemapi import validate_jsonschema
-
-    schema = alt.load_schema()
-
-    def fault(specification):
-        return validate_jsonschema(specification, schema, schema, raise_error=False)
-
     written = [path for path in figures[1] if path.name.endswith(".vl.json")]
     assert len(written) == len(FEW) + 1
     assert [path.name for path in written if fault(json.loads(path.read_text()))] == []
@@ -112,6 +106,24 @@ def test_one_point_per_animal_condition_and_context(figures):
     assert {row["sessions"] for row in animals if row["animal"] == "rat03"} == {
         "rat03_vehicle", "rat03_psilocybin", "rat03_MDMA"
     }  # fmt: skip
+
+
+def test_an_animal_seen_in_several_sessions_is_one_point():
+    one = few()
+    rows = one.outcomes[
+        (one.outcomes["outcome"] == "firing_rate@mPFC") & (one.outcomes["phase"] == "acute")
+        & (one.outcomes["split"] == "")
+    ]  # fmt: skip
+    again = rows.assign(session="a_" + rows["session"], value=rows["value"] + 1)
+    both = pd.concat([again, rows, again], ignore_index=True)
+    before = animal_points(rows, modifier="context", plan=one.plan)
+    points = animal_points(both, modifier="context", plan=one.plan)
+    keys = ["animal", "condition", "level"]
+    pd.testing.assert_frame_equal(points[keys], before[keys])
+    assert set(before["n_sessions"]) == {1} and set(points["n_sessions"]) == {2}
+    assert (points["sessions"] == "a_" + before["sessions"] + ", " + before["sessions"]).all()
+    none = animal_points(rows.iloc[:0], modifier="context", plan=one.plan)
+    assert none.empty and set(none) == set(points)
 
 
 def test_points_are_changes_from_the_own_baseline_on_the_scale(figures):

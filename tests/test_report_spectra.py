@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from report_example import few, methods
 from scipy import stats
+from vega import valid
 
 from pipeline.compare import compare
 from pipeline.compare.curves import compare_curves
@@ -90,13 +91,13 @@ def test_nothing_is_drawn_across_the_mains():
     table = view().differences
     assert set(table["frequency_hz"]) == set(HZ)
     assert table.loc[table["frequency_hz"].isin(MAINS), "difference"].isna().all()
-    records = spectra_chart(view(), NAMES).to_dict()["datasets"]["curves"]
+    records = valid(spectra_chart(view(), NAMES))["datasets"]["curves"]
     assert {row["f"] for row in records if row["m"] is None} == set(MAINS)
 
 
 def test_clusters_stand_under_the_axis_as_they_were_tested():
     _, clusters = curves()
-    bars = spectra_chart(view(), NAMES).to_dict()["datasets"]["clusters"]
+    bars = spectra_chart(view(), NAMES)["datasets"]["clusters"]
     hit = clusters[
         (clusters["p"] < 0.05) & (clusters["contrast"] == "simple") & (clusters["phase"] == "acute")
     ]

@@ -16,6 +16,7 @@ from report_example import few
 from spikes_example import CALLS, DRUGS, NAMES, make
 from test_report_page import Page
 from test_report_sessions import decode
+from vega import valid
 
 from pipeline.errors import InputError
 from pipeline.experiment.spike_options import SpikeOptions
@@ -23,7 +24,7 @@ from pipeline.registry import metrics
 from pipeline.report import write_figures, write_report
 from pipeline.report.drawing import render_svg
 from pipeline.report.embed import inline_svg
-from pipeline.report.figures import chart_json
+from pipeline.report.figures import specification_json
 from pipeline.report.methods_spikes import spikes_text
 from pipeline.report.names import Names
 from pipeline.report.png import palette
@@ -58,7 +59,7 @@ def drawn(tables):
     assert absent == []
     # CA1 alone where every kind is there; the maps and calls of mPFC, where something is planted
     wanted = [f for f in figures if "CA1" in f.name or f.name.startswith(("unit-", "modulated"))]
-    return {figure.name: (figure, figure.draw().to_dict()) for figure in wanted}
+    return {figure.name: (figure, valid(figure.draw())) for figure in wanted}
 
 
 def only(table, /, **keys):
@@ -263,7 +264,7 @@ def test_codes_are_not_set_against_a_reference(tables):
     for figure in figures:
         assert "beside vehicle" not in figure.caption and "Lines across" not in figure.caption
     (bars,) = [f for f in figures if f.name == "modulated-units-mPFC"]
-    assert not [r for r in records(bars.draw().to_dict()) if "a" in r and "to" not in r]
+    assert not [r for r in records(bars.draw()) if "a" in r and "to" not in r]
 
 
 def test_wide_intervals_do_not_hide_the_curves():
@@ -413,7 +414,7 @@ def test_specifications_are_small_and_finite(drawn):
     for name, (_, specification) in drawn.items():
         assert "NaN" not in json.dumps(specification), name
     figure, _ = drawn["unit-rates-CA1"]
-    text = chart_json(figure.draw())
+    text = specification_json(figure.draw())
     assert len(text) < 60_000
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from report_example import few
+from vega import valid
 
 from pipeline.compare import compare, contrasts, families, sensitivity, trends
 from pipeline.experiment.plan import PlanBound
@@ -406,7 +407,7 @@ def test_survival_figures_agree_with_the_definition():
 
 def test_survival_figures_show_n_and_differ_without_colour():
     view, names = curves()
-    specification = survival_chart(view, names).to_dict()
+    specification = valid(survival_chart(view, names))
     key = specification["datasets"]["key"]
     assert [row["words"] for row in key] == [
         f"{row['condition']}: {row['n_reached']} of {row['n_animals']}"

@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 from report_example import methods
 from time_course_example import cohort, step
+from vega import valid
 
 from pipeline.compare import compare
 from pipeline.registry import metrics
 from pipeline.report import write_figures, write_report
-from pipeline.report.figures import chart_json, spreadsheet_safe
+from pipeline.report.figures import specification_json, spreadsheet_safe
 from pipeline.report.names import Names
 from pipeline.report.time_courses import (
     EDGES,
@@ -70,7 +71,7 @@ def test_a_row_per_drug_and_a_column_per_context():
     ]
     assert one.levels == (*cohorts.PLACES, EVERYWHERE)
     assert one.width == 1.0 and one.handling == (-2.0, 2.0)
-    drawn = time_course_chart(one, NAMES).to_dict()
+    drawn = valid(time_course_chart(one, NAMES))
     # three panels, and a strip of speed under each
     assert len(drawn["concat"]) == 6
     assert [panel["height"] for panel in drawn["concat"]] == [120] * 3 + [34] * 3
@@ -78,7 +79,7 @@ def test_a_row_per_drug_and_a_column_per_context():
 
 def test_curves_are_the_means_of_the_table_and_break_where_nobody_was():
     means, _ = tables()
-    records = time_course_chart(view(), NAMES).to_dict()["datasets"]["curves"]
+    records = time_course_chart(view(), NAMES)["datasets"]["curves"]
     home = [r for r in records if r["panel"].endswith("home_cage") and r["c"] == "psilocybin"]
     rows = means[(means["level"] == "home_cage") & (means["condition"] == "psilocybin")]
     rows = rows[rows["measure"] == "band_power"].set_index("minute")
@@ -93,7 +94,7 @@ def test_curves_are_the_means_of_the_table_and_break_where_nobody_was():
 
 
 def test_the_administration_the_handling_and_the_clusters_are_marked():
-    data = time_course_chart(view(), NAMES).to_dict()["datasets"]
+    data = time_course_chart(view(), NAMES)["datasets"]
     assert data["handling"] == [{"x": -2.0, "to": 2.0}] and data["marks"][0]["x"] == 0
     bars = {
         bar["panel"].split("\N{SYMBOL FOR UNIT SEPARATOR}")[-1]: bar for bar in data["clusters"]
@@ -106,7 +107,7 @@ def test_handling_and_wide_intervals_do_not_set_the_scale():
     one = view()
     # during handling the power is 17 dB higher
     assert domain_of(one.curves)[1] < 4
-    records = time_course_chart(one, NAMES).to_dict()["datasets"]["curves"]
+    records = time_course_chart(one, NAMES)["datasets"]["curves"]
     assert max(r["h"] for r in records if r["h"] is not None) < 4
     wide = one.curves.assign(n_units=3, ci_low=-50.0, ci_high=50.0)
     assert domain_of(wide)[1] < 4
@@ -162,11 +163,13 @@ def test_while_blind_conditions_share_a_panel_and_nothing_is_compared():
     ]
     said = time_course_caption(one, names)
     assert "no condition is compared with a reference" in said and "luster" not in said
-    drawn = time_course_chart(one, names).to_dict()
+    drawn = valid(time_course_chart(one, names))
     assert drawn["datasets"]["clusters"] == []
     titles = [panel["title"]["text"] for panel in drawn["concat"] if "title" in panel]
     assert titles == ["home cage", "open field", "all contexts"]
-    assert "#7d838c" not in chart_json(time_course_chart(one, names))  # the reference's grey
+    assert "#7d838c" not in specification_json(
+        time_course_chart(one, names)
+    )  # the reference's grey
     assert time_course_lines(one, names) == ()
     assert len(time_course_data(one))
 
@@ -181,7 +184,7 @@ def test_data_hold_curves_speed_and_clusters():
 def test_the_same_tables_give_the_same_bytes():
     means, clusters = tables()
     (other,) = time_course_views(means.copy(), clusters.copy(), NAMES)
-    assert chart_json(time_course_chart(other, NAMES)) == chart_json(
+    assert specification_json(time_course_chart(other, NAMES)) == specification_json(
         time_course_chart(view(), NAMES)
     )
     first, second = (spreadsheet_safe(time_course_data(one)) for one in (other, view()))

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from pipeline.report.assembly import Specification
 from pipeline.report.lookup import Contrasts
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import SPACE, count, listing, number
 from pipeline.report.slug import slug
 
 if TYPE_CHECKING:
-    import altair as alt
     import pandas as pd
 
 #: all switches together, in the tables' column ``direction``
@@ -55,7 +55,7 @@ class BehaviourFigure:
     kind: str
     caption: str
     data: pd.DataFrame
-    draw: Callable[[], alt.TopLevelMixin]
+    draw: Callable[[], Specification]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report.assembly import Specification, concatenated, figure, layered, leaf
 from pipeline.report.behaviour import ALL, Slice
 from pipeline.report.names import Names, capital, spoken
 from pipeline.report.numbers import finite
-from pipeline.report.style import BAND, MUTED, chart_config, condition_colours
+from pipeline.report.style import BAND, MUTED, condition_colours
 from pipeline.report.survival import condition_dashes
 
 if TYPE_CHECKING:
-    import altair as alt
     import pandas as pd
 
 #: with fewer animals no curve is drawn
@@ -26,15 +26,16 @@ _SHARES = (
 _KINDS = (("correct", "correct"), ("error", "errors"), ("switch", "after a switch"),
           ("stable", "later in a set"))  # fmt: skip
 _WIDTH, _HEIGHT = 225, 105
+_SPACING = {"row": 14, "column": 16}
+#: one legend for all panels
+_ONE_LEGEND = {"color": "shared", "strokeDash": "shared"}
 
 
-def switch_chart(part: Slice, names: Names) -> alt.ConcatChart:
+def switch_chart(part: Slice, names: Names) -> Specification:
     """Draw the curves: a column per share, a row per direction where there are several.
 
     The first row takes all switches together.
     """
-    import altair as alt
-
     ways = [ALL, *sorted(set(part.means["direction"]) - {ALL})]
     ways = ways if len(ways) > 2 else ways[:1]
     panels, records = [], []
@@ -48,13 +49,8 @@ def switch_chart(part: Slice, names: Names) -> alt.ConcatChart:
                 _switch_panel(name, said, part, names, first=value == _SHARES[0][0] and kind == ALL,
                               last=way == ways[-1])
             )  # fmt: skip
-    chart = alt.ConcatChart(
-        concat=panels,
-        columns=len(_SHARES),
-        spacing={"row": 14, "column": 16},
-        datasets={"curves": records},
-    ).resolve_scale(color="shared", strokeDash="shared")
-    return chart.configure(**chart_config())
+    content = concatenated(panels, columns=len(_SHARES), spacing=_SPACING, scales=_ONE_LEGEND)
+    return figure(content, {"curves": records})
 
 
 def _share_records(rows: pd.DataFrame, value: str, panel: str, part: Slice) -> list[dict[str, Any]]:
@@ -105,7 +101,7 @@ def _styles(part: Slice, names: Names) -> dict[str, Any]:
 
 def _switch_panel(
     name: str, title: str, part: Slice, names: Names, *, first: bool, last: bool
-) -> alt.LayerChart:
+) -> Specification:
     import altair as alt
 
     lags = part.means["lag"]
@@ -125,11 +121,12 @@ def _switch_panel(
     curves = alt.Chart(alt.NamedData(name="curves")).transform_filter(at)
     styles = _styles(part, names)
     change = alt.Chart(alt.InlineData(values=[{"x": -0.5}]))
-    return alt.layer(
+    return layered(
         change.mark_rule(color=MUTED, strokeDash=[3, 3]).encode(x=x),
-        curves.mark_area(opacity=0.18).encode(x=x, y=alt.Y("l:Q"), y2="h:Q", color=styles["color"]),
+        curves.mark_area(opacity=0.18).encode(
+            x=x, y=alt.Y("l:Q"), y2=alt.Y2("h:Q"), color=styles["color"]
+        ),
         curves.mark_line(strokeWidth=1.7, strokeJoin="round").encode(x=x, y=y, **styles),
-    ).properties(
         width=_WIDTH,
         height=_HEIGHT,
         title=alt.TitleParams(title, frame="group", fontSize=11),
@@ -139,10 +136,8 @@ def _switch_panel(
 # -- latencies ---------------------------------------------------------------------------------
 
 
-def latency_chart(part: Slice, names: Names) -> alt.ConcatChart:
+def latency_chart(part: Slice, names: Names) -> Specification:
     """Draw cumulative curves: a column per kind of trials, a row per latency that the logs hold."""
-    import altair as alt
-
     order = ("initiation", "choice", "collection")
     held = [name for name in order if name in set(part.means["latency"])]
     panels, records = [], []
@@ -167,20 +162,15 @@ def latency_chart(part: Slice, names: Names) -> alt.ConcatChart:
                                first=kind == kinds[0][0])
             )  # fmt: skip
         panels += [_nothing() for _ in range(len(_KINDS) - len(kinds))] if len(held) > 1 else []
-    chart = alt.ConcatChart(
-        concat=panels,
-        columns=len(_KINDS),
-        spacing={"row": 14, "column": 16},
-        datasets={"curves": records},
-    ).resolve_scale(color="shared", strokeDash="shared")
-    return chart.configure(**chart_config())
+    content = concatenated(panels, columns=len(_KINDS), spacing=_SPACING, scales=_ONE_LEGEND)
+    return figure(content, {"curves": records})
 
 
-def _nothing() -> alt.Chart:
+def _nothing() -> Specification:
     """An empty place, so that rows stay rows."""
     import altair as alt
 
-    return alt.Chart(alt.InlineData(values=[])).mark_point().properties(width=1, height=1)
+    return leaf(alt.Chart(alt.InlineData(values=[]), width=1, height=1).mark_point())
 
 
 def _latency_records(
@@ -211,7 +201,7 @@ def _latency_panel(
     domain: tuple[float, float],
     *,
     first: bool,
-) -> alt.LayerChart:
+) -> Specification:
     import altair as alt
 
     at = alt.FieldEqualPredicate(field="p", equal=name)
@@ -229,12 +219,11 @@ def _latency_panel(
         scale=alt.Scale(domain=[0, 1], nice=False),
         axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".0%"),
     )
-    return alt.layer(
+    return layered(
         curves.mark_area(opacity=0.18, orient="horizontal").encode(
-            x=alt.X("l:Q"), x2="h:Q", y=y, color=styles["color"]
+            x=alt.X("l:Q"), x2=alt.X2("h:Q"), y=y, color=styles["color"]
         ),
-        curves.mark_line(strokeWidth=1.7).encode(x=x, y=y, order="q:Q", **styles),
-    ).properties(
+        curves.mark_line(strokeWidth=1.7).encode(x=x, y=y, order=alt.Order("q:Q"), **styles),
         width=163,
         height=150,
         title=alt.TitleParams(title, frame="group", fontSize=11),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.flexibility.schemes import SCHEMES
+from pipeline.report.assembly import Specification, concatenated, figure, layered, stacked
 from pipeline.report.behaviour import Slice, in_order
 from pipeline.report.marks import rounded
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite
-from pipeline.report.style import BAND, INK, MUTED, chart_config, condition_colours
+from pipeline.report.style import BAND, INK, MUTED, condition_colours
 
 if TYPE_CHECKING:
-    import altair as alt
     import pandas as pd
 
 #: type -> letter and fill; the letter stands in the bar, so that colour is never needed. The fills
@@ -36,14 +36,12 @@ def type_label(name: str) -> str:
     return f"{letter}{chr(160)}{spoken(name)}"
 
 
-def error_types_chart(part: Slice, names: Names) -> alt.ConcatChart:
+def error_types_chart(part: Slice, names: Names) -> Specification:
     """Draw the stacked means and, type by type, the animals' own; a row per context."""
-    import altair as alt
-
     types = in_order(part.means["type"], TYPES)
     top = max(1.0, float(part.animals["errors"].max())) * 1.05
     total = part.means.groupby(["condition", "context"])["errors"].sum().max() or 1.0
-    charts: list[Any] = []
+    charts = []
     for context in part.contexts:
         means = part.means[part.means["context"] == context]
         own = part.animals[part.animals["context"] == context]
@@ -56,8 +54,9 @@ def error_types_chart(part: Slice, names: Names) -> alt.ConcatChart:
                     title=type_label(kind), first=kind == types[0])
             for kind in types
         ]  # fmt: skip
-    chart = alt.ConcatChart(concat=charts, columns=1 + len(types), spacing=16)
-    return chart.resolve_scale(color="independent").configure(**chart_config())
+    return figure(
+        concatenated(charts, columns=1 + len(types), spacing=16, scales={"color": "independent"})
+    )
 
 
 def _labels(part: Slice) -> list[str]:
@@ -99,7 +98,7 @@ def _stack(
     legend: bool,
     width: float = _WIDE,
     axis: bool = True,
-) -> alt.LayerChart:
+) -> Specification:
     import altair as alt
 
     records = _segments(means, part, types)
@@ -127,16 +126,18 @@ def _stack(
     )
     base = alt.Chart(alt.InlineData(values=records))
     bars = base.mark_bar(height=_BAR, stroke=INK, strokeWidth=0.4).encode(
-        x=x, x2="to:Q", y=y, color=colour
+        x=x, x2=alt.X2("to:Q"), y=y, color=colour
     )
     # a letter takes about eight pixels
     letters = [
         base.transform_filter(f"datum.w > {8 * reach / width:.4g} && {wanted}")
         .mark_text(fontSize=10, fontWeight="bold", color=ink)
-        .encode(x=alt.X("mid:Q"), y=y, text="k:N")
+        .encode(x=alt.X("mid:Q"), y=y, text=alt.Text("k:N"))
         for wanted, ink in (("datum.d", "#ffffff"), ("!datum.d", "#111111"))
     ]
-    return alt.layer(bars, *letters).properties(
+    return layered(
+        bars,
+        *letters,
         width=width,
         height=_ROW * len(part.conditions),
         title=alt.TitleParams(title, frame="group", fontSize=11),
@@ -152,7 +153,7 @@ def _points(
     top: float,
     title: str,
     first: bool,
-) -> alt.LayerChart:
+) -> Specification:
     import altair as alt
 
     place = {name: index for index, name in enumerate(part.conditions)}
@@ -189,14 +190,15 @@ def _points(
     )
     each = alt.Chart(alt.InlineData(values=points))
     mean = alt.Chart(alt.InlineData(values=averages))
-    return alt.layer(
-        each.mark_line(color=MUTED, strokeWidth=0.7, opacity=0.45).encode(x=x, y=y, detail="a:N"),
+    return layered(
+        each.mark_line(color=MUTED, strokeWidth=0.7, opacity=0.45).encode(
+            x=x, y=y, detail=alt.Detail("a:N")
+        ),
         each.mark_circle(size=26, opacity=0.85).encode(
             x=x, y=y, color=alt.Color("f:N", scale=None, legend=None)
         ),
-        mean.mark_rule(color=INK, strokeWidth=1.5).encode(x=x, y=alt.Y("l:Q"), y2="h:Q"),
+        mean.mark_rule(color=INK, strokeWidth=1.5).encode(x=x, y=alt.Y("l:Q"), y2=alt.Y2("h:Q")),
         mean.mark_square(color=INK, size=22, opacity=1).encode(x=x, y=y),
-    ).properties(
         width=_NARROW,
         height=_HIGH,
         title=alt.TitleParams(title, frame="group", fontSize=11),
@@ -215,10 +217,8 @@ def _quoted(text: str) -> str:
 # -- schemes -----------------------------------------------------------------------------------
 
 
-def schemes_chart(part: Slice, agreement: pd.DataFrame, names: Names) -> alt.VConcatChart:
+def schemes_chart(part: Slice, agreement: pd.DataFrame, names: Names) -> Specification:
     """Draw the types under each scheme, and how far the schemes agree."""
-    import altair as alt
-
     schemes = in_order([*agreement["scheme"], *agreement["other"]], SCHEMES)
     types = in_order(part.means["type"], TYPES)
     means = part.means.groupby(["scheme", "condition", "type"], as_index=False)["errors"].mean()
@@ -229,14 +229,11 @@ def schemes_chart(part: Slice, agreement: pd.DataFrame, names: Names) -> alt.VCo
                legend=scheme == schemes[0], width=122, axis=scheme == schemes[0])
         for scheme in schemes
     ]  # fmt: skip
-    upper = alt.ConcatChart(concat=stacks, columns=len(stacks), spacing=14)
-    chart = alt.VConcatChart(
-        vconcat=[upper.resolve_scale(color="shared"), _matrix(schemes, agreement)], spacing=22
-    )
-    return chart.configure(**chart_config())
+    upper = concatenated(stacks, columns=len(stacks), spacing=14, scales={"color": "shared"})
+    return figure(stacked([upper, _matrix(schemes, agreement)], spacing=22))
 
 
-def _matrix(schemes: tuple[str, ...], agreement: pd.DataFrame) -> alt.LayerChart:
+def _matrix(schemes: tuple[str, ...], agreement: pd.DataFrame) -> Specification:
     """Both triangles: same type below the diagonal, both perseverative above it."""
     import altair as alt
 
@@ -256,15 +253,14 @@ def _matrix(schemes: tuple[str, ...], agreement: pd.DataFrame) -> alt.LayerChart
               axis=alt.Axis(domain=False, ticks=False, labelPadding=6))  # fmt: skip
     cells = alt.Chart(alt.InlineData(values=records))
     diagonal = alt.Chart(alt.InlineData(values=[{"x": name, "y": name} for name in order]))
-    return alt.layer(
+    return layered(
         cells.mark_rect(color=BAND, stroke=None).encode(
             x=x,
             y=y,
             opacity=alt.Opacity("v:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[0, 0.6])),
         ),
         diagonal.mark_text(text="\N{EM DASH}", color=MUTED).encode(x=x, y=y),
-        cells.mark_text(color=INK, fontSize=11).encode(x=x, y=y, text="w:N"),
-    ).properties(
+        cells.mark_text(color=INK, fontSize=11).encode(x=x, y=y, text=alt.Text("w:N")),
         width=112 * len(order),
         height=24 * len(order),
         title=alt.TitleParams(

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.flexibility.specificity import PANEL, PanelRow, specificity
+from pipeline.report.assembly import Specification, concatenated, figure, layered
 from pipeline.report.behaviour import BehaviourFigure, level_words
 from pipeline.report.lookup import Contrasts, Effect
 from pipeline.report.marks import rounded
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import count, decimals, finite, signed, with_unit
 from pipeline.report.slug import slug
-from pipeline.report.style import BAND, INK, MUTED, chart_config, condition_colours
-
-if TYPE_CHECKING:
-    import altair as alt
+from pipeline.report.style import BAND, INK, MUTED, condition_colours
 
 _COLUMNS, _WIDTH, _ROW = 3, 205, 22
 
@@ -114,25 +112,26 @@ def _data(found: list[tuple[PanelRow, list[Effect]]]) -> Any:
     )
 
 
-def panel_chart(found: list[tuple[PanelRow, list[Effect]]], names: Names) -> alt.ConcatChart:
+def panel_chart(found: list[tuple[PanelRow, list[Effect]]], names: Names) -> Specification:
     """Draw one small panel per outcome, the shift first, then what it could be mistaken for."""
-    import altair as alt
-
     order = [entry.name for entry in names.plan.conditions if entry.reference]
     shown = [name for name in order if any(e.condition == name for _, es in found for e in es)]
     panels = [
         _panel(row, effects, shown, names, first=index % _COLUMNS == 0)
         for index, (row, effects) in enumerate(found)
     ]
-    chart = alt.ConcatChart(
-        concat=panels, columns=_COLUMNS, spacing={"row": 20, "column": 18}
-    ).resolve_scale(x="independent", color="independent")
-    return chart.configure(**chart_config())
+    content = concatenated(
+        panels,
+        columns=_COLUMNS,
+        spacing={"row": 20, "column": 18},
+        scales={"x": "independent", "color": "independent"},
+    )
+    return figure(content)
 
 
 def _panel(
     row: PanelRow, effects: list[Effect], shown: list[str], names: Names, *, first: bool
-) -> alt.LayerChart:
+) -> Specification:
     import altair as alt
 
     unit = names.unit(row.outcome)
@@ -176,11 +175,11 @@ def _panel(
     layers = []
     if bound is not None:
         band = alt.Chart(alt.InlineData(values=[{"e": -bound, "to": bound}]))
-        layers.append(band.mark_rect(color=BAND, opacity=0.2).encode(x=x, x2="to:Q"))
+        layers.append(band.mark_rect(color=BAND, opacity=0.2).encode(x=x, x2=alt.X2("to:Q")))
     points = {True: {"filled": True}, False: {"filled": False, "strokeWidth": 1.8}}
     layers += [
         ground.mark_rule(color=MUTED, strokeDash=[3, 3]).encode(x=x),
-        base.mark_rule(strokeWidth=2).encode(x=alt.X("l:Q"), x2="h:Q", y=y, color=colour),
+        base.mark_rule(strokeWidth=2).encode(x=alt.X("l:Q"), x2=alt.X2("h:Q"), y=y, color=colour),
         *(
             base.transform_filter(alt.FieldEqualPredicate(field="s", equal=significant))
             .mark_point(size=52, opacity=1, **style)
@@ -188,11 +187,12 @@ def _panel(
             for significant, style in points.items()
         ),
         base.mark_text(align="right", fontSize=10, color=INK).encode(
-            x=alt.value(_WIDTH), y=y, text="w:N"
+            x=alt.XValue(_WIDTH), y=y, text=alt.Text("w:N")
         ),
     ]
     about = "shift" if row.about == "shift" else "control"
-    return alt.layer(*layers).properties(
+    return layered(
+        *layers,
         width=_WIDTH,
         height=_ROW * len(shown),
         title=alt.TitleParams(

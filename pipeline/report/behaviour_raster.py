@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report.assembly import Specification, figure, layered
 from pipeline.report.behaviour import BehaviourFigure, in_order
 from pipeline.report.behaviour_errors import TYPES, type_label
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import count, listing
-from pipeline.report.style import BAND, INK, MUTED, chart_config, condition_colours
+from pipeline.report.style import BAND, INK, MUTED, condition_colours
 
 if TYPE_CHECKING:
     import altair as alt
@@ -100,7 +101,7 @@ def _kinds(rows: pd.DataFrame, scheme: str) -> pd.Series:
     return label.where(~((rows["outcome"] == "error") & (label == "none")), "untyped")
 
 
-def raster_chart(scored: pd.DataFrame, scheme: str, names: Names) -> alt.LayerChart:
+def raster_chart(scored: pd.DataFrame, scheme: str, names: Names) -> Specification:
     """Draw the rows, grouped by condition, animals in order."""
     import altair as alt
 
@@ -124,13 +125,8 @@ def raster_chart(scored: pd.DataFrame, scheme: str, names: Names) -> alt.LayerCh
     x = alt.X("x:Q", title="trial", scale=alt.Scale(domain=[0.5, longest + 0.5], nice=False),
               axis=alt.Axis(tickCount=8, orient="bottom"))  # fmt: skip
     y = alt.Y("y:Q", title=None, axis=None, scale=alt.Scale(domain=[top, 0], nice=False))
-    return (
-        alt.layer(*marks.layers(x, y))
-        .properties(
-            width=_WIDTH, height=top, padding={"left": 8, "right": 8, "top": 5, "bottom": 5}
-        )
-        .configure(**chart_config())
-    )
+    content = layered(*marks.layers(x, y), width=_WIDTH, height=top)
+    return figure(content | {"padding": {"left": 8, "right": 8, "top": 5, "bottom": 5}})
 
 
 class _Marks:
@@ -218,7 +214,9 @@ class _Marks:
         made = [
             chart(self.strips)
             .mark_rect()
-            .encode(x=x, x2="to:Q", y=y, y2="yy:Q", color=alt.Color("f:N", scale=None))
+            .encode(
+                x=x, x2=alt.X2("to:Q"), y=y, y2=alt.Y2("yy:Q"), color=alt.Color("f:N", scale=None)
+            )
         ]
         for kind, line in self.ticks.items():
             numbered = [row | {"o": index} for index, row in enumerate(line)]
@@ -233,7 +231,7 @@ class _Marks:
             made.append(
                 chart(numbered)
                 .mark_line(color=colour, strokeWidth=width, strokeCap="butt")
-                .encode(x=x, y=y, order="o:Q")
+                .encode(x=x, y=y, order=alt.Order("o:Q"))
             )
         made.append(
             chart(self.omissions)
@@ -249,6 +247,8 @@ class _Marks:
         for style, look in looks.items():
             own = [row for row in self.texts if row["s"] == style]
             made.append(
-                chart(own).mark_text(**{"baseline": "middle"} | look).encode(x=x, y=y, text="t:N")
+                chart(own)
+                .mark_text(**{"baseline": "middle"} | look)
+                .encode(x=x, y=y, text=alt.Text("t:N"))
             )
         return made

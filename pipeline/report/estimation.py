@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report.assembly import Specification, concatenated, figure, layered
 from pipeline.report.lookup import DIFFERENCE, SIMPLE, Effect
 from pipeline.report.marks import (
     PART,
@@ -23,7 +24,7 @@ from pipeline.report.marks import (
 )
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite
-from pipeline.report.style import BAND, INK, MUTED, chart_config, condition_colours, level_shapes
+from pipeline.report.style import BAND, INK, MUTED, condition_colours, level_shapes
 from pipeline.report.views import OutcomeView
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ HIGHLIGHT = "highlight"
 POINTS, MEANS, EFFECTS = "animals", "means", "effects"
 
 
-def estimation_chart(view: OutcomeView, names: Names) -> alt.ConcatChart:
+def estimation_chart(view: OutcomeView, names: Names) -> Specification:
     """Draw one outcome.
 
     Parameters
@@ -52,21 +53,20 @@ def estimation_chart(view: OutcomeView, names: Names) -> alt.ConcatChart:
 
     Returns
     -------
-    altair.ConcatChart
-        Value panels, then (where there are effects) the effect panels.
+    dict
+        A Vega-Lite specification: value panels, then (where there are effects) the effect panels.
     """
     import altair as alt
 
-    domain = _value_domain(view)
-    panels: list[Any] = [
-        _value_panel(view, level, domain, names, first=level == view.levels[0])
+    domain, height = _value_domain(view), _height(view.effects)
+    panels = [
+        _value_panel(view, level, domain, height, names, first=level == view.levels[0])
         for level in view.levels
     ]
     bound = names.bound(view.key.outcome)
     for kind, limit in ((SIMPLE, bound.drug), (DIFFERENCE, bound.interaction)):
         rows = [effect for effect in view.effects if effect.contrast == kind]
-        panels += [_effect_panel(view, kind, rows, limit)] if rows else []
-    height = _height(view.effects)
+        panels += [_effect_panel(view, kind, rows, limit, height)] if rows else []
     highlight = alt.TopLevelSelectionParameter(
         name=HIGHLIGHT,
         select=alt.PointSelectionConfig(
@@ -74,27 +74,30 @@ def estimation_chart(view: OutcomeView, names: Names) -> alt.ConcatChart:
         ),
         views=[_panel_name(view, level) for level in view.levels],
     )
-    chart = alt.ConcatChart(
-        concat=[panel.properties(height=height) for panel in panels],
-        columns=len(panels),
-        align="each",
-        spacing=20,
-        params=[highlight],
-        datasets={
+    content = concatenated(panels, columns=len(panels), spacing=20)
+    content |= {"align": "each", "params": [highlight.to_dict(validate=False)]}
+    return figure(
+        content,
+        {
             POINTS: point_records(view, names),
             MEANS: mean_records(view, names),
             EFFECTS: effect_records(view, names),
         },
     )
-    return chart.configure(**chart_config())
 
 
 # -- the animals -----------------------------------------------------------------------------------
 
 
 def _value_panel(
-    view: OutcomeView, level: str, domain: list[float], names: Names, *, first: bool
-) -> alt.LayerChart:
+    view: OutcomeView,
+    level: str,
+    domain: list[float],
+    height: float,
+    names: Names,
+    *,
+    first: bool,
+) -> Specification:
     import altair as alt
 
     order = [spoken(name) for name in view.conditions]
@@ -121,7 +124,7 @@ def _value_panel(
     lines = animals.mark_line(color=BAND).encode(
         x=x,
         y=y,
-        detail="animal:N",
+        detail=alt.Detail("animal:N"),
         opacity=alt.OpacityValue(0.45, condition=_highlighted(1.0)),
         strokeWidth=alt.StrokeWidthValue(1.0, condition=_highlighted(2.2)),
     )
@@ -142,16 +145,16 @@ def _value_panel(
     means = alt.Chart(alt.NamedData(name=MEANS)).transform_filter(here)
     tips = _tooltip(condition="condition", shown="mean", interval="interval", n="n")
     spread = means.mark_rule(color=INK, strokeWidth=1.6, xOffset=9).encode(
-        x=x, y="low:Q", y2="high:Q", tooltip=tips
+        x=x, y=alt.Y("low:Q"), y2=alt.Y2("high:Q"), tooltip=tips
     )
     centre = means.mark_point(
         shape="stroke", size=110, color=INK, opacity=1, strokeWidth=2.4, xOffset=9
-    ).encode(x=x, y="value:Q", tooltip=tips)
+    ).encode(x=x, y=alt.Y("value:Q"), tooltip=tips)
     layers = [lines, points.properties(name=_panel_name(view, level)), spread, centre]
     if names.baseline_rule(view.key.outcome) == "change":
         zero = alt.Chart(alt.InlineData(values=[{"value": 0}]))
-        layers.insert(0, zero.mark_rule(color=MUTED, strokeDash=[3, 3]).encode(y="value:Q"))
-    return alt.layer(*layers).properties(width=_width(view), title=_title(spoken(level)))
+        layers.insert(0, zero.mark_rule(color=MUTED, strokeDash=[3, 3]).encode(y=alt.Y("value:Q")))
+    return layered(*layers, width=_width(view), height=height, title=_title(spoken(level)))
 
 
 def _width(view: OutcomeView) -> float:
@@ -186,8 +189,8 @@ def _value_domain(view: OutcomeView) -> list[float]:
 
 
 def _effect_panel(
-    view: OutcomeView, kind: str, rows: Sequence[Effect], bound: float | None
-) -> alt.LayerChart:
+    view: OutcomeView, kind: str, rows: Sequence[Effect], bound: float | None, height: float
+) -> Specification:
     """Estimates with intervals, one row per condition and level, under a row per condition."""
     import altair as alt
 
@@ -220,22 +223,23 @@ def _effect_panel(
     here = alt.FieldEqualPredicate(field="contrast", equal=kind)
     found = alt.Chart(alt.NamedData(name=EFFECTS)).transform_filter(here)
     spread = found.mark_rule(strokeWidth=2).encode(
-        x=alt.X("low:Q"), x2="high:Q", y=y, color=colour, tooltip=tips
+        x=alt.X("low:Q"), x2=alt.X2("high:Q"), y=y, color=colour, tooltip=tips
     )
     centre = found.mark_point(size=52, opacity=1, filled=True).encode(
         x=x, y=y, color=colour, shape=alt.Shape("shape:N", scale=None, legend=None), tooltip=tips
     )
     zero = alt.Chart(alt.InlineData(values=[{"estimate": 0}]))
-    layers: list[Any] = [
-        zero.mark_rule(color=MUTED, strokeDash=[3, 3]).encode(x="estimate:Q"),
+    layers = [
+        zero.mark_rule(color=MUTED, strokeDash=[3, 3]).encode(x=alt.X("estimate:Q")),
         spread,
         centre,
     ]
     if bound is not None:
         span = alt.Chart(alt.InlineData(values=[{"from": -bound, "to": bound}]))
-        layers.insert(0, span.mark_rect(color=BAND, opacity=0.16).encode(x="from:Q", x2="to:Q"))
+        band = span.mark_rect(color=BAND, opacity=0.16)
+        layers.insert(0, band.encode(x=alt.X("from:Q"), x2=alt.X2("to:Q")))
     title = "drug effect" if kind == SIMPLE else f"what {spoken(view.key.modifier)} adds"
-    return alt.layer(*layers).properties(width=_EFFECT_WIDTH, title=_title(title))
+    return layered(*layers, width=_EFFECT_WIDTH, height=height, title=_title(title))
 
 
 def _bold_headers() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.files import replacing
 from pipeline.metric import Metric
+from pipeline.report.assembly import Specification
 from pipeline.report.behaviour import BehaviourTables, behaviour_figures
 from pipeline.report.drawing import beside, draw, draw_all
 from pipeline.report.estimation import estimation_chart
@@ -100,7 +101,7 @@ def write_figures(
             units=units,
         ):
             stem = folder / name
-            _write(beside(stem, ".vl.json"), chart_json(chart))
+            _write(beside(stem, ".vl.json"), specification_json(chart))
             save_table(table, stem)
             stems.append(stem)
             yield stem
@@ -122,8 +123,8 @@ def _charts(
     time_courses: tuple[pd.DataFrame | None, pd.DataFrame | None],
     behaviour: BehaviourTables | None,
     units: SpikeTables | None,
-) -> Iterator[tuple[str, alt.TopLevelMixin, pd.DataFrame]]:
-    """Name, chart and data of every figure."""
+) -> Iterator[tuple[str, Specification, pd.DataFrame]]:
+    """Name, specification and data of every figure."""
     for key in figure_keys(outcomes, names, index):
         view = outcome_view(key, outcomes, index, names)
         if not view.points.empty:
@@ -149,19 +150,23 @@ def save_table(table: pd.DataFrame, stem: Path) -> Path:
     return path
 
 
-def save_chart(chart: alt.TopLevelMixin, stem: Path) -> list[Path]:
+def save_chart(chart: Specification, stem: Path) -> list[Path]:
     """Save a chart's specification, and its drawing as SVG, PDF and PNG."""
-    _write(beside(stem, ".vl.json"), chart_json(chart))
+    _write(beside(stem, ".vl.json"), specification_json(chart))
     draw(stem)
     return [beside(stem, suffix) for suffix in SUFFIXES[:4]]
 
 
 def chart_json(chart: alt.TopLevelMixin) -> str:
-    """A chart's specification as JSON with sorted keys and without spare spaces.
+    """The specification of one of Altair's charts, as :func:`specification_json` writes it."""
+    return specification_json(chart.to_dict(validate=False))
+
+
+def specification_json(specification: Specification) -> str:
+    """A specification as JSON with sorted keys and without spare spaces.
 
     It is not held against Vega-Lite's schema, which takes as long as all else: tests do that.
     """
-    specification: dict[str, Any] = chart.to_dict(validate=False)
     return (
         json.dumps(
             specification,

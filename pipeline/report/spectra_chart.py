@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pipeline.report.assembly import Specification, concatenated, figure, layered
 from pipeline.report.lookup import SIMPLE
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite, p_value
 from pipeline.report.spectra import LIKE, SpectraView
-from pipeline.report.style import INK, MUTED, chart_config, condition_colours
-
-if TYPE_CHECKING:
-    import altair as alt
+from pipeline.report.style import INK, MUTED, condition_colours
 
 _WIDTH, _HEIGHT = 760, 105
 _TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
-def spectra_chart(view: SpectraView, names: Names) -> alt.ConcatChart:
+def spectra_chart(view: SpectraView, names: Names) -> Specification:
     """Draw the differences: a row per condition, a column per level, clusters under the axis."""
-    import altair as alt
-
     low, high = _domain(view)
     foot = 0.24 * (high - low)
     panels = [
         _panel(view, arm, level, (low - foot, high), names, first=level == view.levels[0])
         for arm, level in view.panels
     ]
-    chart = alt.ConcatChart(
-        concat=panels,
-        columns=len(view.levels),
-        spacing=14,
-        datasets={"curves": _records(view), "clusters": _bars(view, low, foot, names)},
-    )
-    return chart.configure(**chart_config())
+    content = concatenated(panels, columns=len(view.levels), spacing=14)
+    return figure(content, {"curves": _records(view), "clusters": _bars(view, low, foot, names)})
 
 
 def _panel(
@@ -44,7 +35,7 @@ def _panel(
     names: Names,
     *,
     first: bool,
-) -> alt.LayerChart:
+) -> Specification:
     import altair as alt
 
     at = alt.FieldEqualPredicate(field="panel", equal=_panel_name(arm, level))
@@ -73,16 +64,19 @@ def _panel(
     bars = alt.Chart(alt.NamedData(name="clusters")).transform_filter(at)
     zero = alt.Chart(alt.InlineData(values=[{"m": 0}]))
     layers = [
-        zero.mark_rule(color=MUTED, strokeDash=[3, 3]).encode(y="m:Q"),
-        curves.mark_area(color=colour, opacity=0.22).encode(x=x, y=alt.Y("l:Q"), y2="h:Q"),
+        zero.mark_rule(color=MUTED, strokeDash=[3, 3]).encode(y=alt.Y("m:Q")),
+        curves.mark_area(color=colour, opacity=0.22).encode(x=x, y=alt.Y("l:Q"), y2=alt.Y2("h:Q")),
         curves.mark_line(color=colour, strokeWidth=1.8).encode(x=x, y=y),
-        bars.mark_rule(color=INK, strokeWidth=4).encode(x=alt.X("f:Q"), x2="to:Q", y=alt.Y("y:Q")),
+        bars.mark_rule(color=INK, strokeWidth=4).encode(
+            x=alt.X("f:Q"), x2=alt.X2("to:Q"), y=alt.Y("y:Q")
+        ),
         bars.mark_text(align="left", baseline="top", dy=4, fontSize=9, color=INK).encode(
-            x=alt.X("f:Q"), y=alt.Y("y:Q"), text="words:N"
+            x=alt.X("f:Q"), y=alt.Y("y:Q"), text=alt.Text("words:N")
         ),
     ]
     title = f"{arm} minus {spoken(str(rows['reference_condition'].iloc[0]))}, {spoken(level)}"
-    return alt.layer(*layers).properties(
+    return layered(
+        *layers,
         width=max(150.0, min(330.0, _WIDTH / len(view.levels))),
         height=_HEIGHT,
         title=alt.TitleParams(title, frame="group", fontSize=11),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report.assembly import Specification, concatenated, figure, layered
 from pipeline.report.behaviour import Slice
 from pipeline.report.names import Names, capital, spoken
 from pipeline.report.numbers import finite
-from pipeline.report.style import BAND, MUTED, chart_config, condition_colours
+from pipeline.report.style import BAND, MUTED, condition_colours
 from pipeline.report.survival import condition_dashes
 
 if TYPE_CHECKING:
-    import altair as alt
     import pandas as pd
 
 #: events in the order of a trial
@@ -45,7 +45,7 @@ def curves_chart(
     value: str,
     x_title: str,
     y_title: str,
-) -> alt.ConcatChart:
+) -> Specification:
     """Draw means with intervals: a row per drug with its reference, a column per part of the table.
 
     Parameters
@@ -61,8 +61,6 @@ def curves_chart(
     x_title, y_title : str
         Of the axes.
     """
-    import altair as alt
-
     arms = arms_of(part.conditions, names)
     domain = domain_of(part.means, value)
     ends = (float(part.means[x].min()), float(part.means[x].max()))
@@ -79,13 +77,13 @@ def curves_chart(
                        x_title=x_title if number == len(arms) - 1 else None,
                        y_title=y_title if own == columns[0][1] else None)
             )  # fmt: skip
-    chart = alt.ConcatChart(
-        concat=panels,
+    content = concatenated(
+        panels,
         columns=len(columns),
         spacing={"row": 12, "column": _GAP},
-        datasets={"curves": records},
-    ).resolve_scale(color="shared", strokeDash="shared")
-    return chart.configure(**chart_config())
+        scales={"color": "shared", "strokeDash": "shared"},
+    )
+    return figure(content, {"curves": records})
 
 
 def domain_of(means: pd.DataFrame, value: str) -> tuple[float, float]:
@@ -141,7 +139,7 @@ def _panel(
     *,
     x_title: str | None,
     y_title: str | None,
-) -> alt.LayerChart:
+) -> Specification:
     import altair as alt
 
     x = alt.X(
@@ -180,12 +178,13 @@ def _panel(
         event = alt.Chart(alt.InlineData(values=[{"x": 0}]))
         layers.append(event.mark_rule(color=MUTED, strokeDash=[3, 3]).encode(x=x))
     layers += [
-        curves.mark_area(opacity=0.18).encode(x=x, y=alt.Y("l:Q"), y2="h:Q", color=colour),
+        curves.mark_area(opacity=0.18).encode(x=x, y=alt.Y("l:Q"), y2=alt.Y2("h:Q"), color=colour),
         curves.mark_line(strokeWidth=1.6, strokeJoin="round").encode(
             x=x, y=y, color=colour, strokeDash=dash
         ),
     ]
-    return alt.layer(*layers).properties(
+    return layered(
+        *layers,
         width=width,
         height=_HEIGHT,
         title=alt.TitleParams(title, frame="group", fontSize=11, limit=width + 20),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report.assembly import Specification, concatenated, figure, layered
 from pipeline.report.behaviour import Slice, in_order
 from pipeline.report.marks import rounded
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite
 from pipeline.report.spikes_panels import named
-from pipeline.report.style import BAND, INK, MUTED, RULE, chart_config, condition_colours
+from pipeline.report.style import BAND, INK, MUTED, RULE, condition_colours
 from pipeline.report.survival import condition_dashes
 
 if TYPE_CHECKING:
@@ -23,13 +24,11 @@ _RADIUS = 44
 _REACH = 1.12
 
 
-def locking_chart(part: Slice, names: Names) -> alt.ConcatChart:
+def locking_chart(part: Slice, names: Names) -> Specification:
     """Draw a column per band, a row per context: animals, means and intervals by condition."""
-    import altair as alt
-
     bands = bands_of(part)
     width = max(60.0, min(150.0, (_WIDTH - _GAP * len(bands)) / len(bands) - 24))
-    panels: list[Any] = []
+    panels = []
     data: dict[str, Any] = {}
     for context in part.contexts:
         for band in bands:
@@ -37,10 +36,13 @@ def locking_chart(part: Slice, names: Names) -> alt.ConcatChart:
             panels.append(
                 _band(data, part, names, context, band, domain, width, first=band == bands[0])
             )
-    chart = alt.ConcatChart(
-        concat=panels, columns=len(bands), spacing={"row": 12, "column": _GAP}, datasets=data
+    content = concatenated(
+        panels,
+        columns=len(bands),
+        spacing={"row": 12, "column": _GAP},
+        scales={"color": "shared"},
     )
-    return chart.resolve_scale(color="shared").configure(**chart_config())
+    return figure(content, data)
 
 
 def bands_of(part: Slice) -> tuple[str, ...]:
@@ -67,7 +69,7 @@ def _band(
     width: float,
     *,
     first: bool,
-) -> alt.LayerChart:
+) -> Specification:
     import altair as alt
 
     low, high = domain
@@ -96,18 +98,21 @@ def _band(
     here = named(data, means)
     zero = alt.Chart(alt.InlineData(values=[{"v": 0}]))
     title = spoken(band) if context == part.contexts[0] else ""
-    return alt.layer(
+    return layered(
         zero.mark_rule(color=MUTED, strokeDash=[3, 3]).encode(y=y),
         named(data, strokes)
         .mark_line(strokeWidth=3.4, strokeCap="round", opacity=0.75)
-        .encode(x=x, y=y, color=colour, order="o:Q"),
+        .encode(x=x, y=y, color=colour, order=alt.Order("o:Q")),
         here.mark_rule(strokeWidth=1.8).encode(
-            x=alt.X("m:Q"), y=alt.Y("l:Q"), y2="h:Q", color=colour
+            x=alt.X("m:Q"), y=alt.Y("l:Q"), y2=alt.Y2("h:Q"), color=colour
         ),
         here.mark_point(shape="stroke", size=110, strokeWidth=2.4).encode(
             x=alt.X("m:Q"), y=y, color=colour
         ),
-    ).properties(width=width, height=_HIGH, title=_head(title))
+        width=width,
+        height=_HIGH,
+        title=_head(title),
+    )
 
 
 def _head(words: str) -> alt.TitleParams:
@@ -153,10 +158,8 @@ def _colour(part: Slice, names: Names) -> alt.Color:
 # -- preferred phase ---------------------------------------------------------------------------
 
 
-def preferred_chart(part: Slice, names: Names) -> alt.ConcatChart:
+def preferred_chart(part: Slice, names: Names) -> Specification:
     """Draw a circle per band (columns) and context (rows): animals, and conditions' means."""
-    import altair as alt
-
     bands = bands_of(part)
     data: dict[str, Any] = {}
     panels = [
@@ -166,16 +169,18 @@ def preferred_chart(part: Slice, names: Names) -> alt.ConcatChart:
         for context in part.contexts
         for band in bands
     ]
-    chart = alt.ConcatChart(
-        concat=panels, columns=len(bands), spacing={"row": 10, "column": 14}, datasets=data
+    content = concatenated(
+        panels,
+        columns=len(bands),
+        spacing={"row": 10, "column": 14},
+        scales={"color": "shared", "strokeDash": "shared"},
     )
-    chart = chart.resolve_scale(color="shared", strokeDash="shared")
-    return chart.configure(**chart_config())
+    return figure(content, data)
 
 
 def _circle(
     data: dict[str, Any], part: Slice, names: Names, context: str, band: str, *, first: bool
-) -> alt.LayerChart:
+) -> Specification:
     import altair as alt
 
     strokes: list[dict[str, Any]] = []
@@ -229,21 +234,23 @@ def _circle(
             shape="circle", size=(2 * _RADIUS) ** 2, stroke=BAND, strokeWidth=1, filled=False,
             opacity=1,
         ).encode(x=x, y=y),
-        cross.mark_rule(color=RULE, strokeWidth=1).encode(x=x, y=y, x2="u:Q", y2="v:Q"),
+        cross.mark_rule(color=RULE, strokeWidth=1).encode(
+            x=x, y=y, x2=alt.X2("u:Q"), y2=alt.Y2("v:Q")
+        ),
         named(data, lines)
         .mark_line(strokeWidth=2)
-        .encode(x=x, y=y, color=colour, strokeDash=dash, order="o:Q"),
+        .encode(x=x, y=y, color=colour, strokeDash=dash, order=alt.Order("o:Q")),
         named(data, strokes)
         .mark_line(strokeWidth=4, strokeCap="round", opacity=0.8)
-        .encode(x=x, y=y, color=colour, order="o:Q"),
+        .encode(x=x, y=y, color=colour, order=alt.Order("o:Q")),
     ]  # fmt: skip
     if first:
         words = [{"x": 1, "y": 0, "t": "0"}, {"x": 0, "y": 1, "t": "90°"}]
         layers.append(
             named(data, words)
             .mark_text(fontSize=9, color=INK, align="right", baseline="top", dx=-3, dy=2)
-            .encode(x=x, y=y, text="t:N")
+            .encode(x=x, y=y, text=alt.Text("t:N"))
         )
     side = 2 * _RADIUS * _REACH
     title = spoken(band) if context == part.contexts[0] else ""
-    return alt.layer(*layers).properties(width=side, height=side, title=_head(title))
+    return layered(*layers, width=side, height=side, title=_head(title))

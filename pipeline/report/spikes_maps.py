@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report.assembly import Specification, concatenated, figure, layered, stacked
 from pipeline.report.names import Names
 from pipeline.report.png import data_uri, matrix_png
 from pipeline.report.spikes_panels import GAP, held_words, in_plan, panel_title, panel_width
-from pipeline.report.style import BAND, INK, chart_config
+from pipeline.report.style import BAND, INK
 
 if TYPE_CHECKING:
     import altair as alt
@@ -21,7 +22,7 @@ SPAN, ROWS = 2.0, 100
 _MAP, _LEGEND = 96, 160
 
 
-def heat_chart(rows: pd.DataFrame, names: Names) -> alt.VConcatChart:
+def heat_chart(rows: pd.DataFrame, names: Names) -> Specification:
     """Draw the maps: a column per condition, a row per context; references stand first.
 
     Parameters
@@ -31,8 +32,6 @@ def heat_chart(rows: pd.DataFrame, names: Names) -> alt.VConcatChart:
     names : Names
         The plan's order.
     """
-    import altair as alt
-
     conditions, contexts = in_plan(rows, names)
     contexts = tuple(sorted(contexts, key=lambda context: context in names.plan.contexts))
     half = float(rows["width_min"].max()) / 2
@@ -45,9 +44,8 @@ def heat_chart(rows: pd.DataFrame, names: Names) -> alt.VConcatChart:
             title = panel_title(condition, context, held_words(own, names))
             last = context == contexts[-1]
             panels.append(_map(own, ends, half, width, title, labelled=last))
-    columns = len(conditions)
-    grid = alt.ConcatChart(concat=panels, columns=columns, spacing={"row": 12, "column": GAP})
-    return alt.vconcat(grid, _key(), spacing=10).configure(**chart_config())
+    grid = concatenated(panels, columns=len(conditions), spacing={"row": 12, "column": GAP})
+    return figure(stacked([grid, _key()], spacing=10))
 
 
 def _map(
@@ -58,7 +56,7 @@ def _map(
     title: alt.TitleParams,
     *,
     labelled: bool,
-) -> alt.LayerChart:
+) -> Specification:
     import altair as alt
 
     x = alt.X(
@@ -69,7 +67,7 @@ def _map(
     )
     y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[0, 1], nice=False))
     frame = alt.Chart(alt.InlineData(values=[{"x": 0, "y": 0}, {"x": 0, "y": 1}]))
-    layers: list[Any] = [
+    layers = [
         alt.Chart(alt.InlineData(values=[{}])).mark_rect(color=BAND, opacity=0.28),
         frame.mark_point(opacity=0, size=0).encode(x=x, y=y),
     ]
@@ -82,11 +80,11 @@ def _map(
         layers.append(
             picture.mark_image(
                 width=width, height=_MAP, align="left", baseline="top", aspect=False
-            ).encode(x=alt.XValue(0), y=alt.YValue(0), url="u:N")
+            ).encode(x=alt.XValue(0), y=alt.YValue(0), url=alt.Url("u:N"))
         )
     dose = alt.Chart(alt.InlineData(values=[{"x": 0}]))
     layers.append(dose.mark_rule(color=INK, strokeWidth=1).encode(x=x))
-    return alt.layer(*layers).properties(width=width, height=_MAP, title=title)
+    return layered(*layers, width=width, height=_MAP, title=title)
 
 
 def map_matrix(rows: pd.DataFrame, ends: tuple[float, float], half: float) -> NDArray[Any]:
@@ -145,7 +143,7 @@ def map_table(rows: pd.DataFrame) -> pd.DataFrame:
     return wide.round(3).reset_index()
 
 
-def _key() -> alt.LayerChart:
+def _key() -> Specification:
     """The scale of the colours."""
     import altair as alt
     import numpy as np
@@ -161,9 +159,11 @@ def _key() -> alt.LayerChart:
         width=_LEGEND, height=8, align="left", baseline="top", aspect=False
     )
     words = alt.Chart(alt.InlineData(values=labels))
-    return alt.layer(
-        strip.encode(x=alt.XValue(0), y=alt.YValue(0), url="u:N"),
+    return layered(
+        strip.encode(x=alt.XValue(0), y=alt.YValue(0), url=alt.Url("u:N")),
         words.mark_text(align="left", baseline="top", fontSize=9.5, color=INK, dx=-4).encode(
-            x=x, y=alt.YValue(11), text="t:N"
+            x=x, y=alt.YValue(11), text=alt.Text("t:N")
         ),
-    ).properties(width=_LEGEND, height=22)
+        width=_LEGEND,
+        height=22,
+    )

@@ -18,7 +18,7 @@ WIDTH, GAP = 700, 16
 
 
 def named(datasets: dict[str, Any], records: list[dict[str, Any]]) -> alt.Chart:
-    """A chart of records that stand once, beside the panels: altair copies what stands in them."""
+    """A chart of records that stand once, among the data sets of the figure: it names them."""
     import altair as alt
 
     name = f"d{len(datasets)}"

@@ -6,6 +6,7 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report.assembly import Specification, concatenated, figure, layered
 from pipeline.report.behaviour import Slice
 from pipeline.report.names import Names
 from pipeline.report.numbers import count
@@ -18,7 +19,7 @@ from pipeline.report.spikes_panels import (
     panel_title,
     panel_width,
 )
-from pipeline.report.style import BAND, INK, MUTED, chart_config
+from pipeline.report.style import BAND, INK, MUTED
 
 if TYPE_CHECKING:
     import altair as alt
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
 #: calls, their colours and how they are named; place tells them apart too
 CALLS = {1: ("up", DIVERGING[5]), 0: ("no change", BAND), -1: ("down", DIVERGING[1])}
 _BARS = 96
+_SPACING = {"row": 12, "column": GAP}
 
 
 # -- before and after --------------------------------------------------------------------------
 
 
-def scatter_chart(rows: pd.DataFrame, names: Names) -> alt.ConcatChart:
+def scatter_chart(rows: pd.DataFrame, names: Names) -> Specification:
     """Draw rates before and after: a column per condition, a row per context.
 
     Parameters
@@ -42,13 +44,11 @@ def scatter_chart(rows: pd.DataFrame, names: Names) -> alt.ConcatChart:
     names : Names
         The plan's order.
     """
-    import altair as alt
-
     conditions, contexts = in_plan(rows, names)
     positive = [v for name in ("before_hz", "after_hz") for v in rows[name] if v > 0]
     low, high = math.log10(min(positive)) - 0.1, math.log10(max(positive)) + 0.1
     width = min(panel_width(len(conditions)), 165.0)
-    panels: list[Any] = []
+    panels = []
     data: dict[str, Any] = {}
     for context in contexts:
         for condition in conditions:
@@ -66,10 +66,10 @@ def scatter_chart(rows: pd.DataFrame, names: Names) -> alt.ConcatChart:
                     last=context == contexts[-1],
                 )
             )
-    chart = alt.ConcatChart(
-        concat=panels, columns=len(conditions), spacing={"row": 12, "column": GAP}, datasets=data
+    content = concatenated(
+        panels, columns=len(conditions), spacing=_SPACING, scales={"color": "shared"}
     )
-    return chart.resolve_scale(color="shared").configure(**chart_config())
+    return figure(content, data)
 
 
 def dots(rows: pd.DataFrame, domain: tuple[float, float], width: float) -> list[dict[str, Any]]:
@@ -107,7 +107,7 @@ def _scatter(
     *,
     first: bool,
     last: bool,
-) -> alt.LayerChart:
+) -> Specification:
     import altair as alt
 
     axis = {
@@ -137,24 +137,25 @@ def _scatter(
         legend=alt.Legend(orient="top", symbolType="circle", symbolStrokeWidth=3, symbolSize=20),
     )  # fmt: skip
     ends = [{"x": end, "y": end} for end in domain]
-    return alt.layer(
+    return layered(
         named(data, ends).mark_line(color=MUTED, strokeWidth=1, strokeDash=[3, 3]).encode(x=x, y=y),
         named(data, records)
         .mark_line(strokeWidth=3.2, strokeCap="round", opacity=0.85)
-        .encode(x=x, y=y, color=colour, order="o:Q"),
-    ).properties(width=width, height=width * 0.8, title=title)
+        .encode(x=x, y=y, color=colour, order=alt.Order("o:Q")),
+        width=width,
+        height=width * 0.8,
+        title=title,
+    )
 
 
 # -- fractions ---------------------------------------------------------------------------------
 
 
-def fractions_chart(part: Slice, names: Names) -> alt.ConcatChart:
+def fractions_chart(part: Slice, names: Names) -> Specification:
     """Draw the shares of every animal: a column per condition, a row per context."""
-    import altair as alt
-
     width = panel_width(len(part.conditions))
     animals = sorted(set(part.animals["animal"]))
-    panels: list[Any] = []
+    panels = []
     data: dict[str, Any] = {}
     for context in part.contexts:
         here = part.animals[part.animals["context"] == context]
@@ -168,13 +169,10 @@ def fractions_chart(part: Slice, names: Names) -> alt.ConcatChart:
                 _bars(data, own, held, animals, width, panel_title(condition, context, units),
                       first=condition == part.conditions[0], last=context == part.contexts[-1])
             )  # fmt: skip
-    chart = alt.ConcatChart(
-        concat=panels,
-        columns=len(part.conditions),
-        spacing={"row": 12, "column": GAP},
-        datasets=data,
+    content = concatenated(
+        panels, columns=len(part.conditions), spacing=_SPACING, scales={"color": "shared"}
     )
-    return chart.resolve_scale(color="shared").configure(**chart_config())
+    return figure(content, data)
 
 
 def _bars(
@@ -187,7 +185,7 @@ def _bars(
     *,
     first: bool,
     last: bool,
-) -> alt.LayerChart:
+) -> Specification:
     import altair as alt
 
     records = []
@@ -227,7 +225,7 @@ def _bars(
     )
     bars = named(data, records).mark_bar()
     marks = named(data, lines).mark_tick(color=INK, thickness=1.6, orient="horizontal", bandSize=0)
-    layers = [bars.encode(x=x, y=y, y2="to:Q", color=colour)]
+    layers = [bars.encode(x=x, y=y, y2=alt.Y2("to:Q"), color=colour)]
     if lines:
         layers.append(marks.encode(x=x, y=y))
-    return alt.layer(*layers).properties(width=width, height=_BARS, title=title)
+    return layered(*layers, width=width, height=_BARS, title=title)

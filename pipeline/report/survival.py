@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.experiment.plan import AnalysisPlan
+from pipeline.report.assembly import Specification, concatenated, figure, layered
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import count, finite, listing, number, with_unit
 from pipeline.report.slug import slug
-from pipeline.report.style import BAND, INK, chart_config, condition_colours
+from pipeline.report.style import BAND, INK, condition_colours
 
 if TYPE_CHECKING:
-    import altair as alt
     import pandas as pd
 
 _HEIGHT = 170
@@ -99,21 +99,14 @@ def survival_name(outcome: str, phase: str, plan: AnalysisPlan) -> str:
     return f"{slug(outcome)}{where}-kaplan-meier"
 
 
-def survival_chart(view: SurvivalView, names: Names) -> alt.ConcatChart:
+def survival_chart(view: SurvivalView, names: Names) -> Specification:
     """Draw the curves: one panel per context, a key with the numbers above the curves."""
-    import altair as alt
-
     panels = [_panel(view, step, context, names) for step, context in view.panels]
-    chart = alt.ConcatChart(
-        concat=panels,
-        columns=len(panels),
-        spacing=20,
-        datasets={CURVES: _curves(view), KEY: _key(view)},
-    )
-    return chart.configure(**chart_config())
+    content = concatenated(panels, columns=len(panels), spacing=20)
+    return figure(content, {CURVES: _curves(view), KEY: _key(view)})
 
 
-def _panel(view: SurvivalView, step: int, context: str, names: Names) -> alt.LayerChart:
+def _panel(view: SurvivalView, step: int, context: str, names: Names) -> Specification:
     import altair as alt
 
     here = view.cells[(view.cells["step"] == step) & (view.cells["context"] == context)]
@@ -164,12 +157,16 @@ def _panel(view: SurvivalView, step: int, context: str, names: Names) -> alt.Lay
     )
     key = alt.Chart(alt.NamedData(name=KEY)).transform_filter(at)
     strokes = key.mark_rule(strokeWidth=2).encode(
-        x=alt.X("from:Q"), x2="to:Q", y=alt.Y("share:Q"), color=colour, strokeDash=dash
+        x=alt.X("from:Q"), x2=alt.X2("to:Q"), y=alt.Y("share:Q"), color=colour, strokeDash=dash
     )
     words = key.mark_text(align="left", baseline="middle", dx=5, color=INK, fontSize=11).encode(
-        x=alt.X("to:Q"), y=alt.Y("share:Q"), text="words:N"
+        x=alt.X("to:Q"), y=alt.Y("share:Q"), text=alt.Text("words:N")
     )
-    return alt.layer(lines, ticks, strokes, words).properties(
+    return layered(
+        lines,
+        ticks,
+        strokes,
+        words,
         width=width,
         height=_HEIGHT + _KEY_PIXELS * shared,
         title=alt.TitleParams(view.title(step, context), frame="group"),

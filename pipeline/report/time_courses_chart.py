@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.compare.clusters import MINIMUM_ANIMALS
+from pipeline.report.assembly import Specification, concatenated, figure, layered
 from pipeline.report.lookup import SIMPLE
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite, p_value
-from pipeline.report.style import BAND, INK, MUTED, chart_config, condition_colours
+from pipeline.report.style import BAND, INK, MUTED, condition_colours
 from pipeline.report.time_courses import Arm, TimeCourseView
 
 if TYPE_CHECKING:
@@ -18,10 +19,8 @@ if TYPE_CHECKING:
 _WIDTH, _HEIGHT, _STRIP = 760, 120, 34
 
 
-def time_course_chart(view: TimeCourseView, names: Names) -> alt.ConcatChart:
+def time_course_chart(view: TimeCourseView, names: Names) -> Specification:
     """Draw the curves: a row per drug, a column per level, clusters and speed under them."""
-    import altair as alt
-
     low, high = domain_of(view.curves)
     tested = bool((view.clusters["p"] < names.plan.alpha).any())
     foot = 0.24 * (high - low) if tested else 0.0
@@ -31,19 +30,22 @@ def time_course_chart(view: TimeCourseView, names: Names) -> alt.ConcatChart:
         row = [_panel(view, arm, level, (low - foot, high), names) for level in view.levels]
         strips = [_strip(view, arm, level, top, names) for level in view.levels]
         panels += [*row, *(strips if len(view.speed) else ())]
-    chart = alt.ConcatChart(
-        concat=panels,
+    content = concatenated(
+        panels,
         columns=len(view.levels),
         spacing={"row": 6 if len(view.speed) else 14, "column": 14},
-        datasets={
+        scales={"color": "shared"},
+    )
+    return figure(
+        content,
+        {
             "curves": _records(view.curves, view, (low, high)),
             "speed": _records(view.speed, view, (0.0, top)),
             "clusters": _bars(view, low, foot, names),
             "handling": _handling(view),
             "marks": [{"x": 0, "y": 0}],
         },
-    ).resolve_scale(color="shared")
-    return chart.configure(**chart_config())
+    )
 
 
 def _axis(view: TimeCourseView, arm: Arm, *, labelled: bool) -> alt.X:
@@ -73,7 +75,7 @@ def _panel(
     level: str,
     domain: tuple[float, float],
     names: Names,
-) -> alt.LayerChart:
+) -> Specification:
     import altair as alt
 
     first = level == view.levels[0]
@@ -90,22 +92,25 @@ def _panel(
     layers = [
         *_ground(),
         *_curves("curves", view, arm, level, names, x=x, y=y),
-        bars.mark_rule(color=INK, strokeWidth=4).encode(x=alt.X("x:Q"), x2="to:Q", y=alt.Y("y:Q")),
+        bars.mark_rule(color=INK, strokeWidth=4).encode(
+            x=alt.X("x:Q"), x2=alt.X2("to:Q"), y=alt.Y("y:Q")
+        ),
         bars.mark_text(align="left", baseline="top", dy=4, fontSize=9, color=INK).encode(
-            x=alt.X("x:Q"), y=alt.Y("y:Q"), text="words:N"
+            x=alt.X("x:Q"), y=alt.Y("y:Q"), text=alt.Text("words:N")
         ),
     ]
     if _is_change(view, names):
         zero = alt.Chart(alt.NamedData(name="marks"))
-        layers.insert(2, zero.mark_rule(color=MUTED, strokeDash=[3, 3]).encode(y="y:Q"))
-    return alt.layer(*layers).properties(
+        layers.insert(2, zero.mark_rule(color=MUTED, strokeDash=[3, 3]).encode(y=alt.Y("y:Q")))
+    return layered(
+        *layers,
         width=_width(view),
         height=_HEIGHT,
         title=alt.TitleParams(title, frame="group", fontSize=11),
     )
 
 
-def _strip(view: TimeCourseView, arm: Arm, level: str, top: float, names: Names) -> alt.LayerChart:
+def _strip(view: TimeCourseView, arm: Arm, level: str, top: float, names: Names) -> Specification:
     """Mean speed under a panel, on the same minutes."""
     import altair as alt
 
@@ -118,7 +123,7 @@ def _strip(view: TimeCourseView, arm: Arm, level: str, top: float, names: Names)
     )
     x = _axis(view, arm, labelled=True)
     layers = [*_ground(), *_curves("speed", view, arm, level, names, x=x, y=y)]
-    return alt.layer(*layers).properties(width=_width(view), height=_STRIP)
+    return layered(*layers, width=_width(view), height=_STRIP)
 
 
 def _ground() -> list[alt.Chart]:
@@ -128,7 +133,7 @@ def _ground() -> list[alt.Chart]:
     handled = alt.Chart(alt.NamedData(name="handling"))
     dose = alt.Chart(alt.NamedData(name="marks"))
     return [
-        handled.mark_rect(color=BAND, opacity=0.28).encode(x=alt.X("x:Q"), x2="to:Q"),
+        handled.mark_rect(color=BAND, opacity=0.28).encode(x=alt.X("x:Q"), x2=alt.X2("to:Q")),
         dose.mark_rule(color=INK, strokeWidth=1.2).encode(x=alt.X("x:Q")),
     ]
 
@@ -161,7 +166,7 @@ def _curves(
     )
     here = alt.Chart(alt.NamedData(name=data)).transform_filter(_at(arm, level))
     return [
-        here.mark_area(opacity=0.2).encode(x=x, y=alt.Y("l:Q"), y2="h:Q", color=colour),
+        here.mark_area(opacity=0.2).encode(x=x, y=alt.Y("l:Q"), y2=alt.Y2("h:Q"), color=colour),
         here.mark_line(
             strokeWidth=1.6, strokeJoin="round", point={"size": 5, "filled": True}
         ).encode(x=x, y=y, color=colour),

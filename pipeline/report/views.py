@@ -236,24 +236,26 @@ def animal_points(rows: pd.DataFrame, *, modifier: str, plan: AnalysisPlan) -> p
     kept = kept[kept["value"].notna() & (kept["level"] != "")]
     cells = kept.groupby(["unit", "condition", "level", "context"], sort=True).agg(
         value=("value", "mean"),
-        sessions=("session", lambda column: frozenset(column.astype(str))),
         censored=("censored", "any"),
         n_entities=("n_entities", "sum"),
         seconds=("seconds", "sum"),
         restricted_at=("restricted_at", "first"),
         pseudo=("pseudo", "any"),
     )
-    points = cells.groupby(["unit", "condition", "level"], sort=True).agg(
+    place = ["unit", "condition", "level"]
+    points = cells.groupby(place, sort=True).agg(
         value=("value", "mean"),
-        sessions=("sessions", lambda column: ", ".join(sorted(frozenset().union(*column)))),
         censored=("censored", "any"),
         n_entities=("n_entities", "max"),
         seconds=("seconds", "sum"),
         restricted_at=("restricted_at", "first"),
         pseudo=("pseudo", "any"),
     )
-    n_sessions = points["sessions"].map(lambda names: names.count(", ") + 1)
-    return points.assign(n_sessions=n_sessions).reset_index().rename(columns={"unit": "animal"})
+    visits = kept[[*place, "session"]].astype({"session": str}).drop_duplicates()
+    visits = visits.sort_values("session")
+    visits = visits.groupby(place, sort=True)["session"].agg([", ".join, "size"])
+    points = points.assign(sessions=visits["join"], n_sessions=visits["size"])
+    return points.reset_index().rename(columns={"unit": "animal"})
 
 
 def cell_means(points: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
