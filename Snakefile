@@ -24,6 +24,7 @@ rule all:
         "results/cohort/clusters.tsv",
         "results/cohort/calibration.tsv",
         "results/cohort/trials.tsv.gz",
+        "results/report/tables.xlsx",
         "results/acknowledged.txt",
 
 

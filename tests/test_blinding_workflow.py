@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -40,6 +41,9 @@ def contents(path: Path) -> str:
     found = [raw]
     if path.suffix == ".gz":
         found.append(gzip.decompress(raw))
+    elif path.suffix == ".xlsx":
+        with zipfile.ZipFile(path) as archive:
+            found += [archive.read(name) for name in archive.namelist()]
     elif path.suffix == ".pdf":
         for stream in re.findall(rb"stream\r?\n(.*?)endstream", raw, re.S):
             try:
@@ -95,6 +99,7 @@ def test_no_name_stands_in_any_file_of_a_blind_run(finished):
     results = finished / "run" / "results"
     kinds = {path.suffix for path in results.rglob("*") if path.is_file()}
     assert kinds >= {".nc", ".parquet", ".gz", ".tsv", ".json", ".html", ".svg", ".pdf", ".log"}
+    assert kinds >= {".xlsx", ".png"}
     assert naming(results) == {}
 
 
@@ -128,6 +133,7 @@ def test_the_search_finds_names_where_they_are(experiment, capsys):
     found = naming(experiment / "run" / "results")
     for name in ("observations.parquet", "observations.tsv.gz", "outcomes.tsv", "run.json"):
         assert "activegroup" in found[f"cohort/{name}"], name
+    assert "activegroup" in found["report/tables.xlsx"]
     assert set(found["report/index.html"]) == set(NAMES)
     assert not [path for path in found if path.startswith("sessions/")]
     page = (experiment / "run/results/report/index.html").read_text()

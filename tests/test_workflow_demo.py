@@ -129,7 +129,7 @@ def test_the_report_answers_and_its_numbers_are_those_of_the_tables(results):
     figures = sorted((results / "report" / "figures").glob("*.svg"))
     assert len(figures) >= 20
     for figure in figures:
-        for suffix in (".pdf", ".tsv", ".vl.json"):
+        for suffix in (".pdf", ".png", ".tsv", ".vl.json"):
             assert figure.with_suffix("").with_name(figure.stem + suffix).stat().st_size > 0
     assert len(list((results / "sessions").glob("*/session.html"))) == 32
 

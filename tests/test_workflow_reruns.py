@@ -136,7 +136,8 @@ def test_a_failing_session_fails_alone_and_the_same_input_gives_the_same_bytes(e
     assert set(before) == set(after)
     assert {name for name in before if before[name] != after[name]} == set()
     kinds = {Path(name).suffix for name in before}
-    assert kinds == {".nc", ".parquet", ".gz", ".tsv", ".json", ".html", ".svg"}
+    pictures = {".svg", ".png"}
+    assert kinds == {".nc", ".parquet", ".gz", ".tsv", ".json", ".html", ".xlsx"} | pictures
 
 
 def test_the_samples_config_is_never_merged_into_the_labs(experiment):

@@ -17,7 +17,14 @@ from experiments import write_table
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 #: jobs of a run whose sessions are as they were
-AFTER_COHORT = {"cohort": 1, "shuffles": 1, "figures": 1, "report": 1, "acknowledge": 1}
+AFTER_COHORT = {
+    "cohort": 1,
+    "shuffles": 1,
+    "tables": 1,
+    "figures": 1,
+    "report": 1,
+    "acknowledge": 1,
+}
 #: spectra, behaviour and spikes know the design, nothing of titles, priorities, smallest effects
 AFTER_DESIGN = AFTER_COHORT | {"spectra": 1, "behaviour": 1, "spikes": 1}
 
@@ -92,7 +99,7 @@ def refusal(folder: Path, *arguments: str) -> str:
 
 def digest(results: Path) -> dict[str, str]:
     """Hashes of everything that must not depend on cores or repetition."""
-    kept = (".nc", ".parquet", ".tsv", ".gz", ".svg", ".json", ".html")
+    kept = (".nc", ".parquet", ".tsv", ".gz", ".svg", ".png", ".json", ".html", ".xlsx")
     return {
         str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(results.rglob("*"))

@@ -76,15 +76,8 @@ def cohort(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
     statuses = _statuses(inputs)
     observations = join_design(_observations(inputs, settings), settings)
     _write_table(observations, outputs.observations)
-    observations.to_csv(
-        outputs.observations_text,
-        sep="\t",
-        index=False,
-        compression={"method": "gzip", "mtime": 1},
-    )
     outcomes = build_outcomes(observations, plan, metrics())
     _write_table(outcomes.table, outputs.outcomes)
-    outcomes.table.to_csv(outputs.outcomes_text, sep="\t", index=False)
     outcomes.dropped.to_csv(outputs.missing, sep="\t", index=False)
     result = compare(outcomes.table, plan, metrics())
     result.contrasts.to_csv(outputs.contrasts, sep="\t", index=False)

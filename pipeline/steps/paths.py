@@ -43,9 +43,7 @@ MEASURED = {key: session_file("{session}", name) for key, name in _MEASURED.item
 #: outputs of the rule ``cohort``
 COHORT_TABLES = {
     "observations": "results/cohort/observations.parquet",
-    "observations_text": "results/cohort/observations.tsv.gz",
     "outcomes": "results/cohort/outcomes.parquet",
-    "outcomes_text": "results/cohort/outcomes.tsv",
     "contrasts": "results/cohort/contrasts.tsv",
     "verdicts": "results/cohort/verdicts.tsv",
     "missing": "results/cohort/missing_cells.tsv",
@@ -88,3 +86,33 @@ SPIKE_TABLES = {
 
 #: output of the rule ``shuffles``
 SHUFFLES = "results/cohort/calibration.tsv"
+
+#: inputs of the rule ``tables``: what is copied for people, by the name of its parameter
+COPIED = {
+    "observations": COHORT_TABLES["observations"],
+    "outcomes": COHORT_TABLES["outcomes"],
+    **{
+        key: path
+        for tables in (
+            COHORT_TABLES,
+            SPECTRA_TABLES,
+            BEHAVIOUR_TABLES,
+            SPIKE_TABLES,
+            {"calibration": SHUFFLES},
+        )
+        for key, path in tables.items()
+        if ".tsv" in path
+    },
+}
+#: outputs of the rule ``tables``: text where there is Parquet, Parquet where there is text, and all
+#: of it in one spreadsheet
+TABLE_COPIES = {
+    **{
+        key: path.replace(".tsv.gz", ".parquet").replace(".tsv", ".parquet")
+        for key, path in COPIED.items()
+        if ".tsv" in path
+    },
+    "observations": "results/cohort/observations.tsv.gz",
+    "outcomes": "results/cohort/outcomes.tsv",
+    "spreadsheet": "results/report/tables.xlsx",
+}

@@ -261,6 +261,11 @@ def shuffles_settings(experiment: Experiment) -> dict[str, Any]:
     }
 
 
+def tables_settings(experiment: Experiment) -> dict[str, Any]:
+    """Return what the copies for people depend on beside the cohort's tables: the title."""
+    return {"title": shown(experiment).plan.title, "code": code_of("tables")}
+
+
 def report_settings(experiment: Experiment) -> dict[str, Any]:
     """Return what figures and report depend on beside the cohort's tables."""
     experiment = shown(experiment)

@@ -91,6 +91,22 @@ rule shuffles:
         "../scripts/shuffles.py"
 
 
+rule tables:
+    """Copies of the cohort's tables for people: text, Parquet and one spreadsheet."""
+    input:
+        **COPIED,
+    output:
+        **TABLE_COPIES,
+    log:
+        "results/logs/tables.log",
+    conda:
+        "../../environment.yml"
+    params:
+        settings=settings.tables_settings(EXPERIMENT),
+    script:
+        "../scripts/tables.py"
+
+
 rule acknowledge:
     """Fail, after the report is written, while a failed session is not listed under exclude."""
     input:

@@ -11,12 +11,14 @@ from pipeline.steps.outcomes_check import load_checked
 from pipeline.steps.paths import (
     BEHAVIOUR_TABLES,
     COHORT_TABLES,
+    COPIED,
     EXTRACTED,
     MEASURED,
     SHUFFLES,
     SORTED,
     SPECTRA_TABLES,
     SPIKE_TABLES,
+    TABLE_COPIES,
     session_file,
 )
 
