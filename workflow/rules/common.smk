@@ -6,7 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from pipeline.errors import InputError
-from pipeline.steps import inputs, settings, sort_settings
+from pipeline.steps import inputs, resources, settings, sort_settings
 from pipeline.steps.outcomes_check import load_checked
 from pipeline.steps.paths import (
     BEHAVIOUR_TABLES,
@@ -59,6 +59,25 @@ SORTED_HERE = [
 def sorted_here(session, name):
     """One output of the rule sort; no path for a session that is not sorted here."""
     return [SORTED[name].format(session=session)] if session in SORTED_HERE else []
+
+
+def session_needs(name, estimate):
+    """Memory or time of a session's job, for the rule's resources."""
+
+    def needed(wildcards, attempt):
+        size = resources.size_of(
+            EXPERIMENT, SESSIONS[wildcards.session], MISSING_SAMPLE
+        )
+        return estimate(size, attempt=attempt)[name]
+
+    return needed
+
+
+def cohort_needs(name):
+    """Memory or time of a job over all sessions, for the rule's resources."""
+    return lambda wildcards, attempt: resources.cohort_needs(
+        len(SESSIONS), attempt=attempt
+    )[name]
 
 
 REMEDIES = """

@@ -19,6 +19,9 @@ rule extract:
     conda:
         "../../environment.yml"
     threads: 1
+    resources:
+        mem_mb=session_needs("mem_mb", resources.extract_needs),
+        runtime=session_needs("runtime", resources.extract_needs),
     params:
         settings=lambda wildcards: settings.extract_settings(
             EXPERIMENT, SESSIONS[wildcards.session], MISSING_SAMPLE
@@ -38,6 +41,9 @@ rule measure:
     conda:
         "../../environment.yml"
     threads: 1
+    resources:
+        mem_mb=session_needs("mem_mb", resources.measure_needs),
+        runtime=session_needs("runtime", resources.measure_needs),
     params:
         settings=lambda wildcards: settings.measure_settings(
             EXPERIMENT, SESSIONS[wildcards.session]

@@ -15,6 +15,9 @@ if SORTED_HERE:
         conda:
             "../../environment.yml"
         threads: EXPERIMENT.config.spikes.sorting.jobs
+        resources:
+            mem_mb=session_needs("mem_mb", resources.sort_needs),
+            runtime=session_needs("runtime", resources.sort_needs),
         params:
             settings=lambda wildcards: sort_settings.sort_settings(
                 EXPERIMENT, SESSIONS[wildcards.session], MISSING_SAMPLE
