@@ -15,11 +15,12 @@ ROW_HZ = np.arange(0.0, 201.0)
 SLOW, FAST = np.array([4.0, 8.0]), np.array([60.0, 80.0, 100.0])
 
 
-def write_gram(folder, change, *, dose_s=300.0, order=PLACES, regions=("mPFC",), bad=()):
+def write_gram(folder, change, *, dose_s=300.0, order=PLACES, regions=None, bad=()):
     """Ten minutes in columns of 10 s, the dose in the middle, each place half of either side.
 
     ``change(place, minute)`` in dB after the dose; a place has its own level at all times, and so
-    has every row. Columns whose number is in ``bad`` have no clean window.
+    has every row; ``regions`` are names with their levels. Columns whose number is in ``bad`` have
+    no clean window.
     """
     folder.mkdir(parents=True, exist_ok=True)
     start = np.arange(0.0, 600.0, 10.0)
@@ -27,7 +28,8 @@ def write_gram(folder, change, *, dose_s=300.0, order=PLACES, regions=("mPFC",),
     since = start - dose_s
     db = np.array([change(p, s / 60) if s >= 0 else 0.0 for p, s in zip(place, since, strict=True)])
     power = 10.0 ** (db / 10) * np.where(place == PLACES[1], 5.0, 1.0)
-    gram = np.repeat(power[:, None], len(regions), axis=1)[:, :, None] * (1 + ROW_HZ)
+    regions = regions or {"mPFC": 1.0}
+    gram = np.outer(power, list(regions.values()))[:, :, None] * (1 + ROW_HZ)
     gram[list(bad)] = np.nan
     xr.Dataset(
         {"spectrogram": (("time", "channel", "row_frequency"), gram.astype("f4"))},

@@ -72,10 +72,10 @@ def test_baselines_are_those_of_the_session_or_of_the_anchor():
     """A session's own comes first, the anchor's before another dose's; a follow-up has none."""
     plan, _ = given(TWO)
     baselines = rows(1, 2, 4, session=["a", "a", "b"], anchor=["a.1", "a.2", "b.1"],
-                     step=[1, 2, 1], context=HOME)  # fmt: skip
+                     step=[1, 2, 1], context=HOME, region="x")  # fmt: skip
     cells = rows(10, 10, 10, 10, 10, session=["a", "a", "c", "a", "c"],
                  anchor=["a.2", "a.3", "b.1", "a.1", "z"], step=[2, 3, 1, 1, 1],
-                 context=[HOME, HOME, HOME, FIELD, HOME])  # fmt: skip
+                 context=[HOME, HOME, HOME, FIELD, HOME], region="x")  # fmt: skip
     found = over_baseline(cells, baselines, plan)
     assert found.values[:, 0].tolist() == [8, 9, 6]  # FIELD has no baseline, z is nobody's anchor
     named = plan.model_copy(update={"baseline_context": HOME})
@@ -212,6 +212,17 @@ def test_everywhere_each_point_is_held_against_its_own_contexts_baseline(grams):
     at = difference.groupby("minute")[["db", "n_units"]].first()
     assert at.loc[1.25].tolist() == pytest.approx([0.5, 2], abs=1e-5)  # 2 - 1 in r1, 0 in r2
     assert at.loc[4.25].tolist() == pytest.approx([2.5, 2], abs=1e-5)  # 0 in r1, 6 - 1 in r2
+
+
+def test_regions_have_baselines_of_their_own(tmp_path):
+    """CA1 is a hundred times as strong as mPFC at all times: neither changes."""
+    plan, settings = given(TWO)
+    paths = []
+    for name, _, _ in TWO:
+        paths.append(write_gram(tmp_path / name, flat, regions={"mPFC": 1.0, "CA1": 100.0}))
+    found = spectrograms(paths, plan, settings)
+    assert set(found["region"]) == {"mPFC", "CA1"}
+    np.testing.assert_allclose(found["db"], 0, atol=1e-5)
 
 
 def test_handling_has_no_row(grams):

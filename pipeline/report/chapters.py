@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.report.behaviour import BehaviourTables
 from pipeline.report.beside import beside_verdict
+from pipeline.report.cohort_maps_tables import MapTables
 from pipeline.report.embed import read_specification
 from pipeline.report.lookup import Contrasts, text
 from pipeline.report.matrix import VERDICTS
@@ -20,6 +21,7 @@ from pipeline.report.numbers import count, finite, listing, number, with_unit
 from pipeline.report.pictures import (
     Picture,
     behaviour_pictures,
+    map_pictures,
     picture_files,
     picture_svg,
     spike_pictures,
@@ -164,6 +166,7 @@ def chapters(
     time_clusters: pd.DataFrame | None = None,
     behaviour: BehaviourTables | None = None,
     units: SpikeTables | None = None,
+    maps: MapTables | None = None,
 ) -> list[Chapter]:
     """Build the chapters.
 
@@ -189,6 +192,8 @@ def chapters(
         Trials of set-shifting and what was made of them.
     units : SpikeTables, optional
         Units and what was made of them.
+    maps : MapTables, optional
+        Spectrograms and comodulograms.
 
     Returns
     -------
@@ -224,6 +229,7 @@ def chapters(
         for band in time_course_views(time_courses, time_clusters, names)
     )
     further = {
+        **map_pictures(maps, names, figures, domains=[name for name in drawn if drawn[name]]),
         _OF_UNITS: spike_pictures(units, names, figures),
         _OF_BEHAVIOUR: behaviour_pictures(behaviour, contrasts, names, figures),
     }

@@ -12,6 +12,7 @@ from pipeline.files import replacing
 from pipeline.metric import Metric
 from pipeline.report.assembly import Specification
 from pipeline.report.behaviour import BehaviourTables, behaviour_figures
+from pipeline.report.cohort_maps_tables import MapTables, map_figures
 from pipeline.report.drawing import beside, draw, draw_all
 from pipeline.report.estimation import estimation_chart
 from pipeline.report.lookup import Contrasts
@@ -48,6 +49,7 @@ def write_figures(
     time_clusters: pd.DataFrame | None = None,
     behaviour: BehaviourTables | None = None,
     units: SpikeTables | None = None,
+    maps: MapTables | None = None,
     processes: int = 1,
 ) -> list[Path]:
     """Write one estimation figure per outcome (and phase and question where there are several).
@@ -72,6 +74,8 @@ def write_figures(
         Trials of set-shifting and what was made of them: error types, curves, rasters.
     units : SpikeTables, optional
         Units and what was made of them: rates, changes, locking, responses.
+    maps : MapTables, optional
+        Spectrograms around the administration, comodulograms.
     processes : int
         How many draw at once.
 
@@ -99,6 +103,7 @@ def write_figures(
             time_courses=(time_courses, time_clusters),
             behaviour=behaviour,
             units=units,
+            maps=maps,
         ):
             stem = folder / name
             _write(beside(stem, ".vl.json"), specification_json(chart))
@@ -123,6 +128,7 @@ def _charts(
     time_courses: tuple[pd.DataFrame | None, pd.DataFrame | None],
     behaviour: BehaviourTables | None,
     units: SpikeTables | None,
+    maps: MapTables | None,
 ) -> Iterator[tuple[str, Specification, pd.DataFrame]]:
     """Name, specification and data of every figure."""
     for key in figure_keys(outcomes, names, index):
@@ -140,6 +146,9 @@ def _charts(
         *behaviour_figures(behaviour, index, names)[0],
     ):
         yield further.name, further.draw(), further.data
+    for drawn, _ in map_figures(maps, names).values():
+        for map_figure in drawn:
+            yield map_figure.name, map_figure.draw(), map_figure.data
 
 
 def save_table(table: pd.DataFrame, stem: Path) -> Path:

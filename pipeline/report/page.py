@@ -12,6 +12,7 @@ from pipeline.report.behaviour import BehaviourTables
 from pipeline.report.blinding import notice, omnibus_lines
 from pipeline.report.calibration import calibration_view
 from pipeline.report.chapters import chapters, outcome_order
+from pipeline.report.cohort_maps_tables import MapTables
 from pipeline.report.design_tables import completeness_view, design_table, n_words
 from pipeline.report.drawing import render_svg
 from pipeline.report.embed import (
@@ -59,6 +60,8 @@ FURTHER_TABLES = {
     "clusters": ("Clusters of spectra", "../cohort/clusters.tsv"),
     "time_courses": ("Time courses (Parquet)", "../cohort/timecourses.parquet"),
     "time_clusters": ("Clusters of time courses", "../cohort/timecourse_clusters.tsv"),
+    "spectrograms": ("Spectrograms (Parquet)", "../cohort/spectrograms.parquet"),
+    "comodulograms": ("Comodulograms (Parquet)", "../cohort/comodulograms.parquet"),
     "trials": ("Scored trials", "../cohort/trials.tsv.gz"),
     "error_types": ("Error types", "../cohort/error_types.tsv"),
     "schemes": ("Error schemes side by side", "../cohort/schemes.tsv"),
@@ -95,6 +98,7 @@ def write_report(
     calibration: pd.DataFrame | None = None,
     behaviour: BehaviourTables | None = None,
     units: SpikeTables | None = None,
+    maps: MapTables | None = None,
 ) -> Path:
     """Write the cohort report, one file that needs no network.
 
@@ -131,6 +135,8 @@ def write_report(
         Trials of set-shifting and what was made of them.
     units : SpikeTables, optional
         Units and what was made of them.
+    maps : MapTables, optional
+        Spectrograms and comodulograms.
 
     Returns
     -------
@@ -165,6 +171,7 @@ def write_report(
         "calibration": calibration,
         **({} if behaviour is None else behaviour.by_name),
         **({} if units is None else units.by_name),
+        **({} if maps is None else maps.by_name),
     }
     further = [
         link
@@ -205,6 +212,7 @@ def write_report(
                 time_clusters=time_clusters,
                 behaviour=behaviour,
                 units=units,
+                maps=maps,
             ),
             splits=splits,
             carry_over=carry_over(index, order, names),

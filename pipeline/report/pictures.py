@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.behaviour import BehaviourFigure, BehaviourTables, behaviour_figures
+from pipeline.report.cohort_maps import MapFigure
+from pipeline.report.cohort_maps_tables import MapTables, map_figures
 from pipeline.report.embed import inline_svg
 from pipeline.report.figures import SUFFIXES
 from pipeline.report.lookup import Contrasts
@@ -77,7 +79,33 @@ def spike_pictures(
     return _pictures(figures, folder), tuple(absent)
 
 
-def _pictures(figures: Iterable[BehaviourFigure], folder: Path) -> tuple[tuple[str, Picture], ...]:
+def map_pictures(
+    tables: MapTables | None, names: Names, folder: Path, *, domains: Collection[str]
+) -> dict[str, tuple[tuple[tuple[str, Picture], ...], tuple[str, ...]]]:
+    """Return chapter -> the pictures of maps with their titles, and what is said without them.
+
+    Parameters
+    ----------
+    tables, names
+        As :func:`pipeline.report.cohort_maps_tables.map_figures`, which drew the same figures.
+    folder : pathlib.Path
+        That :func:`pipeline.report.figures.write_figures` filled.
+    domains : collection of str
+        Chapters that have outcomes: an empty one need not say what else it lacks.
+    """
+    found = {}
+    for domain, (figures, absent) in map_figures(tables, names).items():
+        pictures = tuple(
+            (title, replace(picture, alt=figure.alt))
+            for figure, (title, picture) in zip(figures, _pictures(figures, folder), strict=True)
+        )
+        found[domain] = (pictures, absent if domain in domains else ())
+    return found
+
+
+def _pictures(
+    figures: Iterable[BehaviourFigure | MapFigure], folder: Path
+) -> tuple[tuple[str, Picture], ...]:
     return tuple(
         (
             figure.title,

@@ -61,14 +61,9 @@ def comodulograms(
     maps = Maps(with_design(maps.keys, settings), maps.values)
     is_baseline = (maps.keys["phase"] == plan.baseline_phase).to_numpy()
     wanted = maps.keys["phase"].isin(plan.phases).to_numpy()
-    parts = []
-    for region in sorted(set(maps.keys["region"])):
-        here = (maps.keys["region"] == region).to_numpy()
-        baselines = maps.where(here & is_baseline)
-        change = over_baseline(maps.where(here & wanted), baselines, plan)
-        found = over_units(change, ["region", "phase", "context"], plan)
-        level = _levels(baselines)
-        parts += [_long(level, slow, fast), _long(found, slow, fast)]
+    change = over_baseline(maps.where(wanted), maps.where(is_baseline), plan)
+    found = over_units(change, ["region", "phase", "context"], plan)
+    parts = [_long(_levels(maps.where(is_baseline)), slow, fast), _long(found, slow, fast)]
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
 
 

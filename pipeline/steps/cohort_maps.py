@@ -79,27 +79,28 @@ def over_baseline(cells: Maps, baselines: Maps, plan: AnalysisPlan) -> Maps:
     Parameters
     ----------
     cells, baselines : Maps
-        On an additive scale (dB, log2), keys with :data:`CELL`; of a baseline one row per cell.
+        On an additive scale (dB, log2), keys with :data:`CELL` and ``region``; of a baseline one
+        row per cell and region.
     plan : AnalysisPlan
         ``baseline_context``.
     """
     own = set(baselines.keys["session"])
     found: dict[tuple[Any, ...], list[int]] = {}
-    for at, row in enumerate(baselines.keys[list(CELL)].itertuples(index=False)):
-        found.setdefault((row.session, row.context), []).append(at)
-        found.setdefault(("", row.anchor, row.context), []).append(at)
+    for at, row in enumerate(baselines.keys[[*CELL, "region"]].itertuples(index=False)):
+        found.setdefault((row.region, row.context, row.session), []).append(at)
+        found.setdefault((row.region, row.context, "", row.anchor), []).append(at)
     steps, anchors = baselines.keys["step"].to_numpy(), baselines.keys["anchor"].to_numpy()
     kept = np.zeros(len(cells.keys), dtype=bool)
     against = np.full(cells.values.shape, np.nan)
-    for at, row in enumerate(cells.keys[list(CELL)].itertuples(index=False)):
+    for at, row in enumerate(cells.keys[[*CELL, "region"]].itertuples(index=False)):
         place = row.context if plan.baseline_context == "same" else plan.baseline_context
         if row.session in own:
-            rows = found.get((row.session, place), [])
+            rows = found.get((row.region, place, row.session), [])
             exact = [k for k in rows if anchors[k] == row.anchor]
             first = min((steps[k] for k in rows), default=0)
             rows = exact or [k for k in rows if steps[k] == first]
         else:
-            rows = found.get(("", row.anchor, place), [])
+            rows = found.get((row.region, place, "", row.anchor), [])
         if rows:
             kept[at] = True
             against[at] = np.mean(baselines.values[rows], axis=0)

@@ -17,6 +17,7 @@ from pipeline.compare.tables import CONTRASTS, VERDICTS
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.registry import metrics
 from pipeline.report.behaviour import BehaviourTables
+from pipeline.report.cohort_maps_tables import MapTables
 from pipeline.report.spikes import SpikeTables
 from pipeline.steps.behaviour import NUMBERS
 from pipeline.steps.spike_tables import MODULATION
@@ -84,6 +85,16 @@ def spike_tables(inputs: Any) -> SpikeTables | None:
     )
 
 
+def map_tables(inputs: Any) -> MapTables | None:
+    """Spectrograms and comodulograms; None where the run has none."""
+    if getattr(inputs, "spectrograms", None) is None:
+        return None
+    return MapTables(
+        spectrograms=pd.read_parquet(inputs.spectrograms),
+        comodulograms=pd.read_parquet(inputs.comodulograms),
+    )
+
+
 def _table(inputs: Any, name: str, types: Mapping[str, str]) -> pd.DataFrame | None:
     path = getattr(inputs, name, None)
     return None if path is None else read_typed(path, types)
@@ -121,6 +132,7 @@ def figures(*, inputs: Any, outputs: Any, settings: Mapping[str, Any], processes
         **_time_courses(inputs),
         behaviour=behaviour_tables(inputs, settings),
         units=spike_tables(inputs),
+        maps=map_tables(inputs),
         processes=processes,
     )
     shutil.rmtree(folder, ignore_errors=True)
@@ -170,6 +182,7 @@ def report(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
         calibration=_table(inputs, "calibration", _RATES),
         behaviour=behaviour_tables(inputs, settings),
         units=spike_tables(inputs),
+        maps=map_tables(inputs),
     )
     write_run_page(
         Path(outputs.run),
