@@ -11,19 +11,20 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from session_example import CONTEXTS, DOSE_S, trials, write_session
 from test_report_page import Page
 
 from pipeline.errors import InputError
 from pipeline.report import SessionPage, read_session, write_session_pages
 from pipeline.report.png import data_uri, matrix_png, palette
-from pipeline.report.session_charts import (
-    psd_chart,
-    timeline_chart,
-    trial_chart,
-)
+from pipeline.report.session_charts import in_order, psd_chart, trial_chart
+from pipeline.report.session_files import read_dataset
 from pipeline.report.session_spectrogram import spectrogram_charts
 from pipeline.report.session_tables import fact_list, trial_table, unit_table
+from pipeline.report.session_timeline import glances, timeline_chart
+from pipeline.report.session_units import unit_summary
+from pipeline.report.style import TINTS
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -47,15 +48,19 @@ def written(results, session):
     return write_session_pages([session], results / "sessions", report=results / "report")
 
 
-def test_pages_index_and_one_library(results, written):
+def test_pages_listing_and_one_library(results, written):
     names = [str(path.relative_to(results)) for path in written]
-    assert names == ["report/assets/vega.js", "sessions/r1_s1/session.html", "report/sessions.html"]
+    assert names == [
+        "report/assets/vega.js", "sessions/r1_s1/session.html", "report/assets/sessions.json"
+    ]  # fmt: skip
     page = Page((results / "sessions/r1_s1/session.html").read_text())
     sources = [a["src"] for a in page.all("script") if "src" in a]
     assert sources == ["../../report/assets/vega.js"]
     assert (results / "sessions/r1_s1" / sources[0]).resolve().is_file()
-    index = Page((results / "report/sessions.html").read_text())
-    assert "../sessions/r1_s1/session.html" in [a["href"] for a in index.all("a")]
+    (row,) = json.loads(written[-1].read_text())
+    assert row["href"] == "../sessions/r1_s1/session.html"
+    assert (row["n_units_kept"], row["n_trials"], row["kept_fraction"]) == (1, 20, 0.9)
+    assert row["contexts"] == ["home_cage", "set_shifting"]
 
 
 def test_same_session_gives_the_same_bytes(results, session, written, tmp_path):
@@ -77,6 +82,112 @@ def test_time_line_holds_contexts_phases_doses_and_what_is_cut_out(session):
     assert bars["phase", "acute"] == (5.5, 10.0)
     assert bars["cut out", "handling"] == (4.5, 5.5)
     assert [dose["at"] for dose in data["doses"]] == [5.0]
+
+
+def test_the_time_line_shows_what_was_recorded_and_every_trial(session):
+    chart = timeline_chart(session)
+    rows = {(bar["row"], bar["start"], bar["stop"]) for bar in chart["datasets"]["bars"]}
+    assert ("recorded", 0.0, 10.0) in rows
+    # the eleventh column of ten seconds has no spectrum: it is the artefact of the example
+    assert ("artefacts", *np.round([100 / 60, 110 / 60], 5)) in rows
+    ticks = chart["datasets"]["ticks"]
+    assert len(ticks) == 20 and ticks[0] == {"row": "trials", "at": 5.66667, "label": "correct"}
+    kept = [bar["time"] for bar in chart["datasets"]["bars"] if bar["row"] == "phase"]
+    assert all(words.endswith("90.0\xa0% kept") for words in kept)
+
+
+def test_gaps_of_a_recording_are_gaps_of_its_bar(session):
+    parts = [{"starts_at_s": 0.0, "seconds": 60.0}, {"starts_at_s": 120.0, "seconds": 60.0}]
+    page = replace(session, sync={"clock": "", "logs": [], "recordings": parts})
+    bars = timeline_chart(page)["datasets"]["bars"]
+    recorded = [(bar["start"], bar["stop"]) for bar in bars if bar["row"] == "recorded"]
+    assert recorded == [(0.0, 1.0), (2.0, 3.0)]
+
+
+@pytest.mark.parametrize("visited", [("home_cage", "set_shifting"), ("set_shifting", "home_cage")])
+def test_a_context_keeps_its_tint_whatever_the_order_of_visits(session, visited):
+    rows = pd.DataFrame(
+        [
+            {"context": c, "start_s": 60.0 * i, "stop_s": 60.0 * i + 50}
+            for i, c in enumerate(visited)
+        ]
+    )
+    page = replace(
+        session, contexts=rows, context_order=("open_field", "home_cage", "set_shifting")
+    )
+    scale = timeline_chart(page)["layer"][0]["encoding"]["fill"]["scale"]
+    tints = dict(zip(scale["domain"], scale["range"], strict=True))
+    assert (tints["home cage"], tints["set shifting"]) == (TINTS[1], TINTS[2])
+    assert "open field" not in tints
+
+
+def test_labels_stand_in_the_order_of_the_experiment_and_unknown_ones_last():
+    assert in_order(["c", "x", "a", "c"], ["a", "b", "c"]) == ("a", "c", "x")
+
+
+def test_the_numbers_at_a_glance(session):
+    shown = {one.label: (one.value.replace("\xa0", " "), one.detail) for one in glances(session)}
+    assert shown == {
+        "Recorded": ("10 min", ""),
+        "Bad channels": ("0 of 3", "CA1 and mPFC"),
+        "Time kept": ("90.0 %", ""),
+        "Clocks of the logs": ("declared", "no pulses"),
+        "Units kept": ("1 of 2", ""),
+        "Trials": ("20", "67\xa0% correct"),
+    }
+
+
+def test_the_worst_clock_is_named_at_a_glance(session):
+    logs = [{"residual_max_ms": worst, "n_matched": 40} for worst in (0.5, 2.25)]
+    page = replace(session, sync={"clock": "", "logs": logs})
+    (clock,) = [one for one in glances(page) if one.label.startswith("Clocks")]
+    assert (clock.value, clock.detail) == ("2.25\xa0ms", "40\xa0pulses matched")
+
+
+def test_units_are_summed_up_by_region_and_reason(session):
+    assert [line.replace("\xa0", " ") for line in unit_summary(session)] == [
+        "1 of 2 units kept: mPFC 1 of 1 and CA1 0 of 1.",
+        "Left out: quality mua (1).",
+    ]
+
+
+def test_errors_come_before_everything_else(results, written):
+    source = (results / "sessions/r1_s1/session.html").read_text()
+    order = ["attention", "glance", "spectrograms", "spectra", "units", "trials", "recording"]
+    places = [source.index(f'<section id="{name}"') for name in order]
+    assert places == sorted(places)
+    links = [a["href"] for a in Page(source).all("a") if a["href"].startswith("#")]
+    assert [f"#{name}" for name in order] == links[1:]  # the first skips to the content
+
+
+def test_pages_lead_to_their_neighbours_and_to_the_animal_s_other_sessions(session, tmp_path):
+    visits = [("r0_s1", "r0"), ("r1_s0", "r1"), ("r1_s1", "r1"), ("r2_s1", "r2"), ("r1_s9", "r1")]
+    write_session_pages([session], tmp_path / "s", report=tmp_path / "r", visits=visits)
+    page = Page((tmp_path / "s/r1_s1/session.html").read_text())
+    near = [a for a in page.all("a") if a["href"].startswith("../r")]
+    assert [(a["href"].split("/")[1], a.get("rel")) for a in near] == [
+        ("r1_s0", "prev"), ("r2_s1", "next"), ("r1_s0", None), ("r1_s9", None)
+    ]  # fmt: skip
+
+
+def test_arrays_are_those_that_xarray_reads(results, session, written):
+    folder = results / "sessions/r1_s1"
+    for name in ("spectra", "units"):
+        with xr.open_dataset(folder / f"{name}.nc", engine="h5netcdf") as expected:
+            xr.testing.assert_identical(read_dataset(folder / f"{name}.nc"), expected.drop_attrs())
+
+
+def test_packed_numbers_and_other_files_are_refused(tmp_path):
+    data = xr.Dataset({"x": ("t", [1.0, 2.0])}, coords={"t": [0.0, 1.0]})
+    path = tmp_path / "packed.nc"
+    data.to_netcdf(path, engine="h5netcdf", encoding={"x": {"scale_factor": 0.1, "dtype": "int16"}})
+    with pytest.raises(InputError, match="x has scale_factor; expected plain numbers"):
+        read_dataset(path)
+    path.write_bytes(b"no HDF5")
+    with pytest.raises(InputError, match=r"cannot be read.*expected a netCDF file"):
+        read_dataset(path)
+    path.write_bytes(b"")
+    assert read_dataset(path) is None
 
 
 def test_spectra_are_in_decibels_per_region_and_epoch(session):
@@ -200,8 +311,8 @@ def test_a_session_without_anything_says_so(results):
     for words in ("There are no spectra", "no spectrogram", "no sorted units", "no behaviour log",
                   "no times", "extract failed", f"no file {HOSTILE}"):  # fmt: skip
         assert words in text, words
-    index = Page((results / "failed_report/sessions.html").read_text())
-    assert "failed" in index.text and f"no file {HOSTILE}" in index.text
+    (row,) = json.loads((results / "failed_report/assets/sessions.json").read_text())
+    assert (row["state"], row["reason"]) == ("failed", f"no file {HOSTILE}")
 
 
 def test_hostile_labels_are_text(session, tmp_path):

@@ -21,7 +21,9 @@ design_tables, timeline,
 chapters, methods,
 methods_statistics
 embed, page, templates/     the pages
-session_page,               one page per session, and the index of them
+session_page, session_files,
+session_index,              one page per session, and the index of them
+session_timeline,
 session_charts,
 session_spectrogram,
 session_tables, png
@@ -34,6 +36,7 @@ from pipeline.report.figures import write_figures
 from pipeline.report.methods import methods_text
 from pipeline.report.page import write_report, write_run_page
 from pipeline.report.sentences import verdict_sentence
+from pipeline.report.session_index import write_session_index
 from pipeline.report.session_page import SessionPage, read_session, write_session_pages
 from pipeline.report.slug import slug
 
@@ -46,5 +49,6 @@ __all__ = [
     "write_figures",
     "write_report",
     "write_run_page",
+    "write_session_index",
     "write_session_pages",
 ]

@@ -1,4 +1,4 @@
-"""Charts of a session's page: time line, spectra, trials.
+"""Charts of a session's page: spectra, trials.
 
 A chart's specification depends on little (which regions, which contexts) and is built once for all
 sessions; each page only brings its data.
@@ -7,15 +7,16 @@ sessions; each page only brings its data.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.lookup import text
 from pipeline.report.marks import rounded
 from pipeline.report.names import spoken
-from pipeline.report.numbers import finite, minutes
+from pipeline.report.numbers import finite
 from pipeline.report.session_tables import trial_outcomes
-from pipeline.report.style import BAND, CONDITION_COLOURS, INK, MUTED, TINTS, chart_config
+from pipeline.report.style import BAND, CONDITION_COLOURS, INK, MUTED, chart_config
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,89 +41,23 @@ def filled(specification: str, datasets: dict[str, Any]) -> dict[str, Any]:
     return {**json.loads(specification), "datasets": datasets}
 
 
+def in_order(labels: Iterable[str], order: Sequence[str]) -> tuple[str, ...]:
+    """Each label once: as the experiment lists them, then those that it does not, as they come.
+
+    So a context has its place and its look on the pages of all sessions, in whichever order the
+    animal visited them.
+    """
+    met = dict.fromkeys(labels)
+    listed = dict.fromkeys(order)
+    return (
+        *(name for name in listed if name in met),
+        *(name for name in met if name not in listed),
+    )
+
+
 def chart_text(chart: Any) -> str:
     """Return a chart's specification as text."""
     return json.dumps(chart.configure(**chart_config()).to_dict(), sort_keys=True)
-
-
-# -- time line -------------------------------------------------------------------------------------
-
-
-def timeline_chart(page: SessionPage) -> dict[str, Any] | None:
-    """Contexts, phases and what is cut out, over the session's minutes; None without times."""
-    bars = []
-    if page.contexts is not None:
-        for row in page.contexts.to_dict("records"):
-            bars.append(_bar("context", text(row["context"]), row["start_s"], row["stop_s"]))
-    if page.epochs is not None:
-        for row in page.epochs.to_dict("records"):
-            bars.append(_bar("phase", text(row["phase"]), row["start_s"], row["stop_s"]))
-    before, after = page.handling_s
-    for time in page.administrations_s:
-        if before < after:
-            bars.append(_bar("cut out", "handling", max(time + before, 0.0), time + after))
-    known = [bar for bar in bars if bar is not None]
-    if not known:
-        return None
-    doses = [{"at": rounded(t / 60), "time": minutes(t)} for t in page.administrations_s]
-    rows = tuple(
-        name for name in ("context", "phase", "cut out") if any(bar["row"] == name for bar in known)
-    )
-    labels = tuple(dict.fromkeys(bar["label"] for bar in known))
-    _hide_labels_that_do_not_fit(known)
-    return filled(_timeline_spec(rows, labels), {"bars": known, "doses": doses})
-
-
-def _hide_labels_that_do_not_fit(bars: list[dict[str, Any]]) -> None:
-    """Keep a bar's word only where it fits; the legend and the tooltip name all of them."""
-    first, last = min(bar["start"] for bar in bars), max(bar["stop"] for bar in bars)
-    pixels = WIDTH / (last - first)
-    for bar in bars:
-        fits = 6 * len(bar["label"]) + 8 < pixels * (bar["stop"] - bar["start"])
-        bar["word"] = bar["label"] if fits else ""
-
-
-def _bar(row: str, label: str, start: Any, stop: Any) -> dict[str, Any] | None:
-    if not (finite(start) and finite(stop)) or stop <= start:
-        return None
-    return {
-        "row": row,
-        "label": spoken(label),
-        "start": rounded(start / 60),
-        "stop": rounded(stop / 60),
-        "time": f"{minutes(start)} to {minutes(stop)}",
-    }
-
-
-@cache
-def _timeline_spec(rows: tuple[str, ...], labels: tuple[str, ...]) -> str:
-    import altair as alt
-
-    bars = alt.Chart(alt.NamedData(name="bars"))
-    x = alt.X("start:Q", title="minutes of the session", axis=alt.Axis(tickCount=12))
-    y = alt.Y(
-        "row:N",
-        title=None,
-        sort=None,
-        scale=alt.Scale(domain=list(rows)),
-        axis=alt.Axis(ticks=False, domain=False),
-    )
-    tints = [TINTS[index % len(TINTS)] for index in range(len(labels))]
-    fill = alt.Fill(
-        "label:N",
-        title=None,
-        scale=alt.Scale(domain=list(labels), range=tints),
-        legend=alt.Legend(orient="top", symbolType="square", symbolStrokeWidth=0),
-    )
-    tips = [alt.Tooltip("label", type="nominal"), alt.Tooltip("time", type="nominal")]
-    words = bars.mark_text(align="left", dx=4, color="#14171b", fontSize=10.5)
-    doses = alt.Chart(alt.NamedData(name="doses")).mark_rule(color=INK, strokeWidth=2)
-    chart = alt.layer(
-        bars.mark_bar(height=20).encode(x=x, x2="stop:Q", y=y, fill=fill, tooltip=tips),
-        words.encode(x="start:Q", y=y, text="word:N"),
-        doses.encode(x="at:Q", tooltip=[alt.Tooltip("time", type="nominal", title="dose")]),
-    )
-    return chart_text(chart.properties(width=WIDTH, height=30 * len(rows)))
 
 
 # -- spectra ---------------------------------------------------------------------------------------
@@ -134,7 +69,7 @@ def psd_chart(page: SessionPage) -> dict[str, Any] | None:
         return None
     psd = page.spectra["psd"]
     regions = tuple(dict.fromkeys(map(str, psd["region"].values)))
-    phases = tuple(dict.fromkeys(map(str, psd["phase"].values)))
+    phases = in_order(map(str, psd["phase"].values), page.phase_order)
     records = []
     for region in regions:
         channels = psd["region"].values.astype(str) == region
@@ -157,7 +92,9 @@ def psd_chart(page: SessionPage) -> dict[str, Any] | None:
             ]
     if not records:
         return None
-    contexts = tuple(dict.fromkeys(record["context"] for record in records))
+    seen = {record["context"] for record in records}
+    listed = map(spoken, in_order(map(str, psd["context"].values), page.context_order))
+    contexts = tuple(name for name in listed if name in seen)
     levels = [record["db"] for record in records]
     domain = [min(levels) - 1, max(levels) + 1]
     specification = _psd_spec(regions, contexts, tuple(map(spoken, phases)))

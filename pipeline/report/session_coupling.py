@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.report.marks import rounded
 from pipeline.report.names import spoken
 from pipeline.report.numbers import finite
+from pipeline.report.session_charts import in_order
 from pipeline.report.style import BAND, CONDITION_COLOURS, INK, MUTED, chart_config
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def coupling_charts(page: SessionPage) -> list[tuple[str, dict[str, Any]]]:
         lines = _lines(dataset.sel(pair=pair))
         if lines:
             phases = tuple(dict.fromkeys(line["phase"] for line in lines))
-            contexts = tuple(dict.fromkeys(line["context"] for line in lines))
+            listed = tuple(map(spoken, page.context_order))
+            contexts = in_order((line["context"] for line in lines), listed)
             specification = _coupling_spec(phases, contexts)
             charts.append((pair.replace("~", "–"), _filled(specification, {"lines": lines})))
     return charts
@@ -59,12 +61,13 @@ def coupling_charts(page: SessionPage) -> list[tuple[str, dict[str, Any]]]:
 def _lines(dataset: xr.Dataset) -> list[dict[str, Any]]:
     """One record per measure and cell; its frequencies and values are lists, null in the gaps."""
     lines = []
+    names = [_names(dataset, cell) for cell in range(dataset.sizes["cell"])]
     for measure in PANELS:
         values = dataset[measure].transpose("cell", "frequency").values
-        for cell, curve in enumerate(values):
-            centres, means = _binned(dataset["frequency"].values, curve)
+        centres, curves = _binned(dataset["frequency"].values, values)
+        for cell, means in enumerate(curves):
             if any(value is not None for value in means):
-                phase, context = _names(dataset, cell)
+                phase, context = names[cell]
                 lines.append(
                     {
                         "measure": measure,
@@ -86,22 +89,43 @@ def _names(dataset: xr.Dataset, cell: int) -> tuple[str, str]:
 
 
 def _binned(
-    frequency: np.ndarray, values: np.ndarray
-) -> tuple[list[float | None], list[float | None]]:
-    """Means in bins of equal ratio; None where most of a bin has no value (mains)."""
+    frequency: np.ndarray, curves: np.ndarray
+) -> tuple[list[float | None], list[list[float | None]]]:
+    """Means of curves in bins of equal ratio; None where most of a bin has no value (mains).
+
+    Parameters
+    ----------
+    frequency : numpy.ndarray, shape (n_frequencies,)
+        Rising, Hz.
+    curves : numpy.ndarray, shape (n_curves, n_frequencies)
+        NaN where there is no value.
+
+    Returns
+    -------
+    centres : list of float
+        Mean frequency of each bin that holds one.
+    means : list of list of float or None
+        One list for each curve.
+    """
     import numpy as np
 
     edges = np.geomspace(_LOWEST_HZ, _HIGHEST_HZ * 1.0001, _POINTS + 1)
-    bins = np.digitize(frequency, edges) - 1
-    centres, means = [], []
-    for index in range(_POINTS):
-        held = bins == index
-        if held.any():
-            known = held & np.isfinite(values)
-            whole = 2 * known.sum() >= held.sum()
-            centres.append(rounded(frequency[held].mean()))
-            means.append(rounded(values[known].mean()) if whole else None)
-    return centres, means
+    inside = (frequency >= edges[0]) & (frequency < edges[-1])
+    bins = np.digitize(frequency[inside], edges) - 1
+    if not bins.size:
+        return [], [[] for _ in curves]
+    starts = np.flatnonzero(np.diff(bins, prepend=-1))
+    held = np.diff(np.append(starts, bins.size))
+    known = np.isfinite(curves[:, inside])
+    n_known = np.add.reduceat(known.astype(int), starts, axis=1)
+    sums = np.add.reduceat(np.where(known, curves[:, inside], 0.0), starts, axis=1)
+    whole = 2 * n_known >= held
+    means = np.where(whole, sums / np.maximum(n_known, 1), np.nan)
+    centres = np.add.reduceat(frequency[inside], starts) / held
+    return (
+        [rounded(hz) for hz in centres.tolist()],
+        [[rounded(value) for value in curve] for curve in means.tolist()],
+    )
 
 
 @cache
@@ -169,7 +193,17 @@ def comodulogram_charts(page: SessionPage) -> list[tuple[str, dict[str, Any]]]:
     maps = dataset["comodulogram"].transpose(
         "cell", "region", "phase_frequency", "amplitude_frequency"
     )
-    names = [", ".join(_names(dataset, cell)) for cell in range(maps.sizes["cell"])]
+    pairs = [_names(dataset, cell) for cell in range(maps.sizes["cell"])]
+    ranks = [
+        in_order((pair[part] for pair in pairs), tuple(map(spoken, order)))
+        for part, order in enumerate((page.phase_order, page.context_order))
+    ]
+    order = sorted(
+        range(len(pairs)),
+        key=lambda cell: [r.index(n) for r, n in zip(ranks, pairs[cell], strict=True)],
+    )
+    maps = maps.isel(cell=order)
+    names = [", ".join(pairs[cell]) for cell in order]
     charts = []
     for index, region in enumerate(map(str, maps["region"].values)):
         rows = _map_rows(maps[:, index])

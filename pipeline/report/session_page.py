@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +17,10 @@ from pipeline.report.embed import (
     vega_library,
     write_page,
 )
-from pipeline.report.session_charts import (
-    psd_chart,
-    timeline_chart,
-    trial_chart,
-)
+from pipeline.report.session_charts import psd_chart, trial_chart
 from pipeline.report.session_coupling import comodulogram_charts, coupling_charts
+from pipeline.report.session_files import read_dataset, there
+from pipeline.report.session_index import listing_of, neighbours, write_listing
 from pipeline.report.session_spectrogram import reference_words, spectrogram_charts
 from pipeline.report.session_tables import (
     clock_table,
@@ -32,7 +30,8 @@ from pipeline.report.session_tables import (
     status_list,
     trial_table,
 )
-from pipeline.report.session_units import quality_table, rate_map
+from pipeline.report.session_timeline import glances, timeline_chart
+from pipeline.report.session_units import quality_table, rate_map, unit_summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +66,8 @@ class SessionPage:
         Cut out around every administration.
     baseline_phase : str
         Phase that spectrograms are compared with.
+    context_order, phase_order : tuple of str
+        Contexts and phases as the experiment lists them: their places and tints on every page.
     around_s : tuple of (float, float)
         Seconds before the first and after the last administration that spectrograms show.
     spectra : xarray.Dataset or None
@@ -98,6 +99,8 @@ class SessionPage:
     administrations_s: tuple[float, ...] = ()
     handling_s: tuple[float, float] = (0.0, 0.0)
     baseline_phase: str = ""
+    context_order: tuple[str, ...] = ()
+    phase_order: tuple[str, ...] = ()
     around_s: tuple[float, float] = (1800.0, 7200.0)
     spectra: xr.Dataset | None = None
     coupling: xr.Dataset | None = None
@@ -131,6 +134,8 @@ def read_session(
     administrations_s: Iterable[float] = (),
     handling_s: tuple[float, float] = (0.0, 0.0),
     baseline_phase: str = "",
+    context_order: Sequence[str] = (),
+    phase_order: Sequence[str] = (),
     around_s: tuple[float, float] = (1800.0, 7200.0),
     task: Mapping[str, Any] | None = None,
     error_scheme: str = "",
@@ -141,7 +146,8 @@ def read_session(
     ----------
     folder : pathlib.Path
         ``results/sessions/<session>``; absent or empty files stand for what a session lacks.
-    session, animal, facts, administrations_s, handling_s, error_scheme, baseline_phase, around_s
+    session, animal, facts, administrations_s, handling_s, error_scheme, baseline_phase, \
+    context_order, phase_order, around_s
         As in :class:`SessionPage`.
     contexts : iterable of mapping
         Rows with context, start_s, stop_s.
@@ -158,7 +164,7 @@ def read_session(
     status = {}
     for step in STEPS:
         path = folder / f"{step}.status.json"
-        if _there(path):
+        if there(path):
             status[step] = json.loads(path.read_text(encoding="utf-8"))
     rows = pd.DataFrame(list(contexts), columns=["context", "start_s", "stop_s"])
     epochs, trials = folder / "epochs.tsv", folder / "trials.parquet"
@@ -168,35 +174,24 @@ def read_session(
         animal=animal,
         facts=facts or {},
         status=status,
-        sync=json.loads(sync.read_text(encoding="utf-8")) if _there(sync) else None,
+        sync=json.loads(sync.read_text(encoding="utf-8")) if there(sync) else None,
         contexts=rows if len(rows) else None,
-        epochs=pd.read_csv(epochs, sep="\t") if _there(epochs) else None,
+        epochs=pd.read_csv(epochs, sep="\t") if there(epochs) else None,
         administrations_s=tuple(administrations_s),
         handling_s=handling_s,
         baseline_phase=baseline_phase,
+        context_order=tuple(context_order),
+        phase_order=tuple(phase_order),
         around_s=around_s,
-        spectra=_dataset(folder / "spectra.nc"),
-        coupling=_dataset(folder / "coupling.nc"),
-        units=_dataset(folder / "units.nc"),
+        spectra=read_dataset(folder / "spectra.nc"),
+        coupling=read_dataset(folder / "coupling.nc"),
+        units=read_dataset(folder / "units.nc"),
         unit_quality=pd.read_csv(judged, sep="\t", dtype=str, keep_default_na=False)
-        if _there(judged)
+        if there(judged)
         else None,
-        trials=_scored(pd.read_parquet(trials), task) if _there(trials) else None,
+        trials=_scored(pd.read_parquet(trials), task) if there(trials) else None,
         error_scheme=error_scheme,
     )
-
-
-def _there(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
-
-
-def _dataset(path: Path) -> xr.Dataset | None:
-    if not _there(path):
-        return None
-    import xarray as xr
-
-    with xr.open_dataset(path, engine="h5netcdf") as dataset:
-        return dataset.load()
 
 
 def _scored(trials: pd.DataFrame, task: Mapping[str, Any] | None) -> pd.DataFrame:
@@ -208,9 +203,14 @@ def _scored(trials: pd.DataFrame, task: Mapping[str, Any] | None) -> pd.DataFram
 
 
 def write_session_pages(
-    sessions: Iterable[SessionPage], folder: Path, *, report: Path, title: str = ""
+    sessions: Iterable[SessionPage],
+    folder: Path,
+    *,
+    report: Path,
+    title: str = "",
+    visits: Sequence[tuple[str, str]] = (),
 ) -> list[Path]:
-    """Write ``<folder>/<session>/session.html`` for each session, and the index of them.
+    """Write ``<folder>/<session>/session.html`` for each session, and the listing of them.
 
     Parameters
     ----------
@@ -219,9 +219,14 @@ def write_session_pages(
     folder : pathlib.Path
         ``results/sessions``.
     report : pathlib.Path
-        ``results/report``: gets ``sessions.html`` and ``assets/vega.js``, which all pages share.
+        ``results/report``: gets ``assets/sessions.json``, from which
+        :func:`pipeline.report.session_index.write_session_index` makes the index, and
+        ``assets/vega.js``, which all pages share.
     title : str
         Title of the experiment.
+    visits : sequence of (str, str)
+        Session and animal of every page, in the order of the experiment: pages link to their
+        neighbours and to the animal's other sessions.
 
     Returns
     -------
@@ -231,22 +236,23 @@ def write_session_pages(
     library = report / "assets" / "vega.js"
     write_page(library, vega_library())
     written = [library]
-    script = template_text("report.js")
-    engine = environment()
+    scripts = (template_text("report.js"), template_text("tables.js"))
+    style = template_text("style.css") + template_text("session.css")
+    template = environment().get_template("session.html")
     rows = []
     for page in sessions:
         path = folder / page.session / "session.html"
-        assets = os.path.relpath(library, path.parent).replace(os.sep, "/")
-        home = os.path.relpath(report, path.parent).replace(os.sep, "/")
-        text = engine.get_template("session.html").render(
+        text = template.render(
             title=title,
             page=page,
-            home=home,
-            library=assets,
-            style=template_text("style.css"),
-            script=script,
-            policy=policy(script, files="'self' file:"),
+            home=_relative(report, path.parent),
+            library=_relative(library, path.parent),
+            near=neighbours(page.session, page.animal, visits),
+            style=style,
+            scripts=scripts,
+            policy=policy(*scripts, files="'self' file:"),
             statuses=status_list(page),
+            glances=glances(page),
             facts=fact_list(page),
             clocks=clock_table(page),
             parts=recording_table(page),
@@ -258,6 +264,7 @@ def write_session_pages(
             couplings=coupling_charts(page),
             comodulograms=comodulogram_charts(page),
             units=quality_table(page),
+            unit_words=unit_summary(page),
             rates=rate_map(page),
             raster=trial_chart(page),
             trials=trial_table(page),
@@ -265,26 +272,9 @@ def write_session_pages(
         )
         write_page(path, text)
         written.append(path)
-        rows.append(_index_row(page, os.path.relpath(path, report).replace(os.sep, "/")))
-    index = report / "sessions.html"
-    text = engine.get_template("sessions.html").render(
-        title=title, rows=rows, style=template_text("style.css"), policy=policy()
-    )
-    write_page(index, text)
-    return [*written, index]
+        rows.append(listing_of(page, _relative(path, report)))
+    return [*written, write_listing(rows, report / "assets" / "sessions.json")]
 
 
-def _index_row(page: SessionPage, href: str) -> dict[str, Any]:
-    facts = dict(fact_list(page))
-    reasons = [line.reason for line in status_list(page) if line.reason]
-    return {
-        "session": page.session,
-        "animal": page.animal,
-        "href": href,
-        "state": page.state,
-        "reason": "; ".join(dict.fromkeys(reasons)),
-        "duration": facts.get("Duration", ""),
-        "kept": facts.get("Time kept", ""),
-        "units": facts.get("Units kept", ""),
-        "trials": facts.get("Trials", ""),
-    }
+def _relative(path: Path, start: Path) -> str:
+    return os.path.relpath(path, start).replace(os.sep, "/")

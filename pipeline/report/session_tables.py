@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.lookup import text
-from pipeline.report.names import spoken
+from pipeline.report.names import capital, spoken
 from pipeline.report.numbers import SPACE, finite, minutes, number, plain
 
 if TYPE_CHECKING:
@@ -67,12 +69,18 @@ def fact_list(page: SessionPage) -> list[tuple[str, str]]:
         ("n_bursts", "Bursts like those of muscles", _plain),
         ("n_units_sorted", "Units sorted", _plain),
         ("n_units_kept", "Units kept", _plain),
+        ("units_of_unknown_channel", "Units of unknown channel", _plain),
         ("n_trials", "Trials", _plain),
+        ("movement_samples", "Samples of movement", lambda n: f"{n:,}"),
+        ("mains_left_out_hz", "Left out around the mains", _mains),
+        ("without_value", "Metrics without a value", _lines),
     )
     rows += [(label, write(found[key])) for key, label, write in shown if key in found]
     known = {key for key, _, _ in shown} | {"units_left_out"}
     known |= {key for key in found if key == "sync" or key.startswith("sync_")}  # in a table
-    rows += [(spoken(key), _plain(value)) for key, value in found.items() if key not in known]
+    rows += [
+        (capital(spoken(key)), _plain(value)) for key, value in found.items() if key not in known
+    ]
     if page.sync is not None:
         rows.append(("Clock", text(page.sync.get("clock"))))
     return rows
@@ -143,6 +151,16 @@ def _plain(value: Any) -> str:
 
 def _kind_seconds(kinds: Mapping[str, float]) -> str:
     return "; ".join(f"{spoken(kind)} {plain(s, 1)}{SPACE}s" for kind, s in kinds.items())
+
+
+def _mains(halves: Mapping[str, float]) -> str:
+    """Frequency and half width, from the lowest: ``60 ± 10 Hz``."""
+    in_order = sorted(halves.items(), key=lambda item: float(item[0]))
+    return ", ".join(f"{hz} ± {number(half)}{SPACE}Hz" for hz, half in in_order)
+
+
+def _lines(reasons: Sequence[str]) -> str:
+    return "; ".join(map(text, reasons))
 
 
 #: columns of epochs.tsv that are shown where the file has them
@@ -262,18 +280,21 @@ def trial_table(page: SessionPage) -> Table | None:
     if typed:
         met = trials[column].astype(str)
         kinds = [kind for kind in dict.fromkeys(met) if kind not in ("none", "omission", "")]
-    blocks = (trials["rule"].astype(str) != trials["rule"].astype(str).shift()).cumsum()
+    rules = trials["rule"].map(text).tolist()
+    shown = trials["shown"].tolist()
+    typing = trials[column].astype(str).tolist() if typed else [""] * len(rules)
     rows = []
-    for index, (_, block) in enumerate(trials.groupby(blocks, sort=True), 1):
-        counts = block["shown"].value_counts()
-        errors = block[column].astype(str).value_counts() if typed else {}
+    for index, (rule, places) in enumerate(groupby(range(len(rules)), key=rules.__getitem__), 1):
+        block = list(places)
+        counts = Counter(shown[place] for place in block)
+        errors = Counter(typing[place] for place in block)
         rows.append(
             (
                 str(index),
-                text(block["rule"].iloc[0]) or "–",
+                rule or "–",
                 str(len(block)),
-                *(str(int(counts.get(kind, 0))) for kind in ("correct", "error", "omission")),
-                *(str(int(errors.get(kind, 0))) for kind in kinds),
+                *(str(counts[kind]) for kind in ("correct", "error", "omission")),
+                *(str(errors[kind]) for kind in kinds),
             )
         )
     columns = ("set", "rule", "trials", "correct", "errors", "omissions", *map(spoken, kinds))

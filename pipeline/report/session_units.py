@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.lookup import text
 from pipeline.report.marks import rounded
-from pipeline.report.numbers import count, minutes, plain
+from pipeline.report.numbers import count, listing, minutes, plain
 from pipeline.report.png import data_uri, matrix_png
 from pipeline.report.session_charts import WIDTH, chart_text, filled
 from pipeline.report.session_tables import Table, unit_table
@@ -54,9 +55,10 @@ def rate_map(page: SessionPage) -> dict[str, Any] | None:
     end = max(end, float(times.max()))
     width = max(_LEAST_S, float(np.ceil(end / _COLUMNS)))
     n_columns = max(int(np.ceil(end / width)), 1)
-    counts = np.zeros((units.sizes["unit"], n_columns))
     columns = np.clip((times / width).astype(int), 0, n_columns - 1)
-    np.add.at(counts, (units["spike_unit"].values, columns), 1)
+    cells = units["spike_unit"].values.astype(np.int64) * n_columns + columns
+    counts = np.bincount(cells, minlength=units.sizes["unit"] * n_columns).astype(float)
+    counts = counts.reshape(units.sizes["unit"], n_columns)
     regions = units["region"].values.astype(str)
     order = np.argsort(regions, kind="stable")
     height = float(np.clip(_ROW * len(order), _LEAST, _MOST))
@@ -138,6 +140,27 @@ def _map_spec(height: float) -> str:
         doses.mark_rule(color=INK, strokeWidth=2).encode(x="minute:Q", tooltip=tip),
     ).properties(width=WIDTH, height=height, padding={"right": 110})
     return chart_text(chart)
+
+
+def unit_summary(page: SessionPage) -> list[str]:
+    """Sentences: how many units of each region were kept, and why the others were left out."""
+    if page.units is None or not page.units.sizes.get("unit", 0):
+        return []
+    names = [str(name) for name in page.units["unit_id"].values]
+    regions = [str(region) or "no region" for region in page.units["region"].values]
+    left_out = page.step_facts.get("units_left_out", {})
+    kept = [name not in left_out for name in names]
+    of_regions = [
+        f"{region} {sum(k for k, r in zip(kept, regions, strict=True) if r == region)} of "
+        f"{regions.count(region)}"
+        for region in dict.fromkeys(regions)
+    ]
+    lines = [f"{sum(kept)} of {count(len(names), 'unit')} kept: {listing(of_regions)}."]
+    reasons = Counter(text(left_out[name]) for name in names if name in left_out)
+    if reasons:
+        met = [f"{why} ({n})" for why, n in reasons.most_common()]
+        lines.append(f"Left out: {'; '.join(met)}.")
+    return lines
 
 
 def quality_table(page: SessionPage) -> Table | None:

@@ -8,14 +8,14 @@ from typing import Any
 
 
 def pages(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
-    """Write one page per session and their index.
+    """Write one page per session, and the listing that their index is made from.
 
     Parameters
     ----------
     inputs : object
         ``measures``: status files, one per session, in the folders of the sessions.
     outputs : object
-        ``index``; the pages stand beside the sessions' files.
+        ``listing``; the pages stand beside the sessions' files.
     settings : mapping
         :func:`pipeline.steps.settings.pages_settings`.
     """
@@ -36,6 +36,8 @@ def pages(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
                 administrations_s=session["administrations_s"],
                 handling_s=tuple(settings["handling_s"]),
                 baseline_phase=settings["baseline_phase"],
+                context_order=settings["contexts"],
+                phase_order=settings["phases"],
                 around_s=tuple(settings["around_s"]),
                 task=settings["task"],
                 error_scheme=settings["error_scheme"],
@@ -43,6 +45,7 @@ def pages(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
             for session in settings["sessions"]
         ),
         next(iter(folders.values())).parent if folders else Path("results/sessions"),
-        report=Path(outputs.index).parent,
+        report=Path(outputs.listing).parents[1],
         title=settings["title"],
+        visits=[(session["session"], session["animal"]) for session in settings["sessions"]],
     )

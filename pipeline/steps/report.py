@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import platform
 import shutil
 from collections.abc import Mapping
@@ -140,7 +141,7 @@ def figures(*, inputs: Any, outputs: Any, settings: Mapping[str, Any], processes
 
 
 def report(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
-    """Write the cohort report, and beside it what changes from run to run.
+    """Write the cohort report, the index of the sessions, and what changes from run to run.
 
     Parameters
     ----------
@@ -152,7 +153,8 @@ def report(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
     settings : mapping
         :func:`pipeline.steps.settings.report_settings`.
     """
-    from pipeline.report import write_report, write_run_page
+    from pipeline.report import write_report, write_run_page, write_session_index
+    from pipeline.report.session_index import conditions_of
 
     plan = AnalysisPlan.model_validate(settings["plan"])
     write_report(
@@ -183,6 +185,13 @@ def report(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
         behaviour=behaviour_tables(inputs, settings),
         units=spike_tables(inputs),
         maps=map_tables(inputs),
+    )
+    write_session_index(
+        json.loads(Path(inputs.listing).read_text(encoding="utf-8")),
+        Path(outputs.sessions),
+        title=plan.title,
+        sessions=settings["sessions"],
+        conditions=None if plan.blind else conditions_of(settings["anchors"]),
     )
     write_run_page(
         Path(outputs.run),

@@ -334,6 +334,8 @@ def pages_settings(experiment: Experiment) -> dict[str, Any]:
         ],
         "handling_s": list(experiment.config.design.handling_s),
         "baseline_phase": experiment.config.design.baseline_phase,
+        "contexts": list(experiment.plan.contexts),
+        "phases": [experiment.config.design.baseline_phase, *experiment.plan.phases],
         "around_s": [around.before_s, around.after_s],
         "task": task.model_dump(mode="json") if task else None,
         "error_scheme": experiment.config.flexibility.error_scheme,

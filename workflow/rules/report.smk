@@ -62,9 +62,11 @@ rule report:
         unit_rates=SPIKE_TABLES["unit_rates"],
         calibration=SHUFFLES,
         figures="results/report/figures",
+        listing="results/report/assets/sessions.json",
     output:
         page="results/report/index.html",
         run="results/report/run.html",
+        sessions="results/report/sessions.html",
     log:
         "results/logs/report.log",
     conda:
@@ -76,7 +78,7 @@ rule report:
 
 
 rule pages:
-    """All session pages in one job, and their index."""
+    """All session pages in one job, and the listing that their index is made from."""
     input:
         files=[
             session_file(name, file)
@@ -91,7 +93,7 @@ rule pages:
         ],
         measures=[session_file(name, "measure.status.json") for name in SESSIONS],
     output:
-        index="results/report/sessions.html",
+        listing="results/report/assets/sessions.json",
         library="results/report/assets/vega.js",
         pages=[session_file(name, "session.html") for name in SESSIONS],
     log:
