@@ -10,8 +10,9 @@ import pytest
 
 from pipeline.compare.tables import CONTRASTS
 from pipeline.report import spreadsheet
-from pipeline.report.downloads import BY_NAME, GROUPS, download_groups
+from pipeline.report.downloads import download_groups
 from pipeline.report.spreadsheet import Sheet, write_spreadsheet
+from pipeline.report.table_list import BY_NAME, GROUPS
 from pipeline.steps.paths import BEHAVIOUR_TABLES, COPIED, SPIKE_TABLES, TABLE_COPIES
 from pipeline.steps.tables import TYPES, tables
 

@@ -1,8 +1,4 @@
-"""What can be taken away from a run: every table in each of its formats, and in which group.
-
-One declaration serves the section of the report, the sheets of the spreadsheet and the words on its
-first sheet.
-"""
+"""What can be taken away from a run: tables in their formats, figures, what it was made from."""
 
 from __future__ import annotations
 
@@ -11,263 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.report.table_list import ALWAYS, GROUPS, Table
+
 if TYPE_CHECKING:
     import pandas as pd
 
-#: priorities of the outcomes that an experiment declares before it looks
-DECLARED = ("primary", "secondary")
 _COHORT = "../cohort/"
 _DECIMAL = 1000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """One table of a run.
-
-    Attributes
-    ----------
-    key : str
-        Name among the tables of the report.
-    label, what : str
-        What it is called, and what one of its rows is.
-    name : str
-        File without suffix, in results/cohort.
-    first : str
-        Suffix of the file that the analysis itself wrote.
-    copy : str
-        Suffix of the copy that the rule ``tables`` writes beside it; "" if there is none.
-    sheet : str
-        Name of its sheet; "" where a spreadsheet is no place for it.
-    """
-
-    key: str
-    label: str
-    what: str
-    name: str
-    first: str = ".tsv"
-    copy: str = ".parquet"
-    sheet: str = ""
-
-
-#: group -> its tables, in the order of the page and of the sheets
-GROUPS: tuple[tuple[str, tuple[Table, ...]], ...] = (
+#: what the run can be repeated from, as seen from the page
+RECORD = (
     (
-        "Verdicts and contrasts",
-        (
-            Table(
-                key="verdicts",
-                label="Verdicts",
-                what="one row per outcome, condition, phase and modifier",
-                name="verdicts",
-                sheet="verdicts",
-            ),
-            Table(
-                key="contrasts",
-                label="Contrasts",
-                what="one row per outcome and test: estimate, intervals, p, n",
-                name="contrasts",
-                sheet="contrasts",
-            ),
-            Table(
-                key="clusters",
-                label="Clusters of spectra",
-                what="one row per cluster of frequencies where conditions differ",
-                name="clusters",
-                sheet="clusters",
-            ),
-            Table(
-                key="time_clusters",
-                label="Clusters of time courses",
-                what="one row per cluster of minutes where conditions differ",
-                name="timecourse_clusters",
-                sheet="timecourse_clusters",
-            ),
-            Table(
-                key="calibration",
-                label="Error rates with shuffled labels",
-                what="one row per question: how often a test errs in this cohort",
-                name="calibration",
-                sheet="calibration",
-            ),
-        ),
+        "../cohort/run.json",
+        "settings, hashes of input files and of code, versions of libraries",
     ),
-    (
-        "Values",
-        (
-            Table(
-                key="outcomes",
-                label="Outcomes",
-                what="one row per animal, session, cell and outcome, on the scale of the tests",
-                name="outcomes",
-                first=".parquet",
-                copy=".tsv",
-                sheet="outcomes",
-            ),
-            Table(
-                key="observations",
-                label="Observations",
-                what="one row per metric, entity and epoch, in physical units",
-                name="observations",
-                first=".parquet",
-                copy=".tsv.gz",
-            ),
-            Table(
-                key="missing",
-                label="Missing cells",
-                what="one row per value that no test uses, with the reason",
-                name="missing_cells",
-                sheet="missing_cells",
-            ),
-            Table(
-                key="spectra",
-                label="Spectra of the animals",
-                what="one row per animal, cell, region and frequency",
-                name="spectra_units",
-                first=".parquet",
-                copy="",
-            ),
-            Table(
-                key="time_courses",
-                label="Time courses",
-                what="one row per animal, region, band and minute from the dose",
-                name="timecourses",
-                first=".parquet",
-                copy="",
-            ),
-            Table(
-                key="spectrograms",
-                label="Spectrograms around the dose",
-                what="one row per condition, context, region, minute and frequency",
-                name="spectrograms",
-                first=".parquet",
-                copy="",
-            ),
-            Table(
-                key="comodulograms",
-                label="Comodulograms",
-                what="one row per condition, context, region and pair of bands",
-                name="comodulograms",
-                first=".parquet",
-                copy="",
-            ),
-        ),
-    ),
-    (
-        "Trials and units",
-        (
-            Table(
-                key="trials",
-                label="Scored trials",
-                what="one row per trial that was scored, with its errors by each scheme",
-                name="trials",
-                first=".tsv.gz",
-            ),
-            Table(
-                key="error_types",
-                label="Error types",
-                what="one row per animal or mean, cell and type of error",
-                name="error_types",
-                sheet="error_types",
-            ),
-            Table(
-                key="schemes",
-                label="Error schemes side by side",
-                what="one row per animal or mean and scheme: shares, and how far two agree",
-                name="schemes",
-                sheet="schemes",
-            ),
-            Table(
-                key="switches",
-                label="Choices by lag from the switch",
-                what="one row per animal or mean and trial counted from a change of the rule",
-                name="switch_aligned",
-            ),
-            Table(
-                key="latencies",
-                label="Latencies",
-                what="one row per animal or mean and quantile",
-                name="latencies",
-                sheet="latencies",
-            ),
-            Table(
-                key="unit_quality",
-                label="Units and their quality",
-                what="one row per unit: whether it counts, and why not",
-                name="units",
-                sheet="units",
-            ),
-            Table(
-                key="unit_modulation",
-                label="Rates of units before and after",
-                what="one row per unit and cell",
-                name="unit_modulation",
-                sheet="unit_modulation",
-            ),
-            Table(
-                key="modulation_fractions",
-                label="Units up and down",
-                what="one row per animal or mean and cell",
-                name="modulation_fractions",
-                sheet="modulation_fractions",
-            ),
-            Table(
-                key="locking_bands",
-                label="Locking by band",
-                what="one row per animal or mean, region and band",
-                name="locking_bands",
-                sheet="locking_bands",
-            ),
-            Table(
-                key="unit_locking",
-                label="Locking of units",
-                what="one row per unit, cell and band",
-                name="unit_locking",
-                first=".parquet",
-                copy="",
-            ),
-            Table(
-                key="event_rates",
-                label="Rates around events",
-                what="one row per unit or mean, event and time bin",
-                name="event_rates",
-                first=".parquet",
-                copy="",
-            ),
-            Table(
-                key="autocorrelograms",
-                label="Autocorrelograms",
-                what="one row per unit or mean and lag",
-                name="autocorrelograms",
-                first=".parquet",
-                copy="",
-            ),
-            Table(
-                key="unit_rates",
-                label="Rates of units over time",
-                what="one row per unit and time bin",
-                name="unit_rates",
-                first=".parquet",
-                copy="",
-            ),
-        ),
-    ),
-    (
-        "Sessions",
-        (
-            Table(
-                key="completeness",
-                label="Completeness",
-                what="one row per session: what was read, what worked, what was excluded and why",
-                name="completeness",
-                sheet="completeness",
-            ),
-        ),
-    ),
+    ("methods.md", "methods of this run as text"),
+    ("methods.tex", "the same for LaTeX"),
+    ("references.bib", "its references for BibTeX"),
 )
-#: all tables by the name of their file without suffix
-BY_NAME = {table.name: table for _, tables in GROUPS for table in tables}
-#: every run has these, empty or not
-ALWAYS = frozenset({"verdicts", "contrasts", "outcomes", "observations", "missing", "completeness"})
 _FORMATS = {".tsv": "TSV", ".tsv.gz": "TSV, gzip", ".parquet": "Parquet"}
 
 
@@ -292,6 +48,49 @@ class Line:
     sheet: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Downloads:
+    """What the section shows: tables by group, figures, and what the run can be repeated from."""
+
+    groups: tuple[tuple[str, tuple[Line, ...]], ...]
+    n_figures: int
+    figure_list: File
+    record: tuple[tuple[File, str], ...]
+
+
+def downloads_view(
+    tables: Mapping[str, pd.DataFrame | None], folder: Path, *, n_figures: int, figure_list: str
+) -> Downloads:
+    """Return the section.
+
+    Parameters
+    ----------
+    tables, folder
+        As :func:`download_groups`.
+    n_figures : int
+        How many figures stand in the folder figures.
+    figure_list : str
+        File beside the page that lists them.
+    """
+    return Downloads(
+        groups=download_groups(tables, folder),
+        n_figures=n_figures,
+        figure_list=File(label=figure_list, href=figure_list),
+        record=tuple(
+            (
+                File(
+                    label=Path(href).name,
+                    href=href,
+                    # the others are written after the page
+                    size=size_words(folder / href) if href.startswith(_COHORT) else "",
+                ),
+                what,
+            )
+            for href, what in RECORD
+        ),
+    )
+
+
 def download_groups(
     tables: Mapping[str, pd.DataFrame | None], folder: Path
 ) -> tuple[tuple[str, tuple[Line, ...]], ...]:
@@ -300,7 +99,8 @@ def download_groups(
     Parameters
     ----------
     tables : mapping of str to DataFrame
-        By the keys of :data:`GROUPS`, as the report read them; None or empty: the run has none.
+        By the keys of :data:`pipeline.report.table_list.GROUPS`, as the report read them; None or
+        empty: the run has none.
     folder : pathlib.Path
         That holds the page. Sizes are read of files that the report is made from; copies for
         people are written at the same time as the report and have none.

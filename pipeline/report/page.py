@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from pipeline.report.calibration import calibration_view
 from pipeline.report.chapters import chapters, outcome_order
 from pipeline.report.cohort_maps_tables import MapTables
 from pipeline.report.design_tables import completeness_view, design_table, n_words
+from pipeline.report.downloads import downloads_view
 from pipeline.report.drawing import render_svg
 from pipeline.report.embed import (
     environment,
@@ -24,6 +25,7 @@ from pipeline.report.embed import (
     vega_library,
     write_page,
 )
+from pipeline.report.figure_list import FILE, listed_figures, write_figure_list
 from pipeline.report.figures import chart_json
 from pipeline.report.lookup import Contrasts
 from pipeline.report.matrix import panels
@@ -41,41 +43,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: style sheets of the cohort report: the one of all pages, then one for each part that needs more
-STYLES = ("style.css", "answer.css", "chapters.css", "quality.css", "methods.css")
-
-#: tables beside the report: what they hold, and where they lie as seen from the page
-TABLES: tuple[tuple[str, str], ...] = (
-    ("Verdicts", "../cohort/verdicts.tsv"),
-    ("Contrasts", "../cohort/contrasts.tsv"),
-    ("Outcomes", "../cohort/outcomes.tsv"),
-    ("Outcomes (Parquet)", "../cohort/outcomes.parquet"),
-    ("Observations", "../cohort/observations.tsv.gz"),
-    ("Observations (Parquet)", "../cohort/observations.parquet"),
-    ("Completeness", "../cohort/completeness.tsv"),
-)
-
-#: the same, where a run has them
-FURTHER_TABLES = {
-    "spectra": ("Spectra of the animals (Parquet)", "../cohort/spectra_units.parquet"),
-    "clusters": ("Clusters of spectra", "../cohort/clusters.tsv"),
-    "time_courses": ("Time courses (Parquet)", "../cohort/timecourses.parquet"),
-    "time_clusters": ("Clusters of time courses", "../cohort/timecourse_clusters.tsv"),
-    "spectrograms": ("Spectrograms (Parquet)", "../cohort/spectrograms.parquet"),
-    "comodulograms": ("Comodulograms (Parquet)", "../cohort/comodulograms.parquet"),
-    "trials": ("Scored trials", "../cohort/trials.tsv.gz"),
-    "error_types": ("Error types", "../cohort/error_types.tsv"),
-    "schemes": ("Error schemes side by side", "../cohort/schemes.tsv"),
-    "switches": ("Choices by lag from the switch", "../cohort/switch_aligned.tsv"),
-    "latencies": ("Latencies", "../cohort/latencies.tsv"),
-    "unit_quality": ("Units and their quality", "../cohort/units.tsv"),
-    "unit_modulation": ("Rates of units before and after", "../cohort/unit_modulation.tsv"),
-    "modulation_fractions": ("Units up and down", "../cohort/modulation_fractions.tsv"),
-    "locking_bands": ("Locking by band", "../cohort/locking_bands.tsv"),
-    "event_rates": ("Rates around events (Parquet)", "../cohort/event_rates.parquet"),
-    "autocorrelograms": ("Autocorrelograms (Parquet)", "../cohort/autocorrelograms.parquet"),
-    "unit_rates": ("Rates of units over time (Parquet)", "../cohort/unit_rates.parquet"),
-    "calibration": ("Error rates with shuffled labels", "../cohort/calibration.tsv"),
-}
+STYLES = ("style.css", "answer.css", "chapters.css", "quality.css", "methods.css",
+          "downloads.css")  # fmt: skip
 
 
 def write_report(
@@ -90,7 +59,6 @@ def write_report(
     methods: Mapping[str, Any],
     figures: Path,
     path: Path,
-    tables: Sequence[tuple[str, str]] = TABLES,
     spectra: pd.DataFrame | None = None,
     clusters: pd.DataFrame | None = None,
     time_courses: pd.DataFrame | None = None,
@@ -123,8 +91,6 @@ def write_report(
         Folder that :func:`pipeline.report.figures.write_figures` filled from the same tables.
     path : pathlib.Path
         The page; the folder is made if absent.
-    tables : sequence of (str, str)
-        Downloads: label and address relative to the page.
     spectra, clusters : pandas.DataFrame, optional
         spectra_units.parquet and clusters.tsv, as ``figures`` was made from.
     time_courses, time_clusters : pandas.DataFrame, optional
@@ -164,6 +130,10 @@ def write_report(
         name: metrics[name] for name in sorted({parse(o).metric for o in order} & set(metrics))
     }
     given = {
+        "outcomes": outcomes,
+        "contrasts": contrasts,
+        "verdicts": verdicts,
+        "completeness": completeness,
         "spectra": spectra,
         "clusters": clusters,
         "time_courses": time_courses,
@@ -173,11 +143,23 @@ def write_report(
         **({} if units is None else units.by_name),
         **({} if maps is None else maps.by_name),
     }
-    further = [
-        link
-        for name, link in FURTHER_TABLES.items()
-        if given.get(name) is not None and not given[name].empty
-    ]
+    parted = chapters(
+        outcomes,
+        index,
+        verdicts,
+        names,
+        figures=figures,
+        order=order,
+        panel_keys={(panel.phase, panel.modifier): panel.key for panel in answer},
+        spectra=spectra,
+        clusters=clusters,
+        time_courses=time_courses,
+        time_clusters=time_clusters,
+        behaviour=behaviour,
+        units=units,
+        maps=maps,
+    )
+    listed = list(listed_figures(parted, order, names))
     scripts = (vega_library(), template_text("report.js"))
     page = (
         environment()
@@ -198,22 +180,7 @@ def write_report(
             completeness=done,
             design=design_table(outcomes, verdicts, design, lost, names),
             timeline=_timeline(design, config, names),
-            chapters=chapters(
-                outcomes,
-                index,
-                verdicts,
-                names,
-                figures=figures,
-                order=order,
-                panel_keys={(panel.phase, panel.modifier): panel.key for panel in answer},
-                spectra=spectra,
-                clusters=clusters,
-                time_courses=time_courses,
-                time_clusters=time_clusters,
-                behaviour=behaviour,
-                units=units,
-                maps=maps,
-            ),
+            chapters=parted,
             splits=splits,
             carry_over=carry_over(index, order, names),
             unit_quality=unit_quality(None if units is None else units.units),
@@ -232,11 +199,12 @@ def write_report(
             ],
             settings=_flat(config),
             versions=sorted(methods.get("versions", {}).items()),
-            tables=[*tables, *further],
+            downloads=downloads_view(given, path.parent, n_figures=len(listed), figure_list=FILE),
             json=inline_json,
         )
     )
     write_page(path, page)
+    write_figure_list(path.with_name(FILE), listed)
     return path
 
 

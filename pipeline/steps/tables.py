@@ -14,8 +14,8 @@ import pandas as pd
 from pipeline.compare.curve_tables import CLUSTERS
 from pipeline.compare.tables import CONTRASTS, VERDICTS
 from pipeline.files import replacing
-from pipeline.report.downloads import BY_NAME, DECLARED, Table
 from pipeline.report.spreadsheet import Sheet, write_spreadsheet
+from pipeline.report.table_list import BY_NAME, DECLARED, Table
 from pipeline.steps.behaviour import NUMBERS as BEHAVIOUR_NUMBERS
 from pipeline.steps.extract import write_parquet
 from pipeline.steps.paths import COPIED
