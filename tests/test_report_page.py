@@ -7,7 +7,6 @@ import itertools
 import json
 import re
 from html.parser import HTMLParser
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -20,7 +19,6 @@ from pipeline.experiment.lfp_options import LfpOptions
 from pipeline.experiment.plan import PlanQuestion
 from pipeline.report import methods_text, verdict_sentence, write_figures, write_report
 from pipeline.report.embed import inline_svg, policy, script_hash, template_text
-from pipeline.report.matrix import _glance
 from pipeline.report.methods_lfp import lfp_text
 from pipeline.report.page import write_run_page
 
@@ -148,33 +146,6 @@ def test_without_trouble_there_is_no_attention(folder):
     assert "32 sessions." in Page(text).text
 
 
-def test_the_short_answer_names_primary_outcomes_and_counts_the_others():
-    cells = [
-        ("theta", "primary", "process", "only movement: in none of the strata"),
-        ("delta", "exploratory", "process", ""),
-        ("beta", "exploratory", "process", ""),
-        ("rate", "exploratory", "pill", ""),
-        ("gamma", "primary", "inconclusive", ""),
-    ]
-    rows = [
-        SimpleNamespace(
-            title=title,
-            priority=priority,
-            cells=[SimpleNamespace(verdict=verdict, remark=remark)],
-        )
-        for title, priority, verdict, remark in cells
-    ]
-    lines = {word: what.replace("\xa0", " ") for word, _, what in _glance(0, "x", "", rows).lines}
-    assert lines == {
-        "process": "theta (only movement); and 2 other outcomes",
-        "pill": "1 other outcome",
-        "inconclusive": "1 of 5 outcomes",
-    }
-    # an experiment without declared primary outcomes: every effect by name
-    open_rows = [SimpleNamespace(**{**vars(row), "priority": "exploratory"}) for row in rows]
-    assert _glance(0, "x", "", open_rows).lines[0][2] == "theta (only movement); delta; beta"
-
-
 def test_every_primary_verdict_is_said_in_words(page):
     text = page.text.replace("\xa0", " ")
     one = few()
@@ -209,7 +180,8 @@ def test_an_effect_of_movement_alone_is_flagged_where_the_verdict_stands(source)
 
 def test_design_counts_sessions_and_marks_missing_cells(page, source):
     design = source[source.index('id="design"') : source.index('id="h-reading"')]
-    cells = re.findall(r'<td class="n( zero)?">(\d+)</td>', design)
+    table = design[design.index('class="design"') : design.index('class="orders"')]
+    cells = re.findall(r'<td class="n( zero)?">(\d+)</td>', table)
     assert len(cells) == (8 + 1) * 4 * 3
     assert [n for _, n in cells].count("0") == 2 * 3
     assert all(bool(zero) == (n == "0") for zero, n in cells)

@@ -49,7 +49,19 @@ class AnimalRow:
 
 @dataclass(frozen=True, kw_only=True)
 class DesignTable:
-    """Animals x conditions x contexts, with the number of sessions that count."""
+    """Animals x conditions x contexts, with the number of sessions that count.
+
+    Attributes
+    ----------
+    columns : tuple of (str, str)
+        Label and colour of each condition.
+    contexts : tuple of str
+    rows : tuple of AnimalRow
+    totals : tuple of int
+        Animals per condition and context.
+    problems : tuple of str
+        What the design cannot tell apart, as the verdicts found it.
+    """
 
     columns: tuple[tuple[str, str], ...]
     contexts: tuple[str, ...]
@@ -254,13 +266,31 @@ def dose_words(row: Mapping[str, Any]) -> str:
 
 
 def _problems(verdicts: pd.DataFrame) -> list[str]:
-    """What the design cannot tell apart, as the verdicts found it."""
-    found: dict[str, set[str]] = {}
+    """What the design cannot tell apart, as the verdicts found it.
+
+    Only whole outcomes are asked: a split's strata and a few sessions of a rare one say little of
+    the design. Where some comparisons of a condition are concerned and others not, values are
+    missing there, which is said.
+    """
+    compared: dict[str, int] = {}
+    found: dict[str, dict[str, int]] = {}
     for row in verdicts.to_dict("records"):
-        why = Reasons.of(text(row["why"])).confounded
+        if text(row["split"]):
+            continue
+        who, why = spoken(text(row["condition"])), Reasons.of(text(row["why"])).confounded
+        compared[who] = compared.get(who, 0) + 1
         if why:
-            found.setdefault(why, set()).add(spoken(text(row["condition"])))
-    return [f"{', '.join(sorted(who))}: {why}." for why, who in sorted(found.items())]
+            concerned = found.setdefault(why, {})
+            concerned[who] = concerned.get(who, 0) + 1
+    return [
+        f"{', '.join(_concerned(who, n, compared[who]) for who, n in sorted(whom.items()))}: {why}."
+        for why, whom in sorted(found.items())
+    ]
+
+
+def _concerned(who: str, n: int, total: int) -> str:
+    """``ketamine``, or ``ketamine (in 2 of 40 comparisons)``."""
+    return who if n == total else f"{who} (in {n} of {count(total, 'comparison')})"
 
 
 def n_words(view: Completeness, names: Names) -> str:

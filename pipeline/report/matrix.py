@@ -6,18 +6,29 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report.answer import (
+    EXPLORATORY,
+    SECONDARY,
+    Finding,
+    Said,
+    basis_of,
+    elsewhere,
+    findings,
+    paragraph,
+)
 from pipeline.report.lookup import Contrasts, Effect, Evidence, step_of, text
 from pipeline.report.names import Names, spoken
-from pipeline.report.numbers import count, finite
-from pipeline.report.reasons import Reasons
+from pipeline.report.numbers import finite, signed
+from pipeline.report.reasons import Reasons, disagreements
 from pipeline.report.sentences import (
     INCONCLUSIVE,
     NO_EFFECT,
     ONE_CONTEXT,
     PILL,
     PROCESS,
-    amount,
-    ci_text,
+    digits_of,
+    interval_text,
+    n_text,
     strongest,
     verdict_sentence,
 )
@@ -52,13 +63,9 @@ VERDICTS: dict[str, tuple[str, str]] = {
 }
 
 
-#: priority of outcomes that nobody declared beforehand
-EXPLORATORY = "exploratory"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """One estimate as the matrix shows it."""
+    """One estimate as the matrix shows it; the unit stands at the head of the row."""
 
     label: str
     amount: str
@@ -76,8 +83,8 @@ class Cell:
     detail: str
     estimates: tuple[Estimate, ...]
     sentence: str
-    warning: str
-    remark: str = ""
+    n: str = ""
+    caveats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,15 +101,6 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Glance:
-    """What was found for one condition, in one line per verdict."""
-
-    condition: str
-    colour: str
-    lines: tuple[tuple[str, str, str], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Panel:
     """The answer for one phase and question.
 
@@ -112,8 +110,13 @@ class Panel:
         ``key`` names the panel in the page, ``label`` is what the switch says.
     conditions : tuple of (str, str)
         Label and colour of each column.
+    basis : str
+        Which outcomes answer: primary, secondary, or "" where none was declared.
     rows : tuple of Row
-    glances : tuple of Glance
+    said : tuple of Said
+        The answer in one paragraph.
+    caveats : dict of str to str
+        What weakens a verdict of the rows that answer -> the letter that marks it there.
     meanings : tuple of (str, str, str)
         Verdict, its class, what it means: those that occur.
     """
@@ -123,26 +126,35 @@ class Panel:
     key: str
     label: str
     conditions: tuple[tuple[str, str], ...]
+    basis: str
     rows: tuple[Row, ...]
-    glances: tuple[Glance, ...]
+    said: tuple[Said, ...]
+    caveats: dict[str, str]
     meanings: tuple[tuple[str, str, str], ...]
 
     @property
-    def declared(self) -> tuple[Row, ...]:
-        """Rows of the outcomes that were declared beforehand; all rows, where none was."""
-        declared = tuple(row for row in self.rows if row.priority != EXPLORATORY)
-        return declared or self.rows
+    def answering(self) -> tuple[Row, ...]:
+        """Rows of the outcomes that answer; all rows, where none was declared."""
+        return tuple(row for row in self.rows if self.basis in ("", row.priority))
+
+    @property
+    def secondary(self) -> tuple[Row, ...]:
+        """Rows of the secondary outcomes, where primary ones answer."""
+        return self._beside(SECONDARY)
 
     @property
     def exploratory(self) -> tuple[Row, ...]:
-        """The other rows."""
-        declared = self.declared
-        return tuple(row for row in self.rows if row not in declared)
+        """Rows of the outcomes that nobody declared, where declared ones answer."""
+        return self._beside(EXPLORATORY)
+
+    def _beside(self, priority: str) -> tuple[Row, ...]:
+        beside = self.basis not in ("", priority)
+        return tuple(row for row in self.rows if beside and row.priority == priority)
 
     @property
     def without_figure(self) -> int:
-        """Number of rows whose outcome has no figure."""
-        return sum(not row.anchor for row in self.rows)
+        """Number of exploratory rows whose outcome has no figure."""
+        return sum(not row.anchor for row in self.exploratory)
 
 
 def panels(
@@ -184,7 +196,7 @@ def panels(
         for row in verdicts.to_dict("records")
         if text(row["split"]) == ""
     ]
-    found: list[Panel] = []
+    found: list[tuple[Panel, list[Finding]]] = []
     several = len(names.plan.questions) > 1
     for question in names.plan.questions:
         for phase in question.phases:
@@ -196,9 +208,16 @@ def panels(
             if not here:
                 continue
             label = spoken(phase) + (f", by {spoken(question.modifier)}" if several else "")
-            panel = _panel(here, phase, question.modifier, label, contrasts, outcomes, names)
-            found.append(panel if drawn is None else _linked(panel, drawn))
-    return found
+            panel, said = _panel(here, phase, question.modifier, label, contrasts, outcomes, names)
+            found.append((panel if drawn is None else _linked(panel, drawn), said))
+    return [
+        replace(
+            panel,
+            said=panel.said
+            + elsewhere([(o.label, o.modifier, said) for o, said in found if o is not panel]),
+        )
+        for panel, _ in found
+    ]
 
 
 def _linked(panel: Panel, drawn: Collection[FigureKey]) -> Panel:
@@ -220,7 +239,8 @@ def _panel(
     contrasts: Contrasts,
     outcomes: Sequence[str],
     names: Names,
-) -> Panel:
+) -> tuple[Panel, list[Finding]]:
+    """One panel, and the verdicts that answer in it."""
     arms = _arms(records, names)
     by_cell = {(row["outcome"], (row["condition"], step_of(row))): row for row in records}
     rows = tuple(
@@ -236,23 +256,45 @@ def _panel(
     )
     colours = condition_colours(names.plan)
     occurring = {cell.verdict for row in rows for cell in row.cells}
-    return Panel(
+    basis = basis_of([row.priority for row in rows])
+    answering = [row for row in rows if basis in ("", row.priority)]
+    behind = [
+        (by_cell[row.outcome, arm], label)
+        for arm, label in arms.items()
+        for row in answering
+        if (row.outcome, arm) in by_cell
+    ]
+    said = findings(
+        [verdict for verdict, _ in behind],
+        [label for _, label in behind],
+        [disagreements(verdict) for verdict, _ in behind],
+        contrasts,
+        names,
+    )
+    weak = dict.fromkeys(caveat for r in answering for cell in r.cells for caveat in cell.caveats)
+    panel = Panel(
         phase=phase,
         modifier=modifier,
         key=figure_name(FigureKey(outcome="panel", phase=phase, modifier=modifier), names),
         label=label,
         conditions=tuple((label, colours[name]) for (name, _), label in arms.items()),
+        basis=basis,
         rows=rows,
-        glances=tuple(
-            _glance(index, label, colours[name], rows)
-            for index, ((name, _), label) in enumerate(arms.items())
-        ),
+        said=paragraph(said, basis=basis, modifier=modifier),
+        caveats={caveat: _letter(index) for index, caveat in enumerate(weak)},
         meanings=tuple(
             (verdict, kind, meaning.format(modifier=spoken(modifier)))
             for verdict, (kind, meaning) in VERDICTS.items()
             if verdict in occurring
         ),
     )
+    return panel, said
+
+
+def _letter(index: int) -> str:
+    """``a`` to ``z``, then ``aa``, ``ab``."""
+    first, last = divmod(index, 26)
+    return (_letter(first - 1) if first else "") + chr(ord("a") + last)
 
 
 def _arms(records: Sequence[Mapping[str, Any]], names: Names) -> dict[tuple[str, int], str]:
@@ -289,7 +331,6 @@ def _row(
             detail="not compared",
             estimates=(),
             sentence="",
-            warning="",
         )
         for arm, label in arms.items()
     ]
@@ -338,19 +379,9 @@ def _cell(
         detail=text(verdict["pattern"]) or (Reasons.of(why).short if why else ""),
         estimates=tuple(estimates),
         sentence=verdict_sentence(verdict, contrasts, names.plan, names.metrics),
-        warning=disagreement(verdict),
-        remark=text(verdict.get("remark")),
+        n="" if drug is None else n_text(drug, names),
+        caveats=disagreements(verdict),
     )
-
-
-def disagreement(verdict: Mapping[str, Any]) -> str:
-    """What the reader must know when a split, the companion test or the other scale disagree."""
-    remarks = [text(verdict["remark"])] if text(verdict.get("remark")) else []
-    if text(verdict.get("agrees_with_companion")) == "False":
-        remarks.append("the permutation test disagrees")
-    if text(verdict.get("agrees_on_other_scale")) == "False":
-        remarks.append("depends on the scale: not so on the other one")
-    return "; ".join(remarks)
 
 
 def _estimate(
@@ -358,36 +389,7 @@ def _estimate(
 ) -> Estimate:
     return Estimate(
         label=label,
-        amount=amount(effect, names),
-        interval=ci_text(effect, names),
+        amount=signed(effect.estimate, digits_of(effect, names)),
+        interval=interval_text(effect, names),
         whisker=scale.whisker(effect, bound),
     )
-
-
-def _glance(index: int, condition: str, colour: str, rows: Sequence[Row]) -> Glance:
-    """Outcomes of one condition by verdict: effects on primary outcomes by name, others by number.
-
-    Where the lab declared no primary outcome, every effect is named.
-    """
-    lines = []
-    for verdict, (kind, _) in VERDICTS.items():
-        found = [row for row in rows if row.cells[index].verdict == verdict]
-        if not found:
-            continue
-        what = f"{len(found)} of {len(rows)} outcomes"
-        if verdict in (PROCESS, PILL, ONE_CONTEXT):
-            primary = [row for row in found if row.priority == "primary"]
-            if not any(row.priority == "primary" for row in rows):
-                primary = found
-            named = [row.title + _aside(row.cells[index].remark) for row in primary]
-            others = len(found) - len(primary)
-            if others:
-                named.append(f"{'and ' if named else ''}{count(others, 'other outcome')}")
-            what = "; ".join(named)
-        lines.append((verdict, kind, what))
-    return Glance(condition=condition, colour=colour, lines=tuple(lines))
-
-
-def _aside(remark: str) -> str:
-    """What a split says, in the few words before its colon: `` (only movement)``."""
-    return f" ({remark.partition(':')[0]})" if remark else ""

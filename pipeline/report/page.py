@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.metric import Metric
+from pipeline.report.answer_balance import balance_view
 from pipeline.report.behaviour import BehaviourTables
 from pipeline.report.blinding import notice, omnibus_lines
 from pipeline.report.calibration import calibration_view
@@ -84,7 +85,8 @@ def write_report(
         ``warnings`` (list of str), ``sessions`` (rows with session, animal, sex,
         cohort, cage, start), ``anchors`` (rows with session, animal, condition, drug,
         dose_mg_per_kg, route, time_s, step, period) and, for the time line, ``contexts`` (rows with
-        session, context, start_s, stop_s).
+        session, context, start_s, stop_s) and ``administrations``, where others than the anchors
+        were given (rows with session, time_s).
     methods : mapping
         ``config`` (resolved settings as nested plain data) and ``versions``.
     figures : pathlib.Path
@@ -179,7 +181,8 @@ def write_report(
             whisker_width=WHISKER_WIDTH,
             completeness=done,
             design=design_table(outcomes, verdicts, design, lost, names),
-            timeline=_timeline(design, config, names),
+            balance=balance_view(design, lost, names),
+            timeline=_timeline(design, config, lost, names),
             chapters=parted,
             splits=splits,
             carry_over=carry_over(index, order, names),
@@ -235,11 +238,11 @@ def write_run_page(path: Path, facts: Mapping[str, Any]) -> Path:
 
 
 def _timeline(
-    design: Mapping[str, Any], config: Mapping[str, Any], names: Names
+    design: Mapping[str, Any], config: Mapping[str, Any], lost: Mapping[str, str], names: Names
 ) -> dict[str, Any] | None:
     import json
 
-    chart = timeline_chart(design, config.get("design", {}).get("phases", {}), names)
+    chart = timeline_chart(design, config.get("design", {}), names, lost)
     if chart is None:
         return None
     specification = chart_json(chart)

@@ -1,9 +1,12 @@
-"""Why a verdict is inconclusive, sorted by what the reader must be told."""
+"""Why a verdict is inconclusive, sorted by what the reader must be told; what weakens one."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from pipeline.report.lookup import text
 from pipeline.report.names import spoken
 from pipeline.report.numbers import listing
 
@@ -89,6 +92,16 @@ _REASONS = (
     "drug effect open",
     "no smallest effect",
 )
+
+
+def disagreements(verdict: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the reader must know when a split, the companion test or the other scale disagree."""
+    remarks = [part for part in text(verdict.get("remark")).split("; ") if part]
+    if text(verdict.get("agrees_with_companion")) == "False":
+        remarks.append("the permutation test disagrees")
+    if text(verdict.get("agrees_on_other_scale")) == "False":
+        remarks.append("depends on the scale: not so on the other one")
+    return tuple(remarks)
 
 
 def _detail(reason: str) -> str:

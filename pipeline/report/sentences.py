@@ -68,7 +68,7 @@ def verdict_sentence(
         If contrasts.tsv lacks a column.
     """
     table = contrasts if isinstance(contrasts, Contrasts) else Contrasts(contrasts)
-    speaker = _Speaker(verdict, table.of(verdict), Names(plan=plan, metrics=metrics))
+    speaker = Speaker(verdict, table.of(verdict), Names(plan=plan, metrics=metrics))
     return speaker.sentence()
 
 
@@ -110,10 +110,15 @@ def certainty(effect: Effect, names: Names, *, with_n: bool = True) -> str:
 
 def ci_text(effect: Effect, names: Names) -> str:
     """``95 % CI −2.61 to −1.19``."""
+    known = finite(effect.ci_low) and finite(effect.ci_high)
+    return (f"{ci_name(names.plan)} " if known else "") + interval_text(effect, names)
+
+
+def interval_text(effect: Effect, names: Names) -> str:
+    """``−2.61 to −1.19``, where something else says of which level it is."""
     if not (finite(effect.ci_low) and finite(effect.ci_high)):
         return "no confidence interval"
-    written = interval(effect.ci_low, effect.ci_high, digits_of(effect, names))
-    return f"{ci_name(names.plan)} {written}"
+    return interval(effect.ci_low, effect.ci_high, digits_of(effect, names))
 
 
 def n_text(effect: Effect, names: Names) -> str:
@@ -136,8 +141,18 @@ def strongest(evidence: Evidence, verdict: Mapping[str, Any]) -> Effect | None:
     return max(known, key=lambda effect: abs(effect.estimate), default=None)
 
 
-class _Speaker:
-    """Sentence of one verdict: holds what all its clauses need."""
+class Speaker:
+    """Sentence of one verdict: holds what all its clauses need.
+
+    Parameters
+    ----------
+    verdict : mapping
+        A row of verdicts.tsv.
+    evidence : Evidence
+        The contrasts that it was read from.
+    names : Names
+        Labels.
+    """
 
     def __init__(self, verdict: Mapping[str, Any], evidence: Evidence, names: Names) -> None:
         self.verdict = verdict
@@ -150,6 +165,7 @@ class _Speaker:
         self.bound = names.bound(self.outcome)
         self.drug_effect = self._drug_effect()
         self.difference = strongest(evidence, verdict)
+        self.why = Reasons.of(text(verdict["why"]))
 
     def _drug_effect(self) -> Effect | None:
         """The main effect; with one level only, the simple effect is all there is."""
@@ -158,6 +174,7 @@ class _Speaker:
         return self.evidence.simple[0] if len(self.evidence.simple) == 1 else None
 
     def sentence(self) -> str:
+        """The verdict in words, see :func:`verdict_sentence`."""
         kind = text(self.verdict["verdict"])
         writers = {
             PROCESS: self._process,
@@ -177,9 +194,10 @@ class _Speaker:
         start = f"The effect of {self.drug} on {self.what} depends on {self.modifier}"
         if found is None:
             return f"{start}."
-        return f"{start}: {self._pattern(found)}{self._also(found)}."
+        return f"{start}: {self.change(found)}{self._also(found)}."
 
-    def _pattern(self, found: Effect) -> str:
+    def change(self, found: Effect) -> str:
+        """How the effect in one level differs from that in the reference, with its certainty."""
         at, reference = spoken(found.level), spoken(found.reference_level)
         there, base = self.evidence.at(found.level), self.evidence.at(found.reference_level)
         size, sure = amount(found, self.names), certainty(found, self.names)
@@ -247,33 +265,71 @@ class _Speaker:
 
     # -- inconclusive, by reason ---------------------------------------------------------------
 
+    @property
+    def question(self) -> str:
+        """What an inconclusive verdict leaves open: ``whether ketamine changes theta ...``."""
+        about_drug = f"whether {self.drug} changes {self.what}"
+        barred = self.why.unestimable or self.why.confounded or self.why.few
+        if not self.evidence.differences or (self.why.drug_open and not barred):
+            return about_drug
+        return f"whether the effect of {self.drug} on {self.what} depends on {self.modifier}"
+
     def _inconclusive(self) -> str:
-        why = Reasons.of(text(self.verdict["why"]))
+        why = self.why
         numbers = self._numbers()
-        about_drug = f"Whether {self.drug} changes {self.what}"
-        about_modifier = (
-            f"Whether the effect of {self.drug} on {self.what} depends on {self.modifier}"
-        )
-        one_level = not self.evidence.differences
-        question = about_drug if one_level else about_modifier
+        question = capital(self.question)
         if why.unestimable:
             return f"{question} cannot be estimated: {why.unestimable}."
         if why.confounded:
             return f"{question} cannot be told from this design: {why.confounded}{numbers}."
         if why.few:
-            return f"{question}, {self._these()} are too few to tell: {why.few}{numbers}."
-        tail = why.undeclared_sentence
+            return f"{question}, {self.these()} are too few to tell: {why.few}{numbers}."
+        tail = self.needed() + why.undeclared_sentence
         if why.interaction_open and not why.drug_open and self.drug_effect is not None:
             found = self._average(self.drug_effect, with_n=False)
             more = f": {self._open_difference(self.difference)}" if self.difference else ""
             return (
                 f"{capital(self.drug)} changed {self.what} by {found}, but whether that depends on "
-                f"{self.modifier}, {self._these()} cannot tell{more}.{tail}"
+                f"{self.modifier}, {self.these()} cannot tell{more}.{tail}"
             )
-        if why.drug_open:
-            question = about_drug
         other = f" ({why.other})" if why.other else ""
-        return f"{question}, {self._these()} cannot tell{other}{numbers}.{tail}"
+        return f"{question}, {self.these()} cannot tell{other}{numbers}.{tail}"
+
+    def needed(self) -> str:
+        """Which interval it would take to exclude an effect of interest, and which there is.
+
+        A sentence to append; "" where no smallest effect was declared or every interval is inside.
+        The interval is that of the two one-sided tests by which a verdict reads equivalence
+        (Schuirmann 1987, J Pharmacokinet Biopharm 15:657).
+        """
+        if self.why.drug_open:
+            bound, effects = self.bound.drug, self.evidence.simple
+            what, of = "a drug effect", "the drug effect"
+        elif self.why.interaction_open:
+            bound, effects = self.bound.interaction, self.evidence.differences
+            what, of = "a difference", "the difference"
+        else:
+            return ""
+        outside = [
+            effect
+            for effect in effects
+            if bound is not None
+            and finite(effect.ci90_low)
+            and finite(effect.ci90_high)
+            and not -bound < effect.ci90_low <= effect.ci90_high < bound
+        ]
+        if not outside:
+            return ""
+        widest = max(outside, key=lambda effect: max(-effect.ci90_low, effect.ci90_high))
+        size = bound_text(bound, self.outcome, self.names)
+        low, high = widest.ci90_low, widest.ci90_high
+        digits = decimals((low, high), scale=self.names.scale(self.outcome))
+        every = f" in every {self.modifier}" if len(effects) > 1 else ""
+        return (
+            f" To exclude {what} of {size} or more, the 90{SPACE}% interval of {of} must lie "
+            f"within \N{PLUS-MINUS SIGN}{size}{every}; in {spoken(widest.level)} it is "
+            f"{interval(low, high, digits)}."
+        )
 
     def _open_difference(self, found: Effect) -> str:
         sure = certainty(found, self.names, with_n=False)
@@ -310,10 +366,11 @@ class _Speaker:
             n, f"all {n} {noun}"
         )
 
-    def _these(self) -> str:
-        """``these 8 rats``."""
+    def these(self) -> str:
+        """``these 8 rats``; cages where they are the experimental unit."""
         singular, plural = self.names.animals()
-        n = self.verdict["n_animals"]
+        by_cage = self.names.plan.unit == "cage" and self.drug_effect is not None
+        n = self.drug_effect.n_units if by_cage else self.verdict["n_animals"]
         if not finite(n):
             return f"these {plural}"
         return ("this " if round(n) == 1 else "these ") + count(n, singular, plural)

@@ -1,10 +1,11 @@
-"""Time line of every session, counted from its first dose: contexts, phases, doses."""
+"""Time line of every session, counted from its first dose: contexts, phases, doses, cuts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report.design_tables import dose_words
 from pipeline.report.lookup import text
 from pipeline.report.marks import rounded
 from pipeline.report.names import Names, spoken
@@ -15,22 +16,36 @@ if TYPE_CHECKING:
     import altair as alt
 
 _ROW = 13
+#: heights of a bar that counts and of one that was cut out
+_COUNTS, _CUT = _ROW - 4, 3
+
+Span = tuple[float, float]
 
 
 def timeline_chart(
-    design: Mapping[str, Any], phases: Mapping[str, Any], names: Names
+    design: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    names: Names,
+    lost: Mapping[str, str] | None = None,
 ) -> alt.LayerChart | None:
     """Draw the sessions' time lines.
+
+    Time that was cut out as handling around a dose is drawn as a thin bar, as is all of a session
+    that failed.
 
     Parameters
     ----------
     design : mapping
-        ``contexts`` (rows with session, context, start_s, stop_s) and ``anchors`` (rows with
-        session, animal, condition, time_s).
-    phases : mapping
-        Phase -> ``{"seconds": [from, to]}``, or the pair itself; phases in days are not drawn.
+        ``contexts`` (rows with session, context, start_s, stop_s), ``anchors`` (rows with session,
+        animal, condition, drug, dose_mg_per_kg, route, time_s) and, if there are others than
+        these, ``administrations`` (every dose: rows with session, time_s).
+    settings : mapping
+        The config's design: ``phases`` (phase -> ``{"seconds": [from, to]}``, or the pair itself;
+        phases in days are not drawn) and ``handling_s`` ([before, after], seconds from a dose).
     names : Names
         Order and colours.
+    lost : mapping of str to str, optional
+        Session -> why it does not count, ``failed: ...``.
 
     Returns
     -------
@@ -39,7 +54,7 @@ def timeline_chart(
     """
     import altair as alt
 
-    bars, doses, order = _records(design, names)
+    bars, cuts, doses, order = _records(design, settings.get("handling_s"), names, lost or {})
     if not bars:
         return None
     contexts = [spoken(name) for name in names.plan.contexts]
@@ -59,13 +74,21 @@ def timeline_chart(
         legend=alt.Legend(orient="top", symbolType="square", direction="horizontal"),
     )
     x = alt.X("start:Q", title="minutes from the dose", axis=alt.Axis(tickCount=10, grid=False))
-    tips = [alt.Tooltip(name, type="nominal") for name in ("session", "context", "time")]
+    tips = [alt.Tooltip(name, type="nominal") for name in ("session", "context", "time", "counts")]
+    thick = alt.Size("height:Q", scale=None, legend=None)
     layers: list[Any] = [
         alt.Chart(alt.InlineData(values=bars))
-        .mark_bar(height=_ROW - 4)
-        .encode(x=x, x2="stop:Q", y=y, color=colour, tooltip=tips)
+        .mark_bar()
+        .encode(x=x, x2="stop:Q", y=y, color=colour, size=thick, tooltip=tips)
     ]
-    windows = _windows(phases, names)
+    if cuts:
+        tips = [alt.Tooltip(name, type="nominal") for name in ("session", "time", "counts")]
+        layers.append(
+            alt.Chart(alt.InlineData(values=cuts))
+            .mark_bar(height=_CUT, color=BAND)
+            .encode(x="start:Q", x2="stop:Q", y=y, tooltip=tips)
+        )
+    windows = _windows(settings.get("phases", {}), names)
     if windows:
         edges = alt.Chart(alt.InlineData(values=windows))
         layers.append(edges.mark_rule(color=MUTED, strokeDash=[3, 3], opacity=0.7).encode(x="at:Q"))
@@ -76,7 +99,7 @@ def timeline_chart(
             ).encode(x="at:Q", y=alt.YValue(0), text="name:N")
         )
     marks = alt.Chart(alt.InlineData(values=doses))
-    tips = [alt.Tooltip(name, type="nominal") for name in ("session", "condition", "time")]
+    tips = [alt.Tooltip(name, type="nominal") for name in ("session", "condition", "given", "time")]
     layers.append(
         marks.mark_tick(thickness=3, size=_ROW - 1, opacity=1).encode(
             x=alt.X("at:Q"), y=y, color=alt.Color("colour:N", scale=None), tooltip=tips
@@ -87,33 +110,49 @@ def timeline_chart(
 
 
 def _records(
-    design: Mapping[str, Any], names: Names
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
-    """Bars, doses and the order of the rows; sessions without clock times are left out."""
+    design: Mapping[str, Any],
+    handling: Sequence[float] | None,
+    names: Names,
+    lost: Mapping[str, str],
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]], list[str]]:
+    """Bars, handling, doses, order of the rows; sessions without clock times are left out."""
     colours = condition_colours(names.plan)
-    doses: dict[str, list[Mapping[str, Any]]] = {}
-    for row in design["anchors"]:
-        if finite(row.get("time_s")) and text(row.get("session")):
-            doses.setdefault(text(row["session"]), []).append(row)
+    doses = _by_session(design["anchors"])
+    given = _by_session(design.get("administrations") or design["anchors"])
     zero = {session: min(row["time_s"] for row in rows) for session, rows in doses.items()}
+    cuts = {
+        session: [(row["time_s"] + handling[0], row["time_s"] + handling[1]) for row in rows]
+        for session, rows in given.items()
+        if handling and session in zero
+    }
     bars = [
         {
-            "session": row["session"],
+            "session": name,
             "context": spoken(row["context"]),
-            "start": rounded((row["start_s"] - zero[row["session"]]) / 60),
-            "stop": rounded((row["stop_s"] - zero[row["session"]]) / 60),
-            "time": f"{minutes(row['start_s'] - zero[row['session']])} to "
-            f"{minutes(row['stop_s'] - zero[row['session']])}",
+            "counts": counts,
+            "height": _COUNTS if counts == "yes" else _CUT,
         }
+        | _place(piece, zero[name])
         for row in design.get("contexts", ())
-        if row["session"] in zero and finite(row["start_s"]) and finite(row["stop_s"])
+        if (name := row["session"]) in zero and finite(row["start_s"]) and finite(row["stop_s"])
+        for piece, counts in _pieces(
+            (row["start_s"], row["stop_s"]), cuts.get(name, ()), lost.get(name, "")
+        )
     ]
     shown = {bar["session"] for bar in bars}
     order = [text(row["session"]) for row in design["sessions"] if row["session"] in shown]
+    handled = [
+        {"session": session, "counts": "no: handling"} | _place(cut, zero[session])
+        for session, spans in cuts.items()
+        if session in shown
+        for cut in spans
+        if cut[0] < cut[1]
+    ]
     marks = [
         {
             "session": session,
             "condition": spoken(text(row["condition"])),
+            "given": dose_words(row),
             "colour": colours.get(text(row["condition"]), BAND),
             "at": rounded((row["time_s"] - zero[session]) / 60),
             "time": minutes(row["time_s"]) + " on the session clock",
@@ -122,7 +161,55 @@ def _records(
         if session in shown
         for row in rows
     ]
-    return bars, marks, order
+    return bars, handled, marks, order
+
+
+def _by_session(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Doses with a time on their session's clock."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if finite(row.get("time_s")) and text(row.get("session")):
+            found.setdefault(text(row["session"]), []).append(row)
+    return found
+
+
+def _pieces(span: Span, cuts: Sequence[Span], lost: str) -> list[tuple[Span, str]]:
+    """A context interval between the cuts, each piece with whether it counts.
+
+    Parameters
+    ----------
+    span : (float, float)
+        Seconds on the session clock.
+    cuts : sequence of (float, float)
+        Handling around the doses, in any order; they may overlap.
+    lost : str
+        Why the whole session does not count, "" if it does.
+    """
+    if lost:
+        return [(span, f"no: {lost}")]
+    start, stop = span
+    pieces: list[tuple[Span, str]] = []
+    for low, high in sorted(cuts):
+        low, high = max(low, start), min(high, stop)
+        if low >= high:
+            continue
+        if start < low:
+            pieces.append(((start, low), "yes"))
+        pieces.append(((low, high), "no: handling"))
+        start = high
+    if start < stop:
+        pieces.append(((start, stop), "yes"))
+    return pieces
+
+
+def _place(span: Span, zero: float) -> dict[str, Any]:
+    """Start and stop in minutes from the first dose, as numbers and in words."""
+    start, stop = span[0] - zero, span[1] - zero
+    return {
+        "start": rounded(start / 60),
+        "stop": rounded(stop / 60),
+        "time": f"{minutes(start)} to {minutes(stop)}",
+    }
 
 
 def _windows(phases: Mapping[str, Any], names: Names) -> list[dict[str, Any]]:
