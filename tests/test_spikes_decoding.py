@@ -13,7 +13,6 @@ from pipeline.spikes.decoding import (
     decode,
     train_and_test,
 )
-from pipeline.spikes.ridge import fit_ridge, z_scored
 from pipeline.spikes.selectivity import change_blocks, time_blocks
 
 
@@ -102,26 +101,6 @@ def test_balanced_accuracy_agrees_with_scikit_learn():
     expected = balanced_accuracy_score(labels, scores > 0.5)
     assert 0.7 < expected < 1
     assert np.isclose(cross_validated(counts, labels, folds), expected, rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize(("n_units", "n_trials"), [(3, 40), (60, 40)])
-def test_ridge_agrees_with_scikit_learn(n_units, n_trials):
-    from sklearn.linear_model import Ridge
-    from sklearn.preprocessing import StandardScaler
-
-    rng = np.random.default_rng(4)
-    known, unknown = (rng.normal(2.0, 3.0, (n, n_units)) for n in (n_trials, 9))
-    known[:, 1] = unknown[:, 1] = np.sqrt(3.0)  # a unit that always fires three spikes
-    unknown[4, 1] = 0.0
-    targets = rng.random((n_trials, 6))
-    scaler = StandardScaler().fit(known)
-    scored = z_scored(known, unknown)
-    for own, theirs in zip(scored, (known, unknown), strict=True):
-        np.testing.assert_allclose(own, scaler.transform(theirs), rtol=0, atol=1e-12)
-    ours = fit_ridge(scored[0], targets, penalty=7.0)
-    theirs = Ridge(alpha=7.0, solver="cholesky").fit(scored[0], targets)
-    np.testing.assert_allclose(ours.weights.T, theirs.coef_, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(ours.predict(scored[1]), theirs.predict(scored[1]), atol=1e-12)
 
 
 def test_frequent_labels_are_not_favoured():

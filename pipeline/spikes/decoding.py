@@ -45,7 +45,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import InputError
-from pipeline.spikes.ridge import fit_ridge, z_scored
 from pipeline.spikes.selectivity import Null, checked, flipped, permuted
 
 #: first part of the seed of draws
@@ -327,21 +326,27 @@ def _told(
 
     All labellings are targets of one regression: it is solved once per fold.
     """
+    from sklearn import config_context
+    from sklearn.linear_model import Ridge
+    from sklearn.preprocessing import StandardScaler
+
     n_labels = labellings.max() + 1
     told = np.zeros(labellings.shape, dtype=np.intp)
-    for learnt, left_out in parts:
-        known, unknown = z_scored(features[:, learnt].T, features[:, left_out].T)
-        # (trial, labelling, label)
-        member = labellings[:, learnt].T[..., np.newaxis] == np.arange(n_labels)
-        targets = member.reshape(len(learnt), -1).astype(float)
-        ridge = fit_ridge(known, targets, penalty=float(len(features)))
-        scores = ridge.predict(known).reshape(member.shape)
-        of_own = np.sum(scores * member, axis=0) / np.maximum(member.sum(axis=0), 1)
-        of_rest = np.sum(scores * ~member, axis=0) / np.maximum((~member).sum(axis=0), 1)
-        middle, half = (of_own + of_rest) / 2, (of_own - of_rest) / 2
-        new = ridge.predict(unknown).reshape(len(left_out), *middle.shape) - middle
-        new /= np.where(half > 1e-12, half, np.inf)
-        told[:, left_out] = np.argmax(new, axis=2).T
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        for learnt, left_out in parts:
+            scaler = StandardScaler().fit(features[:, learnt].T)
+            known, unknown = (scaler.transform(features[:, at].T) for at in (learnt, left_out))
+            # (trial, labelling, label)
+            member = labellings[:, learnt].T[..., np.newaxis] == np.arange(n_labels)
+            ridge = Ridge(alpha=float(len(features)), solver="cholesky")
+            ridge.fit(known, member.reshape(len(learnt), -1).astype(float))
+            scores = ridge.predict(known).reshape(member.shape)
+            of_own = np.sum(scores * member, axis=0) / np.maximum(member.sum(axis=0), 1)
+            of_rest = np.sum(scores * ~member, axis=0) / np.maximum((~member).sum(axis=0), 1)
+            middle, half = (of_own + of_rest) / 2, (of_own - of_rest) / 2
+            new = ridge.predict(unknown).reshape(len(left_out), *middle.shape) - middle
+            new /= np.where(half > 1e-12, half, np.inf)
+            told[:, left_out] = np.argmax(new, axis=2).T
     return told
 
 
