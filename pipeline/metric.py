@@ -11,6 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+#: region of every channel when there is no channel table
+WHOLE_RECORDING = "all"
+
 Domain = Literal["oscillations", "spikes", "coupling", "flexibility", "other"]
 Entity = Literal["animal", "region", "region_pair", "unit"]
 Need = Literal[

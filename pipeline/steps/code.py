@@ -73,7 +73,6 @@ ROOMS = {
         "steps/extract_units.py",
         "steps/sorted_spans.py",
         "steps/guard.py",
-        "steps/outcomes_check.py",
     ),
     "measure": (
         *_CORE,

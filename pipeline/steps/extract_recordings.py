@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.files import replacing
 from pipeline.intervals import subtract, total_seconds
+from pipeline.metric import WHOLE_RECORDING
 from pipeline.steps.guard import write_atomically
-from pipeline.steps.outcomes_check import WHOLE_RECORDING
 
 if TYPE_CHECKING:
     from pipeline.ingest.joining import RecordedProbe, RecordingPart

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
+from pipeline.metric import WHOLE_RECORDING
 from pipeline.steps.guard import write_atomically
-from pipeline.steps.outcomes_check import WHOLE_RECORDING
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -10,12 +10,10 @@ from pipeline.experiment import Experiment, examine
 from pipeline.experiment.blinding import shown
 from pipeline.experiment.movement_options import session_cells
 from pipeline.experiment.strict import did_you_mean
+from pipeline.metric import WHOLE_RECORDING
 from pipeline.registry import metrics, parse_outcome
 from pipeline.steps.sort_settings import sorting_problems
 from pipeline.steps.unblinding import blind_run_problems
-
-#: region of every channel when there is no channel table
-WHOLE_RECORDING = "all"
 
 
 def load_checked(config: Path) -> Experiment:
