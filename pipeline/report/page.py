@@ -32,6 +32,7 @@ from pipeline.report.lookup import Contrasts
 from pipeline.report.matrix import panels
 from pipeline.report.methods import methods_text
 from pipeline.report.names import Names, parse
+from pipeline.report.quality import quality_view
 from pipeline.report.spikes import SpikeTables
 from pipeline.report.spikes_quality import unit_quality
 from pipeline.report.splits import carry_over, remarks, split_tables
@@ -180,6 +181,7 @@ def write_report(
             panels=answer,
             whisker_width=WHISKER_WIDTH,
             completeness=done,
+            quality=quality_view(completeness, done, outcomes, names),
             design=design_table(outcomes, verdicts, design, lost, names),
             balance=balance_view(design, lost, names),
             timeline=_timeline(design, config, lost, names),
