@@ -10,13 +10,21 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.report.design_tables import Completeness
 from pipeline.report.lookup import text
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import SPACE, count, finite, listing, number, plain, with_unit
-from pipeline.report.quality_losses import LAB, PIPELINE, Loss, bad_channels, losses
+from pipeline.report.quality_facts import (
+    Facts,
+    bad_share,
+    contexts_of,
+    facts_of,
+    least_share,
+    unit_share,
+)
+from pipeline.report.quality_losses import LAB, PIPELINE, Loss, losses
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,32 +105,6 @@ class QualityView:
     marked: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Facts:
-    """Numbers of one session; NaN where they are unknown."""
-
-    session: str
-    animal: str
-    recorded_s: float
-    kept: float
-    residual_ms: float
-    sync: str
-    bad_by: Mapping[str, str]
-    n_channels: float
-    units_kept: float
-    units_sorted: float
-    trials: float
-    contexts: Mapping[str, tuple[float, float]]
-
-    @property
-    def bad(self) -> tuple[str, ...]:
-        return tuple(self.bad_by)
-
-    @property
-    def kept_s(self) -> float:
-        return self.recorded_s * self.kept
-
-
 def quality_view(
     completeness: pd.DataFrame, done: Completeness, outcomes: pd.DataFrame, names: Names
 ) -> QualityView:
@@ -141,8 +123,8 @@ def quality_view(
         Labels; contexts in the plan's order.
     """
     rows = completeness.to_dict("records")
-    by_context = _contexts(outcomes)
-    facts = [_facts(row, by_context.get(text(row["session"]), {})) for row in rows]
+    by_context = contexts_of(outcomes)
+    facts = [facts_of(row, by_context.get(text(row["session"]), {})) for row in rows]
     counted = {line.session for line in done.lines if line.state == "analysed"}
     measures = _measures(facts, names)
     marks = {title: _marks([f for f in facts if f.session in counted], m) for title, m in
@@ -177,48 +159,6 @@ def quality_view(
     )
 
 
-def _contexts(outcomes: pd.DataFrame) -> dict[str, dict[str, tuple[float, float]]]:
-    """Session -> context -> kept and recorded seconds, all phases together."""
-    own = outcomes[(outcomes["outcome"] == "kept_fraction") & (outcomes["split"] == "")]
-    if own.empty:
-        return {}
-    kept = (own["value"] * own["seconds"]).groupby([own["session"], own["context"]]).sum()
-    all_of = own.groupby(["session", "context"])["seconds"].sum()
-    found: dict[str, dict[str, tuple[float, float]]] = {}
-    for (session, context), seconds in all_of.items():
-        pair = (float(kept[session, context]), float(seconds))
-        found.setdefault(str(session), {})[str(context)] = pair
-    return found
-
-
-def _facts(row: Mapping[str, Any], contexts: Mapping[str, tuple[float, float]]) -> _Facts:
-    residuals = [_number(part) for part in text(row.get("sync_residual_max_ms")).split(",")]
-    return _Facts(
-        session=text(row["session"]),
-        animal=text(row["animal"]),
-        recorded_s=_number(row.get("duration_s")),
-        kept=_number(row.get("kept_fraction")),
-        residual_ms=max((r for r in residuals if finite(r)), default=math.nan),
-        sync=text(row.get("sync")),
-        bad_by={name: by for name, (by, _) in bad_channels(row).items()},
-        n_channels=_number(row.get("n_channels")),
-        units_kept=_number(row.get("n_units_kept")),
-        units_sorted=_number(row.get("n_units_sorted")),
-        trials=_number(row.get("n_trials")),
-        contexts=contexts,
-    )
-
-
-def _number(value: Any) -> float:
-    """A cell as a number; NaN where it holds none."""
-    if finite(value):
-        return float(value)
-    try:
-        return float(text(value))
-    except ValueError:
-        return math.nan
-
-
 # -- measures --------------------------------------------------------------------------------------
 
 
@@ -226,17 +166,17 @@ def _number(value: Any) -> float:
 class _Measure:
     """A column: what is judged, which side is bad, what is too little to mark, and its cell."""
 
-    value: Callable[[_Facts], float]
+    value: Callable[[Facts], float]
     worse: str
     least: float
-    cell: Callable[[_Facts, str], Cell]
+    cell: Callable[[Facts, str], Cell]
 
 
-def _measures(facts: Sequence[_Facts], names: Names) -> dict[str, _Measure]:
+def _measures(facts: Sequence[Facts], names: Names) -> dict[str, _Measure]:
     """Columns that any session has a value for."""
     slowest = max((f.residual_ms for f in facts if finite(f.residual_ms)), default=0.0)
     most_trials = max((f.trials for f in facts if finite(f.trials)), default=0.0)
-    most_bad = max((_bad_share(f) for f in facts if finite(_bad_share(f))), default=0.0)
+    most_bad = max((bad_share(f) for f in facts if finite(bad_share(f))), default=0.0)
     places = [c for c in names.plan.contexts if any(c in f.contexts for f in facts)]
     places += sorted({c for f in facts for c in f.contexts} - set(places))
     titles = " · ".join(spoken(place) for place in places)
@@ -247,7 +187,7 @@ def _measures(facts: Sequence[_Facts], names: Names) -> dict[str, _Measure]:
                                       bar=f.kept if finite(f.kept) else None, mark=mark),
         ),
         f"minutes in {titles}": _Measure(
-            value=lambda f: _least_share(f), worse="low", least=0.1,
+            value=lambda f: least_share(f), worse="low", least=0.1,
             cell=lambda f, mark: Cell(words=_by_context(f, places), mark=mark),
         ),
         "sync residual": _Measure(
@@ -255,11 +195,11 @@ def _measures(facts: Sequence[_Facts], names: Names) -> dict[str, _Measure]:
             cell=lambda f, mark: _sync_cell(f, slowest, mark),
         ),
         "bad channels": _Measure(
-            value=_bad_share, worse="high", least=0.1,
+            value=bad_share, worse="high", least=0.1,
             cell=lambda f, mark: _bad_cell(f, most_bad, mark),
         ),
         "units kept": _Measure(
-            value=_unit_share, worse="low", least=0.1,
+            value=unit_share, worse="low", least=0.1,
             cell=lambda f, mark: _unit_cell(f, mark),
         ),
         "trials": _Measure(
@@ -282,7 +222,7 @@ def _measures(facts: Sequence[_Facts], names: Names) -> dict[str, _Measure]:
     return {t: m for t, m in columns.items() if any(finite(m.value(f)) for f in facts)}
 
 
-def _marks(facts: Sequence[_Facts], measure: _Measure) -> dict[str, str]:
+def _marks(facts: Sequence[Facts], measure: _Measure) -> dict[str, str]:
     """Sessions far on the worse side of the cohort's median."""
     values = {f.session: measure.value(f) for f in facts if finite(measure.value(f))}
     if len(values) < 4:
@@ -294,20 +234,6 @@ def _marks(facts: Sequence[_Facts], measure: _Measure) -> dict[str, str]:
     return {s: measure.worse for s, value in values.items() if sign * (value - middle) > limit}
 
 
-def _least_share(f: _Facts) -> float:
-    """Kept share of the context that kept least."""
-    return min((kept / all_of for kept, all_of in f.contexts.values() if all_of), default=math.nan)
-
-
-def _bad_share(f: _Facts) -> float:
-    return len(f.bad) / f.n_channels if finite(f.n_channels) and f.n_channels else math.nan
-
-
-def _unit_share(f: _Facts) -> float:
-    known = finite(f.units_kept) and finite(f.units_sorted) and f.units_sorted > 0
-    return f.units_kept / f.units_sorted if known else math.nan
-
-
 def _percent(share: float) -> str:
     return with_unit(plain(100 * share, 1), "%") if finite(share) else "–"
 
@@ -316,7 +242,7 @@ def _minutes(seconds: float) -> str:
     return with_unit(plain(seconds / 60, 1), "min") if finite(seconds) else ""
 
 
-def _by_context(f: _Facts, places: Sequence[str]) -> str:
+def _by_context(f: Facts, places: Sequence[str]) -> str:
     if not f.contexts:
         return "–"
     return " · ".join(
@@ -324,14 +250,14 @@ def _by_context(f: _Facts, places: Sequence[str]) -> str:
     )
 
 
-def _sync_cell(f: _Facts, slowest: float, mark: str) -> Cell:
+def _sync_cell(f: Facts, slowest: float, mark: str) -> Cell:
     if finite(f.residual_ms):
         bar = f.residual_ms / slowest if slowest else 0.0
         return Cell(words=with_unit(number(f.residual_ms), "ms"), bar=bar, mark=mark)
     return Cell(words="–", more=_NO_RESIDUAL.get(f.sync, f.sync))
 
 
-def _bad_cell(f: _Facts, most: float, mark: str) -> Cell:
+def _bad_cell(f: Facts, most: float, mark: str) -> Cell:
     if not finite(f.n_channels):
         return Cell(words="–")
     share = len(f.bad) / f.n_channels if f.n_channels else 0.0
@@ -348,11 +274,11 @@ def _bad_cell(f: _Facts, most: float, mark: str) -> Cell:
     return Cell(words=f"{len(f.bad)} of {number(f.n_channels)}", more=shown, bar=bar, mark=mark)
 
 
-def _unit_cell(f: _Facts, mark: str) -> Cell:
+def _unit_cell(f: Facts, mark: str) -> Cell:
     if not finite(f.units_sorted):
         return Cell(words="–")
     kept = number(f.units_kept) if finite(f.units_kept) else "–"
-    share = _unit_share(f)
+    share = unit_share(f)
     bar = share if finite(share) else None
     return Cell(words=f"{kept} of {number(f.units_sorted)}", bar=bar, mark=mark)
 
@@ -360,19 +286,19 @@ def _unit_cell(f: _Facts, mark: str) -> Cell:
 # -- words -----------------------------------------------------------------------------------------
 
 
-def _sum(facts: Sequence[_Facts], n: int) -> str:
+def _sum(facts: Sequence[Facts], n: int) -> str:
     """``4 sessions, 78.2 min kept, 100 of 100 units``: an animal's sessions that count."""
     parts = [count(n, "session")]
     seconds = [f.kept_s for f in facts if finite(f.kept_s)]
     parts += [f"{_minutes(sum(seconds))} kept"] if seconds else []
-    known = [f for f in facts if finite(_unit_share(f))]
+    known = [f for f in facts if finite(unit_share(f))]
     if known:
         kept, of = sum(f.units_kept for f in known), sum(f.units_sorted for f in known)
         parts.append(f"{number(kept)} of {count(round(of), 'unit')}")
     return ", ".join(parts)
 
 
-def _summary(facts: Sequence[_Facts], done: Completeness, names: Names) -> tuple[str, ...]:
+def _summary(facts: Sequence[Facts], done: Completeness, names: Names) -> tuple[str, ...]:
     """How much was read, kept and left out, in sentences."""
     n = done.n
     read = [line for line in done.lines if line.state == "analysed"]
@@ -406,7 +332,7 @@ def _summary(facts: Sequence[_Facts], done: Completeness, names: Names) -> tuple
         kinds = [_NO_RESIDUAL.get(f.sync, f.sync) for f in facts if f.sync]
         how = [f"{kind} in {count(kinds.count(kind), 'session')}" for kind in dict.fromkeys(kinds)]
         said.append(f"No log was aligned by pulses, so that none has a residual: {listing(how)}.")
-    counted = [f for f in facts if finite(_unit_share(f))]
+    counted = [f for f in facts if finite(unit_share(f))]
     if counted:
         kept, of = sum(f.units_kept for f in counted), sum(f.units_sorted for f in counted)
         said.append(f"{number(kept)} of {number(of)} sorted units were kept.")
