@@ -93,15 +93,20 @@ class Grid:
 
 @dataclass(frozen=True, kw_only=True)
 class MapFigure:
-    """One figure of maps: its words, its data, and how it is drawn when it is written."""
+    """One figure of maps: its words, and how it is tabulated and drawn when it is written."""
 
     name: str
     title: str
     kind: str
     caption: str
     alt: str
-    data: pd.DataFrame
+    tabulate: Callable[[], pd.DataFrame]
     draw: Callable[[], Specification]
+
+    @property
+    def data(self) -> pd.DataFrame:
+        """The values behind the picture."""
+        return self.tabulate()
 
 
 @dataclass

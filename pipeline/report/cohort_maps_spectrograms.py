@@ -70,7 +70,7 @@ def spectrogram_figures(table: pd.DataFrame | None, names: Names) -> Iterator[Ma
             kind="Spectrogram",
             caption=caption,
             alt=" ".join([f"{title}.", *_numbers(rows, levels[0], names), caption]),
-            data=_wide(rows),
+            tabulate=lambda rows=rows: _wide(rows),
             draw=lambda rows=rows, levels=levels: grid_chart(_grid(rows, levels, scale, names)),
         )
 

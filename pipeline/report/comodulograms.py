@@ -75,7 +75,7 @@ def comodulogram_figures(table: pd.DataFrame | None, names: Names) -> Iterator[M
             kind="Comodulogram",
             caption=caption,
             alt=" ".join([f"{title}.", *_numbers(rows, names), caption]),
-            data=_data(levels, rows),
+            tabulate=lambda levels=levels, rows=rows: _data(levels, rows),
             draw=lambda levels=levels, rows=rows: grid_chart(_grid(levels, rows, scales, names)),
         )
 
