@@ -8,20 +8,25 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from report_example import EXCLUDED, FAILED, METRICS, cohort, few, plan
+import test_report_browser
+from report_example import EXCLUDED, FAILED, METRICS, few, plan
 from test_report_sentences import ROWS, THETA, contrast, say, verdict
 
+from pipeline.experiment.plan import PlanQuestion
 from pipeline.report import numbers
 from pipeline.report.answer import NAMED, basis_of, elsewhere, findings, paragraph
 from pipeline.report.answer_balance import balance_view
 from pipeline.report.blinding import omnibus_lines
 from pipeline.report.design_tables import completeness_view, design_table
-from pipeline.report.embed import environment
+from pipeline.report.embed import environment, template_text
 from pipeline.report.lookup import Contrasts
 from pipeline.report.matrix import panels
 from pipeline.report.names import Names
 from pipeline.report.timeline import _pieces, timeline_chart
 from pipeline.report.whiskers import WHISKER_WIDTH
+
+#: fixtures of the pages' tests in a browser
+browser, visit = test_report_browser.browser, test_report_browser.visit
 
 RATE = "firing_rate@mPFC"
 TRIALS = "trials_to_criterion"
@@ -290,12 +295,11 @@ def test_each_cell_of_the_matrix_holds_its_row_of_the_tables():
 
 
 def test_rows_are_primary_secondary_and_exploratory_apart():
-    one = cohort(only=(THETA, RATE, "band_power/low_gamma@CA1"), primary=(THETA,),
-                 secondary=(RATE,))  # fmt: skip
-    priority = {THETA: "primary", RATE: "secondary"}
-    table = one.verdicts.assign(
-        priority=[priority.get(name, "exploratory") for name in one.verdicts["outcome"]]
-    )
+    one = few()
+    gamma = "band_power/low_gamma@CA1"
+    priority = {THETA: "primary", RATE: "secondary", gamma: "exploratory"}
+    table = one.verdicts[one.verdicts["outcome"].isin(priority)]
+    table = table.assign(priority=table["outcome"].map(priority))
     names = Names(plan=one.plan, metrics=one.metrics)
 
     def sorted_rows(verdicts):
@@ -304,7 +308,6 @@ def test_rows_are_primary_secondary_and_exploratory_apart():
         parts = (panel.answering, panel.secondary, panel.exploratory)
         return panel.basis, [[row.outcome for row in part] for part in parts]
 
-    gamma = "band_power/low_gamma@CA1"
     assert sorted_rows(table) == ("primary", [[THETA], [RATE], [gamma]])
     assert sorted_rows(table[table["outcome"] != THETA]) == ("secondary", [[RATE], [], [gamma]])
     assert sorted_rows(table[table["outcome"] == gamma]) == ("", [[gamma], [], []])
@@ -339,7 +342,7 @@ def test_the_paragraph_stands_first_and_the_undeclared_is_folded():
                '<details class="beside-answer"')]  # fmt: skip
     assert places == sorted(places)
     folded = part[places[-1] :]
-    assert "Verdicts of the 1 exploratory outcomes" in folded
+    assert "Verdicts of the 1 exploratory outcome<" in folded
     assert "Low gamma band power, CA1" in folded
     assert "ow gamma" not in part[: places[-1]]
     assert "exploratory" not in part[: places[-1]]
@@ -387,6 +390,71 @@ def test_warnings_of_many_sessions_are_folded_failures_never():
     assert "Warnings of 30 sessions" in top
     before, after = top.split("<details>")
     assert FAILED in before and "rat01_vehicle" not in before and "rat01_vehicle" in after
+
+
+# -- in a browser ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def answer_page(tmp_path_factory):
+    """The answer of six primary outcomes and three drugs in two phases, with the page's script."""
+    one = few()
+    bands = ["delta", "theta", "beta", "low_gamma", "high_gamma", "hfo"]
+    outcomes = [f"band_power/{band}@mPFC" for band in bands]
+
+    def six(table):
+        mine = table[(table["outcome"] == THETA) & (table["split"] == "")]
+        mine = mine[mine["phase"].isin(["acute"])]
+        rows = [mine.assign(outcome=outcome, priority="primary") for outcome in outcomes]
+        both = [pd.concat(rows), pd.concat(rows).assign(phase="late")]
+        return pd.concat(both, ignore_index=True)
+
+    questions = [PlanQuestion(modifier="context", reference="home_cage", phases=["acute", "late"],
+                              levels=one.plan.contexts)]  # fmt: skip
+    names = Names(plan=plan(phases=["acute", "late"], questions=questions), metrics=METRICS)
+    weak = {(outcomes[0], "MDMA", "acute", "context"): "only movement: in none of the strata"}
+    shown = panels(six(one.verdicts), Contrasts(six(one.contrasts)), outcomes, names, weak)
+    body = render("answer", one, panels=shown, names=names, plan=names.plan)
+    style = "".join(map(template_text, ("style.css", "answer.css")))
+    path = tmp_path_factory.mktemp("answer") / "answer.html"
+    path.write_text(
+        f'<!doctype html><html lang="en"><title>a</title><style>{style}</style><main>{body}</main>'
+        f"<script>{template_text('report.js')}</script>",
+        encoding="utf-8",
+    )
+    return path
+
+
+@pytest.mark.browser
+def test_the_switch_works_by_keyboard(visit, answer_page):
+    page = visit(answer_page).page
+    shown = "parts => parts.filter((p) => p.offsetHeight > 0).map((p) => p.dataset.panel)"
+    assert page.eval_on_selector_all("[data-panel]", shown) == ["panel-in-acute"]
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.value") == "panel-in-acute"
+    page.keyboard.press("ArrowRight")
+    assert page.eval_on_selector_all("[data-panel]", shown) == ["panel-in-late"]
+    page.keyboard.press("ArrowLeft")
+    assert page.eval_on_selector_all("[data-panel]", shown) == ["panel-in-acute"]
+
+
+@pytest.mark.browser
+def test_six_outcomes_and_three_drugs_fit_the_first_screen(visit, answer_page):
+    page = visit(answer_page, (1366, 900)).page
+    boxes = [table.bounding_box() for table in page.query_selector_all(".verdicts")]
+    (table,) = [box for box in boxes if box]
+    top_of_page = 165  # title, question and the line of sections above the answer
+    assert top_of_page + table["y"] + table["height"] <= 900
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1366
+
+
+@pytest.mark.browser
+def test_on_a_phone_the_matrix_is_a_list_and_caveats_are_spelt_out(visit, answer_page):
+    page = visit(answer_page, (390, 844)).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    words = page.query_selector(".verdicts .words-of")
+    assert words.bounding_box()["height"] > 10 and "only movement" in words.inner_text()
+    assert page.query_selector(".verdicts .who").inner_text() == "psilocybin"
 
 
 # -- the design ------------------------------------------------------------------------------------

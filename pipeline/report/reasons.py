@@ -76,7 +76,7 @@ class Reasons:
         if self.few:
             return "too few animals"
         if self.interaction_open and not self.drug_open:
-            return "context open"
+            return "drug acts, dependence open"
         if self.drug_open:
             return "drug effect open"
         return "no smallest effect declared" if self.undeclared else self.other
