@@ -7,7 +7,7 @@ import pytest
 from report_example import FEW, few
 
 from pipeline.errors import InputError
-from pipeline.report import write_figures, write_report
+from pipeline.report import views, write_figures, write_report
 from pipeline.report.figure_list import FILE, Listed, listed_figures, write_figure_list
 from pipeline.report.names import Names, parse
 from pipeline.report.slug import slug
@@ -46,7 +46,8 @@ def test_outcome_region_and_chapter_are_those_of_the_page(rows):
     for outcome, row in of_outcomes.items():
         assert row["name"].startswith(slug(outcome))
         assert row["region"] == parse(outcome).region
-        assert "n = 8 rats" in row["caption"] and row["caption"].startswith("Estimation plot of")
+        assert row["caption"].startswith("Estimation plot of")
+        assert "n = 8 rats" in " ".join(row["caption"].split())
     (curves,) = [row for row in rows if row["name"].endswith("kaplan-meier")]
     assert (curves["outcome"], curves["chapter"]) == ("trials_to_criterion", "Flexibility")
 
@@ -57,6 +58,19 @@ def test_captions_are_the_alternative_texts_of_the_page(folder, rows):
     page = (folder / "index.html").read_text()
     for row in rows:
         assert f'aria-label="{escape(row["caption"])}"' in page
+
+
+def test_curves_are_drawn_only_beside_a_figure_that_the_page_shows(tmp_path, monkeypatch):
+    """Else they lie in the folder of figures, and neither page nor list knows them."""
+    monkeypatch.setattr(views, "MANY", 0)
+    monkeypatch.setattr(views, "SUREST", 0)
+    one = few()
+    outcomes = one.outcomes[one.outcomes["outcome"] == "trials_to_criterion"]
+    for priority, expected in (("exploratory", 0), ("primary", 2)):
+        folder = tmp_path / priority
+        given = outcomes.assign(priority=priority)
+        write_figures(given, one.contrasts, one.verdicts, one.plan, one.metrics, folder)
+        assert len(list(folder.glob("*.svg"))) == expected
 
 
 def test_two_outcomes_that_bear_one_title_are_told_apart():

@@ -36,7 +36,7 @@ from pipeline.report.spectra import (
     spectra_views,
 )
 from pipeline.report.spikes import SpikeTables
-from pipeline.report.survival import survival_caption, survival_views
+from pipeline.report.survival import SurvivalView, survival_caption, survival_views
 from pipeline.report.tested import Tables, model_kind, tables_of
 from pipeline.report.time_courses import (
     TimeCourseView,
@@ -207,7 +207,7 @@ def chapters(
             judged.setdefault(key, []).append(row)
     drawn: dict[str, list[Figure]] = {domain: [] for domain, _, _ in CHAPTERS}
     domains = dict(zip(outcomes["outcome"], outcomes["domain"], strict=True))
-    curves = _survival_pictures(outcomes, names, figures)
+    curves = {(view.outcome, view.phase): view for view in survival_views(outcomes, names)}
     keys = figure_keys(outcomes, names, contrasts)
     keys = sorted(keys, key=lambda key: _index(order, key.outcome))
     for key in keys:
@@ -217,8 +217,8 @@ def chapters(
         panel = panel_keys.get((key.phase, key.modifier), "")
         rows = judged.get((key.outcome, key.phase, key.modifier), [])
         # the curves do not depend on the question: they stand with the first
-        beside = curves.pop((key.outcome, key.phase), None)
-        pictures = (beside,) if beside else ()
+        times = curves.pop((key.outcome, key.phase), None)
+        pictures = (_survival_picture(times, names, figures),) if times else ()
         figure = _figure(view, rows, outcomes, contrasts, names, figures, panel, pictures)
         drawn.setdefault(domains[key.outcome], []).append(figure)
     curves_of_regions = tuple(
@@ -333,22 +333,17 @@ def _figure(
     )
 
 
-def _survival_pictures(
-    outcomes: pd.DataFrame, names: Names, folder: Path
-) -> dict[tuple[str, str], Picture]:
-    """Kaplan-Meier figures by outcome and phase."""
-    return {
-        (view.outcome, view.phase): Picture(
-            id=f"fig-{view.name}",
-            title="Times to the event",
-            alt=f"{names.title(view.outcome)}. {survival_caption(view, names)}",
-            caption=survival_caption(view, names),
-            svg=picture_svg(folder, view.name),
-            specification=read_specification(folder / f"{view.name}.vl.json"),
-            files=picture_files(view.name),
-        )
-        for view in survival_views(outcomes, names)
-    }
+def _survival_picture(view: SurvivalView, names: Names, folder: Path) -> Picture:
+    """Kaplan-Meier curves of one outcome in one phase."""
+    return Picture(
+        id=f"fig-{view.name}",
+        title="Times to the event",
+        alt=f"{names.title(view.outcome)}. {survival_caption(view, names)}",
+        caption=survival_caption(view, names),
+        svg=picture_svg(folder, view.name),
+        specification=read_specification(folder / f"{view.name}.vl.json"),
+        files=picture_files(view.name),
+    )
 
 
 def _caption(view: OutcomeView, names: Names) -> str:

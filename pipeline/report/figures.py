@@ -131,12 +131,16 @@ def _charts(
     maps: MapTables | None,
 ) -> Iterator[tuple[str, Specification, pd.DataFrame]]:
     """Name, specification and data of every figure."""
+    shown = set()
     for key in figure_keys(outcomes, names, index):
         view = outcome_view(key, outcomes, index, names)
         if not view.points.empty:
+            shown.add((key.outcome, key.phase))
             yield view.name, estimation_chart(view, names), view_table(view)
     for times in survival_views(outcomes, names):
-        yield times.name, survival_chart(times, names), survival_data(times)
+        # the page shows curves beside the figure of their outcome, and nowhere else
+        if (times.outcome, times.phase) in shown:
+            yield times.name, survival_chart(times, names), survival_data(times)
     for region in spectra_views(*spectra, names):
         yield region.name, spectra_chart(region, names), spectra_data(region)
     for band in time_course_views(*time_courses, names):
