@@ -384,7 +384,7 @@ def test_methods_tell_the_options_that_ran():
     assert "[not stated]" not in text and "None" not in text
     for words in ("lab's existing sorting", "0.05 Hz", "0.9 of its bins", "fewer than 5",
                   "below 0.4 ms", "blocks of 60 s", "1999 permutations", "at least 1 on log2",
-                  "at least 50 spikes", "Vinck et al. 2010", "Kiefer", "within 50 ms",
+                  "at least 50 spikes", "[@vinck2010]", "[@kiefer2000]", "within 50 ms",
                   "0 to 0.5 s", "999 relabellings", "5 units and 10 trials"):  # fmt: skip
         assert words in text, words
     assert "interneuron" not in text

@@ -304,10 +304,12 @@ def coded_plan(plan: AnalysisPlan, codes: Mapping[str, str]) -> AnalysisPlan:
 def shown_config(experiment: Experiment) -> dict[str, Any]:
     """Return the resolved settings that a report may list, as nested plain data.
 
-    The tables' places are left out; while blind, so is whatever declares a substance.
+    The tables' places are left out; while blind, so is whatever declares a substance, and what
+    the lab wrote of its animals and of conduct, for free text may name one.
     """
     settings = experiment.config.model_dump(mode="json", exclude={"tables"})
     if experiment.plan.blind:
+        del settings["reporting"]
         design = settings["design"]
         del design["conditions"], design["reference_condition"]
         design["questions"] = [

@@ -11,6 +11,7 @@ from pipeline.experiment.lfp_options import LfpOptions, Window
 from pipeline.experiment.movement_options import MovementOptions
 from pipeline.experiment.plain_files import NO_FORMULA, is_formula
 from pipeline.experiment.plan import BaselineRule, PlanBound, PlanOutcome
+from pipeline.experiment.reporting_options import ReportingOptions
 from pipeline.experiment.spike_options import SpikeOptions
 from pipeline.experiment.strict import StrictModel, did_you_mean
 from pipeline.experiment.task import Task
@@ -280,6 +281,11 @@ class Config(StrictModel):
     )
     sync: SyncOptions = Field(default_factory=SyncOptions, description="Clocks")
     statistics: Statistics = Field(default_factory=Statistics, description="Tests")
+    reporting: ReportingOptions = Field(
+        default_factory=ReportingOptions,
+        description="What only the lab knows of animals and conduct, for the ARRIVE table of the "
+        "report; no computation reads it",
+    )
 
     @model_validator(mode="after")
     def _the_line_has_an_event(self) -> Config:

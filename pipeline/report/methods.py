@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.metric import Metric
+from pipeline.report.bibliography import with_keys
 from pipeline.report.blinding import blinding_methods
 from pipeline.report.methods_lfp import lfp_text
 from pipeline.report.methods_spikes import spikes_text
@@ -49,7 +50,9 @@ def methods_text(
     Returns
     -------
     str
-        Paragraphs between blank lines. A setting that is missing reads ``[not stated]``.
+        Paragraphs between blank lines; works are cited by key, as
+        :mod:`pipeline.report.bibliography` reads them. A setting that is missing reads ``[not
+        stated]``.
     """
     config = methods.get("config", {})
     domains = {metric.domain for metric in metrics.values()}
@@ -160,7 +163,8 @@ def _task(flexibility: Mapping[str, Any]) -> str:
 
 def _definitions(metrics: Iterable[Metric]) -> str:
     entries = [
-        f"{capital(metric.label)}: {metric.definition.rstrip('.')} ({metric.reference.rstrip('.')})"
+        f"{capital(metric.label)}: {metric.definition.rstrip('.')} "
+        f"({with_keys(metric.reference).rstrip('.')})"
         for metric in metrics
     ]
     return f"Definitions. {'. '.join(entries)}." if entries else ""
@@ -170,4 +174,4 @@ def _software(versions: Mapping[str, str]) -> str:
     if not versions:
         return f"Software: {NOT_STATED}."
     packages = listing(f"{name}{SPACE}{version}" for name, version in sorted(versions.items()))
-    return f"Analysis ran in Python with {packages}."
+    return f"Analysis ran as one Snakemake workflow ([@molder2021]), in Python with {packages}."

@@ -90,7 +90,7 @@ def _spectra(lfp: Mapping[str, Any]) -> str:
         for name, edges in lfp.get("bands", {}).items()
     )
     return (
-        "Spectra were estimated by the multitaper method in segments "
+        "Spectra were estimated by the multitaper method ([@thomson1982]) in segments "
         f"of {stated(lfp, 'segment_s', 's')} with a half-bandwidth of "
         f"{stated(lfp, 'half_bandwidth_hz', 'Hz')}. Bands were {bands or NOT_STATED}."
     )
@@ -100,7 +100,8 @@ def _shape(lfp: Mapping[str, Any]) -> str:
     options = lfp.get("aperiodic", {})
     return (
         "The aperiodic part of each region's mean spectrum was fitted apart from its peaks "
-        f"(specparam, mode {stated(options, 'mode')} in every epoch, {_range(options, 'fit_hz')}, "
+        f"(specparam, [@donoghue2020]; mode {stated(options, 'mode')} in every epoch, "
+        f"{_range(options, 'fit_hz')}, "
         f"under high-frequency oscillations {_range(options, 'hfo_fit_hz')}; at most "
         f"{stated(options, 'max_peaks')} peaks of {_range(options, 'peak_width_hz')} width); fits "
         f"with R² below {stated(options, 'min_r_squared')} or a mean error above "
@@ -129,7 +130,7 @@ def _coupling(lfp: Mapping[str, Any]) -> str:
 def _phase_amplitude(lfp: Mapping[str, Any]) -> str:
     options = lfp.get("phase_amplitude", {})
     return (
-        "Phase-amplitude coupling was estimated in blocks of "
+        "Phase-amplitude coupling ([@tort2010]) was estimated in blocks of "
         f"{stated(options, 'seconds', 's')} in every cell, because its bias depends on the "
         f"length, against {stated(options, 'surrogates')} time shifts."
     )
@@ -140,5 +141,5 @@ def _complexity(lfp: Mapping[str, Any]) -> str:
     return (
         f"Complexity was measured in windows of {stated(options, 'window_s', 's')} at "
         f"{stated(options, 'rate_hz', 'Hz')}, limited to {_range(options, 'band_hz')}, and set "
-        "against surrogates of the same spectrum with random phases."
+        "against surrogates of the same spectrum with random phases ([@theiler1992])."
     )

@@ -85,7 +85,7 @@ def _source(sorting: Any) -> str:
     edges = f"{number(band[0])}–{with_unit(number(band[1]), 'Hz')}" if band else NOT_STATED
     return (
         f"Where no sorting was given, recordings were sorted by {stated(sorting, 'run')} "
-        f"(SpikeInterface; pass band {edges}, reference "
+        f"(SpikeInterface, [@buccino2020]; pass band {edges}, reference "
         f"{stated(before, 'reference').replace('_', ' ')}), all contexts of a session in one "
         "sort, so that units are the same before and after the dose."
     )
@@ -98,7 +98,7 @@ def _contamination(spikes: Mapping[str, Any]) -> str:
     return (
         "Units with more intervals below the refractory period "
         f"({stated(spikes, 'refractory_ms', 'ms')}) than a share of {number(limit)} of spikes of "
-        "other cells explains were left out (Hill et al. 2011, J Neurosci 31:8699), and so were "
+        "other cells explains were left out ([@hill2011]), and so were "
         f"those faster than {stated(spikes, 'junk_hz', 'Hz')} without a refractory period."
     )
 
@@ -124,10 +124,10 @@ def _modulation(spikes: Mapping[str, Any]) -> str:
     return (
         "Each unit's change from its baseline in the same context was tested by a step test on "
         f"counts in blocks of {stated(options, 'block_s', 's')} (at least "
-        f"{stated(options, 'minimum_blocks')} before and after; self-normalised, Kiefer, "
-        "Vogelsang & Bunzel 2000, Econometrica 68:695) against "
+        f"{stated(options, 'minimum_blocks')} before and after; self-normalised, [@kiefer2000]) "
+        "against "
         f"{stated(options, 'permutations')} permutations of blocks; {drift}. A unit was called up "
-        f"or down with q below {stated(options, 'level')} (Benjamini & Hochberg 1995, within the "
+        f"or down with q below {stated(options, 'level')} ([@benjamini1995], within the "
         f"session){least}. Units chosen by their baseline rate fall by regression to the mean when "
         "measured again: fractions and fold changes stand beside those of the reference."
     )
@@ -137,7 +137,7 @@ def _locking(spikes: Mapping[str, Any]) -> str:
     options = spikes.get("locking", {})
     return (
         "Locking of spikes to the LFP of another channel was measured by pairwise phase "
-        "consistency (Vinck et al. 2010, NeuroImage 51:112), over pairs of spikes from different "
+        "consistency ([@vinck2010]), over pairs of spikes from different "
         "blocks of 5 s and relative to the phases that the LFP offered, in units with at least "
         f"{stated(options, 'minimum_spikes')} spikes; a unit is locked with q below "
         f"{stated(options, 'level')} over the blocks."
@@ -147,7 +147,7 @@ def _locking(spikes: Mapping[str, Any]) -> str:
 def _rate_power(_: Mapping[str, Any]) -> str:
     return (
         "Rates of units were correlated with band power of another channel second by second, by "
-        "ranks within windows of ten minutes (Wood et al. 2012, J Neurosci 32:3022)."
+        "ranks within windows of ten minutes ([@wood2012])."
     )
 
 
@@ -156,9 +156,9 @@ def _pairs(spikes: Mapping[str, Any]) -> str:
     return (
         f"Pairs of units with at least {stated(options, 'minimum_spikes')} spikes each were "
         "compared by correlations of counts in bins of 100 ms and 1 s, within windows of "
-        f"{stated(options, 'window_s', 's')} so that drifts do not count (Cohen & Kohn 2011, Nat "
-        "Neurosci 14:811), and by spike-time tiling within "
-        f"{stated(options, 'tiling_ms', 'ms')} (Cutts & Eglen 2014, J Neurosci 34:14288)."
+        f"{stated(options, 'window_s', 's')} so that drifts do not count ([@cohen2011]), "
+        "and by spike-time tiling within "
+        f"{stated(options, 'tiling_ms', 'ms')} ([@cutts2014])."
     )
 
 

@@ -153,7 +153,7 @@ def _engines(
             f"per crossing of the {unit} with a factor that varies within it; they were fitted by "
             "restricted maximum likelihood, with variance components that may be negative as long "
             "as the covariance of the data stays positive definite, and tested by the method of "
-            "Kenward and Roger (1997)."
+            "Kenward and Roger ([@kenward1997])."
         )
     if any("kept at zero" in model for model in models):
         yield (
@@ -225,7 +225,7 @@ def _times(outcomes: pd.DataFrame | None) -> Iterator[str]:
             "Where a session ended before the event its time is censored. Means of times are "
             "restricted means up to the latest time to which every cell's curve is known, also "
             "without any one of its animals; what was tested are pseudo-values of the restricted "
-            "mean (Andersen & Perme 2010), which are the restricted times themselves where all "
+            "mean ([@andersen2010]), which are the restricted times themselves where all "
             "sessions are equally long."
         )
     if (timed["baseline_rule"] == "change").any():
@@ -242,15 +242,15 @@ def _spectra(clusters: pd.DataFrame | None, plan: AnalysisPlan) -> Iterator[str]
         ["region", "family", "condition", "modifier", "level", "phase", "step"]
     )
     yield (
-        f"Spectra were compared by cluster permutation over {plan.unit}s (Maris & Oostenveld "
-        f"2007): frequencies whose t passes the two-sided threshold at {number(plan.alpha)} form "
+        f"Spectra were compared by cluster permutation over {plan.unit}s ([@maris2007]): "
+        f"frequencies whose t passes the two-sided threshold at {number(plan.alpha)} form "
         "clusters with their neighbours of the same sign, and the largest sum of t is compared "
         "with that under all flips of signs (all permutations of labels between groups), or "
         f"{N_RANDOM} random ones beyond {EXACT_UP_TO}; with fewer than {MINIMUM_ANIMALS} "
         f"{plan.unit}s in a group nothing was tested. That makes {count(int(n.sum()), 'test')}, "
         "one per curve, adjusted by Holm's method over the levels of a region, condition, phase "
         "and kind of contrast. A cluster says that there is an effect somewhere along the "
-        "spectrum, not where it begins or ends (Sassenhagen & Draschkow 2019)."
+        "spectrum, not where it begins or ends ([@sassenhagen2019])."
     )
 
 
@@ -260,14 +260,15 @@ def _multiplicity(
     level = f"{100 * (1 - plan.alpha):g}{SPACE}%"
     yield (
         f"Intervals are {level} confidence intervals and not adjusted; p values are adjusted by "
-        "Holm's method within each outcome, phase, split, question and kind of contrast, over all "
-        f"conditions, levels and doses of a session, and judged at {number(plan.alpha)}."
+        "Holm's method ([@holm1979]) within each outcome, phase, split, question and kind of "
+        "contrast, over all conditions, levels and doses of a session, and judged at "
+        f"{number(plan.alpha)}."
     )
     searched = rows is not None and "q_value" in rows and rows["q_value"].notna().any()
     if searched:
         yield (
             "Over the outcomes of a domain that are not primary, omnibus tests have a false "
-            "discovery rate q (Benjamini & Hochberg 1995). Primary outcomes were named in the "
+            "discovery rate q ([@benjamini1995]). Primary outcomes were named in the "
             "config and are not part of that search; nothing else is adjusted across outcomes."
         )
     else:
@@ -309,9 +310,9 @@ def _decisions(plan: AnalysisPlan) -> str:
     return (
         "Verdicts are read from adjusted p values of planned contrasts. A difference counts as "
         f"absent only if its {within} interval lies inside the smallest effect of interest that "
-        f"the config declares{': ' + bounds if bounds else ''}; otherwise the verdict is "
-        "inconclusive. A difference that is not significant is never called independence of "
-        "context."
+        "the config declares (two one-sided tests, [@schuirmann1987])"
+        f"{': ' + bounds if bounds else ''}; otherwise the verdict is inconclusive. A difference "
+        "that is not significant is never called independence of context."
     )
 
 
@@ -323,7 +324,7 @@ def _seed(
         yield (
             "The Bayes factor for no interaction, a second line that no verdict reads, compares "
             "the BIC of the mixed models without and with the interaction (maximum likelihood, "
-            f"components at or above zero), n being the number of {unit} (Wagenmakers 2007)."
+            f"components at or above zero), n being the number of {unit} ([@wagenmakers2007])."
         )
     yield f"Seed of random permutations: {statistics.get('seed', plan.seed)}."
 

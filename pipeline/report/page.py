@@ -10,6 +10,7 @@ from pipeline.experiment.plan import AnalysisPlan
 from pipeline.metric import Metric
 from pipeline.report.answer_balance import balance_view
 from pipeline.report.behaviour import BehaviourTables
+from pipeline.report.bibliography import parts
 from pipeline.report.blinding import notice, omnibus_lines
 from pipeline.report.calibration import calibration_view
 from pipeline.report.chapters import chapters, outcome_order
@@ -31,6 +32,8 @@ from pipeline.report.figures import chart_json
 from pipeline.report.lookup import Contrasts
 from pipeline.report.matrix import panels
 from pipeline.report.methods import methods_text
+from pipeline.report.methods_document import write_documents
+from pipeline.report.methods_page import methods_view
 from pipeline.report.names import Names, parse
 from pipeline.report.quality import quality_view
 from pipeline.report.spikes import SpikeTables
@@ -70,7 +73,7 @@ def write_report(
     units: SpikeTables | None = None,
     maps: MapTables | None = None,
 ) -> Path:
-    """Write the cohort report, one file that needs no network.
+    """Write the cohort report, one file that needs no network, and the methods beside it.
 
     Parameters
     ----------
@@ -89,7 +92,8 @@ def write_report(
         session, context, start_s, stop_s) and ``administrations``, where others than the anchors
         were given (rows with session, time_s).
     methods : mapping
-        ``config`` (resolved settings as nested plain data) and ``versions``.
+        ``config`` (resolved settings as nested plain data), ``versions`` and ``made_of`` (as
+        :func:`pipeline.report.reproducibility.reproducibility_view` reads it).
     figures : pathlib.Path
         Folder that :func:`pipeline.report.figures.write_figures` filled from the same tables.
     path : pathlib.Path
@@ -146,6 +150,28 @@ def write_report(
         **({} if units is None else units.by_name),
         **({} if maps is None else maps.by_name),
     }
+    n = {**done.n, "reasons": lost}
+    told = methods_view(
+        [
+            *methods_text(
+                methods,
+                plan,
+                shown,
+                n,
+                contrasts=contrasts,
+                outcomes=outcomes,
+                clusters=clusters,
+            ).split("\n\n"),
+            *time_course_methods(time_clusters, names),
+        ],
+        methods,
+        design,
+        n,
+        names,
+        outcomes=order,
+        verdicts=verdicts,
+        contrasts=contrasts,
+    )
     parted = chapters(
         outcomes,
         index,
@@ -190,18 +216,8 @@ def write_report(
             carry_over=carry_over(index, order, names),
             unit_quality=unit_quality(None if units is None else units.units),
             calibration=calibration_view(calibration, outcomes, contrasts, names),
-            methods=[
-                *methods_text(
-                    methods,
-                    plan,
-                    shown,
-                    {**done.n, "reasons": lost},
-                    contrasts=contrasts,
-                    outcomes=outcomes,
-                    clusters=clusters,
-                ).split("\n\n"),
-                *time_course_methods(time_clusters, names),
-            ],
+            methods=told,
+            parts=parts,
             settings=_flat(config),
             versions=sorted(methods.get("versions", {}).items()),
             downloads=downloads_view(given, path.parent, n_figures=len(listed), figure_list=FILE),
@@ -210,6 +226,7 @@ def write_report(
     )
     write_page(path, page)
     write_figure_list(path.with_name(FILE), listed)
+    write_documents(path.parent, told.document)
     return path
 
 

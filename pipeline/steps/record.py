@@ -40,8 +40,9 @@ def recorded_config(config: Config, *, blind: bool | None = None) -> dict[str, A
     """
     if config.statistics.blind if blind is None else blind:
         return config.model_dump(mode="json", include=set(_BLIND_SECTIONS))
-    # where the tables lie says nothing of what they hold, and may be an absolute path
-    return config.model_dump(mode="json", exclude={"tables"})
+    # where the tables lie says nothing of what they hold, and may be an absolute path; what the lab
+    # tells of its animals enters no computation, and a word more of it must not rerun the cohort
+    return config.model_dump(mode="json", exclude={"tables", "reporting"})
 
 
 def recorded_files(

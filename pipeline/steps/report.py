@@ -21,6 +21,7 @@ from pipeline.report.behaviour import BehaviourTables
 from pipeline.report.cohort_maps_tables import MapTables
 from pipeline.report.spikes import SpikeTables
 from pipeline.steps.behaviour import NUMBERS
+from pipeline.steps.made_of import made_of_results
 from pipeline.steps.spike_tables import MODULATION
 from pipeline.steps.spikes import NUMBERS as UNIT_NUMBERS
 from pipeline.steps.trial_tables import SCORED_TYPES
@@ -176,6 +177,7 @@ def report(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
             "config": settings["config"],
             "versions": settings["versions"],
             "blinding": settings["blinding"],
+            "made_of": settings["made_of"] | made_of_results(inputs),
         },
         figures=Path(inputs.figures),
         path=Path(outputs.page),

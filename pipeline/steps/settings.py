@@ -17,6 +17,7 @@ from pipeline.experiment.movement_options import MEASURED, TrackOptions, session
 from pipeline.experiment.sessions import is_aligned
 from pipeline.steps.code import LIBRARIES, ROOMS, code_of, code_of_steps
 from pipeline.steps.inputs import files_of, named_paths, resolve, sortings
+from pipeline.steps.made_of import made_of_settings
 from pipeline.steps.provenance import code_hash, versions
 from pipeline.steps.record import recorded_config, recorded_files
 from pipeline.steps.session_times import administrations_of, contexts_of
@@ -302,6 +303,7 @@ def report_settings(experiment: Experiment) -> dict[str, Any]:
         ],
         "warnings": [str(warning) for warning in experiment.warnings],
         "versions": versions(*sorted({name for names in LIBRARIES.values() for name in names})),
+        "made_of": made_of_settings(experiment),
         "code": code_of("report"),
     }
 

@@ -61,12 +61,16 @@ rule report:
         autocorrelograms=SPIKE_TABLES["autocorrelograms"],
         unit_rates=SPIKE_TABLES["unit_rates"],
         calibration=SHUFFLES,
+        record=COHORT_TABLES["record"],
         figures="results/report/figures",
         listing="results/report/assets/sessions.json",
     output:
         page="results/report/index.html",
         run="results/report/run.html",
         sessions="results/report/sessions.html",
+        methods="results/report/methods.md",
+        latex="results/report/methods.tex",
+        references="results/report/references.bib",
     log:
         "results/logs/report.log",
     conda:
