@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
+import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,7 @@ from workflow_runs import (
     jobs_run,
     planned,
     refusal,
+    rows_of,
     run,
 )
 
@@ -138,6 +142,41 @@ def test_a_failing_session_fails_alone_and_the_same_input_gives_the_same_bytes(e
     kinds = {Path(name).suffix for name in before}
     pictures = {".svg", ".png"}
     assert kinds == {".nc", ".parquet", ".gz", ".tsv", ".json", ".html", ".xlsx"} | pictures
+
+
+def test_snakemakes_own_report_holds_the_figures_and_needs_no_network(
+    finished, tmp_path, monkeypatch
+):
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody answers
+    process = run(finished, "--report", str(tmp_path / "report.zip"))
+    assert process.returncode == 0, process.stderr[-3000:]
+    with zipfile.ZipFile(tmp_path / "report.zip") as archive:
+        names = archive.namelist()
+        page = archive.read("report/report.html").decode()
+    held = json.loads(re.search(r"var results = (\{.*?\});\n", page, re.S).group(1))
+    folder = finished / "run" / "results" / "report"
+    figures = {
+        f"results/report/figures/{path.name}"
+        for path in (folder / "figures").iterdir()
+        if path.suffix in (".svg", ".pdf", ".png", ".tsv")
+    }
+    further = {"index.html", "tables.xlsx", "figures.index.tsv"}
+    assert set(held) == figures | {f"results/report/{name}" for name in further}
+    assert all(f"report/{result['data_uri']}" in names for result in held.values())
+    rows = {row["name"]: row for row in rows_of(folder / "figures.index.tsv")}
+    assert len(rows) * 4 == len(figures)
+    for path in figures:
+        result, row = held[path], rows[Path(path).name.partition(".")[0]]
+        assert result["labels"]["outcome"] == (row["outcome"] or "–")
+        assert result["labels"]["figure"] == row["title"]
+        said = html.unescape(re.sub(r"<[^>]+>", "", result["caption"]))
+        assert said.split() == row["caption"].split()
+    formats = {result["labels"].get("format") for result in held.values()}
+    assert formats == {"SVG", "PDF", "PNG", "data (TSV)", None}
+    categories = json.loads(re.search(r"var categories = (\{.*?\});\n", page, re.S).group(1))
+    assert set(categories) == {"Report", "Tables"} | {row["chapter"] for row in rows.values()}
+    assert planned(finished) == {}
 
 
 def test_the_samples_config_is_never_merged_into_the_labs(experiment):

@@ -96,7 +96,15 @@ rule tables:
     input:
         **COPIED,
     output:
-        **TABLE_COPIES,
+        **TABLE_COPIES
+        | {
+            "spreadsheet": report(
+                TABLE_COPIES["spreadsheet"],
+                caption="../report/tables.rst",
+                category="Tables",
+                labels={"table": "All tables"},
+            )
+        },
     log:
         "results/logs/tables.log",
     conda:

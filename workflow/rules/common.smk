@@ -6,7 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from pipeline.errors import InputError
-from pipeline.steps import inputs, resources, settings, sort_settings
+from pipeline.steps import inputs, report_labels, resources, settings, sort_settings
 from pipeline.steps.outcomes_check import load_checked
 from pipeline.steps.paths import (
     BEHAVIOUR_TABLES,

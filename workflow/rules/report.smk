@@ -23,7 +23,13 @@ rule figures:
         autocorrelograms=SPIKE_TABLES["autocorrelograms"],
         unit_rates=SPIKE_TABLES["unit_rates"],
     output:
-        directory("results/report/figures"),
+        report(
+            directory("results/report/figures"),
+            patterns=[report_labels.PATTERN],
+            caption="../report/figure.rst",
+            category=report_labels.figure_category,
+            labels=report_labels.figure_labels,
+        ),
     log:
         "results/logs/figures.log",
     conda:
@@ -65,7 +71,18 @@ rule report:
         figures="results/report/figures",
         listing="results/report/assets/sessions.json",
     output:
-        page="results/report/index.html",
+        page=report(
+            "results/report/index.html",
+            caption="../report/index.rst",
+            category="Report",
+            labels={"page": "Cohort report"},
+        ),
+        figure_list=report(
+            report_labels.FIGURE_LIST,
+            caption="../report/figure_list.rst",
+            category="Tables",
+            labels={"table": "List of figures"},
+        ),
         run="results/report/run.html",
         sessions="results/report/sessions.html",
         methods="results/report/methods.md",
