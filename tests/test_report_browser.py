@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
+from urllib.parse import unquote
 
 import pytest
+from browsing import NARROW, WIDE
 from report_example import few
 from session_example import CONTEXTS, DOSE_S, write_session
 from test_report_page import build
@@ -12,20 +13,6 @@ from test_report_page import build
 from pipeline.report import read_session, write_session_pages
 
 pytestmark = [pytest.mark.browser]
-WIDE, NARROW = (1280, 900), (390, 844)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("Chromium is not installed (on Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as engine:
-        running = engine.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -37,54 +24,6 @@ def results(tmp_path_factory):
                         administrations_s=[DOSE_S], handling_s=(-30.0, 30.0))  # fmt: skip
     write_session_pages([page], folder / "sessions", report=folder / "report")
     return folder
-
-
-class Visit:
-    """One opened page, with everything that it asked for and complained of."""
-
-    def __init__(self, browser, path, size, **context):
-        self.context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, **context
-        )
-        self.page = self.context.new_page()
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("console", self._console)
-        self.page.goto(path.as_uri())
-
-    def _console(self, message):
-        if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
-
-    def scroll(self):
-        """Through the whole page; waits until every chart is alive or has failed."""
-        for chart in self.page.query_selector_all("[data-chart]"):
-            chart.scroll_into_view_if_needed()
-        # asked again and again from here: the page's policy forbids wait_for_function's eval
-        for _ in range(400):
-            if not {"waiting", "drawing"} & set(self.states()):
-                return
-            self.page.wait_for_timeout(50)
-
-    def states(self):
-        return self.page.eval_on_selector_all(
-            "[data-chart]", "charts => charts.map((chart) => chart.dataset.state || 'waiting')"
-        )
-
-
-@pytest.fixture
-def visit(browser):
-    visits: list[Visit] = []
-
-    def open_page(path, size=WIDE, **context):
-        visits.append(Visit(browser, path, size, **context))
-        return visits[-1]
-
-    yield open_page
-    for one in visits:
-        one.context.close()
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
@@ -150,6 +89,36 @@ def test_every_link_inside_the_page_can_be_reached_by_keyboard(visit, results):
         seen.page.keyboard.press("Tab")
         reached.add(seen.page.evaluate("document.activeElement.getAttribute('href')"))
     assert {"#answer", "#design", "#methods", "#downloads"} <= reached
+
+
+def test_each_link_of_the_sections_leads_to_its_section(visit, results):
+    seen = visit(results / "report" / "index.html")
+    links = seen.page.locator("nav.sections a")
+    assert links.count() > 6
+    for link in links.all():
+        name = link.get_attribute("href")
+        link.click()
+        top = seen.page.locator(name).bounding_box()["y"]
+        # at the top, or as far down as the page goes
+        end = seen.page.evaluate("innerHeight + scrollY + 2 >= document.body.scrollHeight")
+        assert end or -2 <= top < 150, (name, top)
+    assert seen.complaints == []
+
+
+def test_every_address_in_the_page_leads_somewhere(visit, results):
+    """Sections of the page, its figures' files, session pages that were built."""
+    seen = visit(results / "report" / "index.html")
+    hrefs = seen.page.eval_on_selector_all(
+        "a[href]", "links => links.map((a) => a.getAttribute('href'))"
+    )
+    inside = {href[1:] for href in hrefs if href.startswith("#")}
+    ids = set(seen.page.eval_on_selector_all("[id]", "all => all.map((one) => one.id)"))
+    assert inside and inside <= ids
+    figures = {href for href in hrefs if href.startswith("figures/") and href != "figures/"}
+    assert len(figures) >= 12
+    for href in figures:
+        assert (results / "report" / unquote(href)).stat().st_size > 0, href
+    assert not [href for href in hrefs if ":" in href.split("/")[0]]
 
 
 def test_nothing_runs_even_if_a_label_became_markup(visit, results, tmp_path):

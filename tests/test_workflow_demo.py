@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
 import yaml
+from test_report_page import Page
 from workflow_runs import REPOSITORY, jobs_run, rows_of, run_snakemake
 
 pytestmark = pytest.mark.workflow
@@ -132,6 +134,32 @@ def test_the_report_answers_and_its_numbers_are_those_of_the_tables(results):
         for suffix in (".pdf", ".png", ".tsv", ".vl.json"):
             assert figure.with_suffix("").with_name(figure.stem + suffix).stat().st_size > 0
     assert len(list((results / "sessions").glob("*/session.html"))) == 32
+
+
+@pytest.mark.parametrize("page", ["index.html", "sessions.html", "run.html"])
+def test_every_link_of_the_report_leads_to_a_file(results, page):
+    """Figures, tables, session pages: what is offered is there."""
+    report = results / "report"
+    links = [a["href"] for a in Page((report / page).read_text()).all("a")]
+    files = {link.partition("#")[0] for link in links if not link.startswith("#")}
+    assert page == "run.html" or len(files) > 30
+    assert not [link for link in files if ":" in link.split("/")[0]]  # nothing of the network
+    missing = [link for link in sorted(files) if not (report / unquote(link)).exists()]
+    assert missing == []
+
+
+def test_links_of_session_pages_lead_to_files_too(results):
+    for name in ("rat01_s1", "rat04_s2", "rat08_s4"):
+        folder = results / "sessions" / name
+        links = [a["href"] for a in Page((folder / "session.html").read_text()).all("a")]
+        files = [link for link in links if not link.startswith("#")]
+        assert len(files) >= 6
+        assert [link for link in files if not (folder / unquote(link)).exists()] == []
+
+
+def test_the_index_names_conditions_and_the_pages_of_sessions_do_not(results):
+    index = Page((results / "report" / "sessions.html").read_text())
+    assert "psilocybin" in index.text and "ketamine" in index.text
 
 
 def test_a_second_run_has_nothing_to_do(results):

@@ -19,6 +19,7 @@
     const target = document.createElement("div");
     target.className = "live";
     target.hidden = true;
+    target.setAttribute("aria-hidden", "true"); // the figure around it has the label
     chart.append(target);
     const options = { actions: false, renderer: "svg", ast: true, tooltip: { theme: "custom" } };
     vegaEmbed(target, specification(chart), options).then(
