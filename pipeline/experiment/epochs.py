@@ -85,15 +85,17 @@ def derive_epochs(
     by_animal: dict[str, list[Anchor]] = defaultdict(list)
     for anchor in anchors.values():
         by_animal[anchor.administration.animal].append(anchor)
+    doses_of: dict[str, list[Administration]] = defaultdict(list)
+    for dose in administrations:
+        doses_of[dose.animal].append(dose)
     for session in sessions:
         if session.exclude:  # its doses still count for the animal's history
             epochs[session.name] = ()
             continue
         problems += _overlapping(session)
-        doses = [dose for dose in administrations if dose.animal == session.animal]
         own = _own_anchors(session, by_animal[session.animal], design)
         if own:
-            found, wrong = _from_own(session, own, doses, design)
+            found, wrong = _from_own(session, own, doses_of[session.animal], design)
         else:
             found, wrong = _from_days(session, by_animal[session.animal], design)
         problems += wrong

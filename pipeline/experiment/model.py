@@ -172,7 +172,12 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Experiment:
-    """Everything that the pipeline knows before it opens a recording."""
+    """Everything that the pipeline knows before it opens a recording.
+
+    ``listed`` keeps which files a session was found to have when it was first asked for
+    (:func:`pipeline.steps.inputs.files_of`): plan, params and resources of its jobs ask again and
+    again, and must get one answer.
+    """
 
     config_path: Path
     config: Config
@@ -183,6 +188,9 @@ class Experiment:
     measurements: tuple[Measurement, ...]
     plan: AnalysisPlan
     warnings: tuple[Problem, ...] = field(default=())
+    listed: dict[tuple[str, ...], dict[str, list[str | int]]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def included(self) -> tuple[Session, ...]:

@@ -13,6 +13,10 @@ from pipeline.experiment.tables import Row, duplicates
 
 #: behaviour formats that need no mapping of the lab's
 BUILT_IN_BEHAVIOUR = ("nwb_trials", "bids", "fed3")
+#: kinds of tables whose rows name a session
+_OF_SESSIONS = ("contexts", "recordings", "behaviours", "channels")
+#: rows by kind of table, then by the session that they name
+Own = Mapping[str, Mapping[str, list[Row]]]
 
 
 def build_sessions(
@@ -36,7 +40,7 @@ def build_sessions(
     table = rows["sessions"]
     problems = duplicates(table, ("session",))
     known = {row.values["session"]: row for row in table}
-    for kind in ("contexts", "recordings", "behaviours", "channels"):
+    for kind in _OF_SESSIONS:
         for row in rows.get(kind, ()):
             name = row.values["session"]
             if name and name not in known:
@@ -46,25 +50,40 @@ def build_sessions(
     problems += _check_channels(rows)
     problems += duplicates(rows.get("recordings", ()), ("session", "file", "stream"))
     problems += duplicates(rows.get("behaviours", ()), ("session", "file", "format"))
+    own = {kind: _grouped(rows[kind], "session") for kind in _OF_SESSIONS if kind in rows}
     for row in table:
-        problems += _check_row(row, rows, config)
+        problems += _check_row(row, own, config)
     problems += _one_value_per_animal(table)
-    return [_session(row, rows, config) for row in table], problems
+    shared = _grouped(own["channels"].get("", ()), "animal") if "channels" in own else {}
+    return [_session(row, own, shared, config) for row in table], problems
 
 
-def _check_row(row: Row, rows: Mapping[str, Sequence[Row]], config: Config) -> list[Problem]:
+def _grouped(table: Sequence[Row], column: str) -> dict[str, list[Row]]:
+    """Rows of a table by the value of a column: looked up by every session, so cut once."""
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in table:
+        groups[row.values[column]].append(row)
+    return dict(groups)
+
+
+def _of(own: Own, kind: str, row: Row) -> Sequence[Row]:
+    """The rows of a kind of table that name the session of a row of sessions.tsv."""
+    return own.get(kind, {}).get(row.values["session"], ())
+
+
+def _check_row(row: Row, own: Own, config: Config) -> list[Problem]:
     values = row.values
     if values["exclude"]:
         return []
     problems = []
     for column, kind in (("recording", "recordings"), ("behaviour", "behaviours")):
-        listed = [r for r in rows.get(kind, ()) if r.values["session"] == values["session"]]
+        listed = _of(own, kind, row)
         if values[column] and listed:
             expected = f"blank, for the files stand in {listed[0].file} (row {listed[0].line})"
             problems.append(row.problem(column, expected))
-    problems += _check_starts(row, rows, config)
+    problems += _check_starts(row, own, config)
     formats = [*config.behaviour.formats, *BUILT_IN_BEHAVIOUR]
-    listed = [r for r in rows.get("behaviours", ()) if r.values["session"] == values["session"]]
+    listed = _of(own, "behaviours", row)
     stated = [(row, "behaviour_format")] if values["behaviour"] else []
     for source, column in stated + [(r, "format") for r in listed]:
         if source.values[column] not in formats:
@@ -78,11 +97,9 @@ def _check_row(row: Row, rows: Mapping[str, Sequence[Row]], config: Config) -> l
         problems.append(
             row.problem("behaviour", "flexibility.task in the config, to score the log with")
         )
-    if "contexts" in rows:
-        own = [r for r in rows["contexts"] if r.values["session"] == values["session"]]
-        if not own:
-            expected = "at least one row in the contexts table (blank times: the whole session)"
-            problems.append(row.problem("session", expected))
+    if "contexts" in own and not _of(own, "contexts", row):
+        expected = "at least one row in the contexts table (blank times: the whole session)"
+        problems.append(row.problem("session", expected))
     return problems
 
 
@@ -96,15 +113,15 @@ def is_aligned(config: Config, format: str) -> bool:
     return config.sync.line is not None and mapping is not None and bool(mapping.sync_event)
 
 
-def _check_starts(row: Row, rows: Mapping[str, Sequence[Row]], config: Config) -> list[Problem]:
+def _check_starts(row: Row, own: Own, config: Config) -> list[Problem]:
     """Files say when they start on the session's clock, but for the first one (of each probe)."""
     problems = []
     recorded = bool(row.values["recording"])
     for kind in ("recordings", "behaviours"):
-        own = [r for r in rows.get(kind, ()) if r.values["session"] == row.values["session"]]
-        recorded = recorded or (kind == "recordings" and bool(own))
+        files = _of(own, kind, row)
+        recorded = recorded or (kind == "recordings" and bool(files))
         met: set[str] = set()
-        for listed in own:
+        for listed in files:
             aligned = kind == "behaviours" and recorded
             aligned = aligned and is_aligned(config, listed.values["format"])
             probe = listed.values.get("probe", "")
@@ -118,14 +135,14 @@ def _check_starts(row: Row, rows: Mapping[str, Sequence[Row]], config: Config) -
         if kind == "recordings":
             problems += [
                 listed.problem("starts_at_s", "0 or later: 0 is the session's first sample")
-                for listed in own
+                for listed in files
                 if (listed.values["starts_at_s"] or 0.0) < 0
             ]
-            if row.values["sorting"] and len(own) > 1:
+            if row.values["sorting"] and len(files) > 1:
                 expected = (
-                    f"blank, for the session has {len(own)} recordings: name the sorting of each "
-                    f"in the column 'sorting' of {own[0].file} (the same one in several rows: made "
-                    "of these files one after another)"
+                    f"blank, for the session has {len(files)} recordings: name the sorting of "
+                    f"each in the column 'sorting' of {files[0].file} (the same one in several "
+                    "rows: made of these files one after another)"
                 )
                 problems.append(row.problem("sorting", expected))
     return problems
@@ -179,27 +196,23 @@ def _one_value_per_animal(table: Sequence[Row]) -> list[Problem]:
     return problems
 
 
-def _session(row: Row, rows: Mapping[str, Sequence[Row]], config: Config) -> Session:
+def _session(row: Row, own: Own, shared: Mapping[str, list[Row]], config: Config) -> Session:
     values = row.values
-    name = values["session"]
-    mine: dict[str, list[Row]] = defaultdict(list)
-    for kind in ("contexts", "recordings", "behaviours"):
-        mine[kind] = [r for r in rows.get(kind, ()) if r.values["session"] == name]
-    recordings = [_listed(r, "probe") for r in mine["recordings"]]
+    recordings = [_listed(r, "probe") for r in _of(own, "recordings", row)]
     if values["recording"]:
         recordings.append(FileRef(values["recording"], values["recording_format"]))
-    behaviours = [_listed(r, "task") for r in mine["behaviours"]]
+    behaviours = [_listed(r, "task") for r in _of(own, "behaviours", row)]
     if values["behaviour"]:
         behaviours.append(FileRef(values["behaviour"], values["behaviour_format"]))
     contexts = [
         ContextInterval(r.values["context"], r.values["start_s"], r.values["stop_s"], r.line)
-        for r in mine["contexts"]
+        for r in _of(own, "contexts", row)
     ]
-    if "contexts" not in rows:
+    if "contexts" not in own:
         contexts = [ContextInterval(config.design.contexts[0], None, None, row.line)]
     start = values["start"]
     return Session(
-        name=name,
+        name=values["session"],
         animal=values["animal"],
         sex=values["sex"],
         cohort=values["cohort"],
@@ -213,7 +226,7 @@ def _session(row: Row, rows: Mapping[str, Sequence[Row]], config: Config) -> Ses
         movement=values["movement"],
         exclude=values["exclude"],
         contexts=tuple(contexts),
-        channels=_channels_of(name, values["animal"], rows.get("channels", ())),
+        channels=_channels_of(row, own, shared),
         factors=dict(row.extra),
         line=row.line,
     )
@@ -232,15 +245,15 @@ def _listed(row: Row, label: str) -> FileRef:
     )
 
 
-def _channels_of(session: str, animal: str, table: Sequence[Row]) -> tuple[Channel, ...]:
-    """Rows of the session win over those of the animal, and these over rows for everyone."""
-    chosen: dict[str, Row] = {}
-    for wanted in (("", ""), ("", animal), (session, None)):
-        for row in table:
-            owner = (row.values["session"], None if wanted[1] is None else row.values["animal"])
-            if owner == wanted:
-                chosen[row.values["channel"]] = row
+def _channels_of(row: Row, own: Own, shared: Mapping[str, list[Row]]) -> tuple[Channel, ...]:
+    """Rows of the session win over those of the animal, and these over rows for everyone.
+
+    `shared` holds the rows that name no session, by animal ("" for everyone).
+    """
+    animal = row.values["animal"]
+    tables = (shared.get("", ()), shared.get(animal, ()), _of(own, "channels", row))
+    chosen = {listed.values["channel"]: listed for table in tables for listed in table}
     return tuple(
-        Channel(row.values["channel"], row.values["region"], row.values["shank"], row.values["bad"])
-        for row in chosen.values()
+        Channel(r.values["channel"], r.values["region"], r.values["shank"], r.values["bad"])
+        for r in chosen.values()
     )

@@ -89,6 +89,9 @@ def files_of(
 ) -> dict[str, list[str | int]]:
     """Return a session's files with size and time of change, planned ones included.
 
+    What lies on the disk is looked at once for each experiment that is loaded. A file that changes
+    later does not change the params of a run that began before: the next run finds it changed.
+
     Parameters
     ----------
     experiment, session : Experiment, Session
@@ -107,7 +110,11 @@ def files_of(
         for file, size in absent.items()
         if any(file == place or file.startswith(place + os.sep) for place in places)
     }
-    found = {file: _stated(file) for file in session_files(experiment, session)}
+    seen = (session.name, *places)
+    if seen not in experiment.listed:
+        files = session_files(experiment, session)
+        experiment.listed[seen] = {file: _stated(file) for file in files}
+    found = experiment.listed[seen]
     return dict(sorted({**planned, **found}.items()))
 
 
