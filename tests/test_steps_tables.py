@@ -1,6 +1,7 @@
 """Copies of tables for people: nothing lost, nothing runs, the same bytes for the same input."""
 
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +14,15 @@ from pipeline.report import spreadsheet
 from pipeline.report.downloads import download_groups
 from pipeline.report.spreadsheet import Sheet, write_spreadsheet
 from pipeline.report.table_list import BY_NAME, GROUPS
-from pipeline.steps.paths import BEHAVIOUR_TABLES, COPIED, SPIKE_TABLES, TABLE_COPIES
+from pipeline.steps.paths import (
+    BEHAVIOUR_TABLES,
+    COHORT_TABLES,
+    COPIED,
+    SHUFFLES,
+    SPECTRA_TABLES,
+    SPIKE_TABLES,
+    TABLE_COPIES,
+)
 from pipeline.steps.tables import TYPES, tables
 
 HOSTILE = '=HYPERLINK("http://x")'
@@ -214,3 +223,14 @@ def test_downloads_state_sizes_of_what_is_there_and_extents_of_what_was_read(tmp
     # written beside the report: what lies there may be of the run before
     assert (line.parquet.href, line.parquet.size) == ("../cohort/verdicts.parquet", "")
     assert [one.label for one in groups["Verdicts and contrasts"]] == ["Verdicts", "Contrasts"]
+    given = {"time_courses": verdicts}
+    names = [one.label for one in dict(download_groups(given, page))["Values"]]
+    assert names[-2:] == ["Time courses", "Time courses of the animals"]
+
+
+def test_every_table_of_a_run_is_in_the_list():
+    """A table that a rule of the cohort gains must be offered too."""
+    groups = (COHORT_TABLES, SPECTRA_TABLES, BEHAVIOUR_TABLES, SPIKE_TABLES, {"": SHUFFLES})
+    files = {Path(place).name for group in groups for place in group.values()}
+    listed = {f"{table.name}{table.first}" for table in BY_NAME.values()}
+    assert files - {"run.json"} == listed

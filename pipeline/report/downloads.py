@@ -115,7 +115,8 @@ def download_groups(
         lines = tuple(
             _line(table, tables.get(table.key), folder)
             for table in declared
-            if table.key in ALWAYS or _given(tables.get(table.key))
+            if table.key in ALWAYS
+            or any(_given(tables.get(key)) for key in (table.key, table.beside))
         )
         if lines:
             found.append((title, lines))

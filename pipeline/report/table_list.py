@@ -30,6 +30,8 @@ class Table:
         Suffix of the copy that the rule ``tables`` writes beside it; "" if there is none.
     sheet : str
         Name of its sheet; "" where a spreadsheet is no place for it.
+    beside : str
+        Key of a table that comes with it, where the report does not read this one.
     """
 
     key: str
@@ -39,6 +41,7 @@ class Table:
     first: str = ".tsv"
     copy: str = ".parquet"
     sheet: str = ""
+    beside: str = ""
 
 
 #: group -> its tables, in the order of the page and of the sheets
@@ -119,17 +122,35 @@ GROUPS: tuple[tuple[str, tuple[Table, ...]], ...] = (
                 copy="",
             ),
             Table(
+                key="spectra_means",
+                label="Spectra",
+                what="one row per mean over animals, with its interval, and frequency",
+                name="spectra",
+                first=".parquet",
+                copy="",
+                beside="spectra",
+            ),
+            Table(
                 key="time_courses",
                 label="Time courses",
-                what="one row per animal, region, band and minute from the dose",
+                what="one row per mean over animals, with its interval, and minute from the dose",
                 name="timecourses",
                 first=".parquet",
                 copy="",
             ),
             Table(
+                key="time_courses_units",
+                label="Time courses of the animals",
+                what="one row per animal, cell, region, band and minute from the dose",
+                name="timecourses_units",
+                first=".parquet",
+                copy="",
+                beside="time_courses",
+            ),
+            Table(
                 key="spectrograms",
                 label="Spectrograms around the dose",
-                what="one row per condition, context, region, minute and frequency",
+                what="one row per mean or difference over animals, region, minute and frequency",
                 name="spectrograms",
                 first=".parquet",
                 copy="",
@@ -137,7 +158,7 @@ GROUPS: tuple[tuple[str, tuple[Table, ...]], ...] = (
             Table(
                 key="comodulograms",
                 label="Comodulograms",
-                what="one row per condition, context, region and pair of bands",
+                what="one row per mean or difference over animals, region and pair of frequencies",
                 name="comodulograms",
                 first=".parquet",
                 copy="",
@@ -220,7 +241,7 @@ GROUPS: tuple[tuple[str, tuple[Table, ...]], ...] = (
             Table(
                 key="event_rates",
                 label="Rates around events",
-                what="one row per unit or mean, event and time bin",
+                what="one row per animal or mean, cell, region, event and time bin",
                 name="event_rates",
                 first=".parquet",
                 copy="",
@@ -228,7 +249,7 @@ GROUPS: tuple[tuple[str, tuple[Table, ...]], ...] = (
             Table(
                 key="autocorrelograms",
                 label="Autocorrelograms",
-                what="one row per unit or mean and lag",
+                what="one row per animal or mean, cell, region and lag",
                 name="autocorrelograms",
                 first=".parquet",
                 copy="",
