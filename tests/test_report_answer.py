@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-import test_report_browser
 from report_example import EXCLUDED, FAILED, METRICS, few, plan
 from test_report_sentences import ROWS, THETA, contrast, say, verdict
 
@@ -24,9 +23,6 @@ from pipeline.report.matrix import panels
 from pipeline.report.names import Names
 from pipeline.report.timeline import _pieces, timeline_chart
 from pipeline.report.whiskers import WHISKER_WIDTH
-
-#: fixtures of the pages' tests in a browser
-browser, visit = test_report_browser.browser, test_report_browser.visit
 
 RATE = "firing_rate@mPFC"
 TRIALS = "trials_to_criterion"
