@@ -181,6 +181,23 @@ def test_no_drug_effect_rests_on_the_level_that_reaches_furthest():
     )
 
 
+def test_where_all_levels_must_hold_a_quiet_one_may_fail_under_another_assumption():
+    rows = [
+        contrast("simple", "home_cage", p=0.9, at=0.1),
+        contrast("simple", p=0.5, at=0.3),
+        contrast("simple_adjusted_for_movement", "home_cage", p=0.1, at=0.8),
+        contrast("simple_adjusted_for_movement", p=0.4, at=0.2),
+    ]
+    line = told(rows, "no drug effect")
+    assert [one.contrast for one in line.decisive] == [
+        "psilocybin minus vehicle, set shifting",
+        "psilocybin minus vehicle, home cage",
+    ]
+    assert len(line.changes) == 1
+    assert line.changes[0].startswith("psilocybin minus vehicle, home cage: adjusted for movement")
+    assert line.holds == ()
+
+
 def test_a_pill_rests_on_the_mean_effect_and_on_the_differences():
     rows = [
         contrast("main", "", p=0.001, at=2.0),

@@ -24,10 +24,10 @@ _ARRIVE = (
     "marked as not stated only the lab can add, under the key of the config that is named."
 )
 _WHAT_IF = (
-    "Every primary verdict rests on one or two contrasts. Below stand those that decide it, and "
-    "which of the other assumptions that were tried would have led elsewhere. Leaving out an "
-    "animal tells of sign and size only; permutation p values are not adjusted; an assumption that "
-    "is not named could not be tried."
+    "Below stand, for every primary verdict, the contrasts that decide it (of several alike the "
+    "one nearest to failing), and which of the other assumptions that were tried would have led "
+    "elsewhere on them. Leaving out an animal tells of sign and size only; permutation p values "
+    "are not adjusted; an assumption that is not named could not be tried."
 )
 
 

@@ -65,7 +65,13 @@ class Decisive:
 
     contrast: str
     found: str
+    claim: Claim
     checks: tuple[Check, ...]
+
+    @property
+    def changes(self) -> bool:
+        """Whether any assumption would have led elsewhere on it."""
+        return any(check.changes for check in self.checks)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +83,10 @@ class WhatIf:
     outcome, condition, where, verdict : str
         In words; ``where`` is phase and modifier where there are several.
     decisive : tuple of Decisive
-        Empty where the design forbids a verdict, or nothing could be estimated.
+        Of every claim the contrast nearest to failing it, and those that another assumption would
+        change. Empty where the design forbids a verdict, or nothing could be estimated.
+    tried : tuple of str
+        Assumptions under which any contrast of the verdict was repeated.
     reason : str
         What of the design forbids one: no contrast could change that.
     """
@@ -87,6 +96,7 @@ class WhatIf:
     where: str
     verdict: str
     decisive: tuple[Decisive, ...]
+    tried: tuple[str, ...] = ()
     reason: str = ""
 
     @property
@@ -104,8 +114,7 @@ class WhatIf:
     def holds(self) -> tuple[str, ...]:
         """Assumptions under which none of its contrasts would say otherwise."""
         changed = {c.assumption for one in self.decisive for c in one.checks if c.changes}
-        tried = dict.fromkeys(c.assumption for one in self.decisive for c in one.checks)
-        return tuple(name for name in tried if name not in changed)
+        return tuple(name for name in self.tried if name not in changed)
 
     @property
     def summary(self) -> str:
@@ -151,20 +160,27 @@ def what_if(verdicts: pd.DataFrame, contrasts: pd.DataFrame, names: Names) -> tu
         name: mine[name].nunique() > 1 for name in ("phase", "modifier", "step") if name in mine
     }
     return tuple(
-        WhatIf(
-            outcome=names.title(text(verdict["outcome"])),
-            condition=spoken(text(verdict["condition"])),
-            where=", ".join(_where(verdict, several)),
-            verdict=text(verdict["verdict"]),
-            decisive=tuple(
-                _decisive(row, claim, bound, group, names)
-                for row, claim, bound in ([] if reason else _claims(verdict, group))
-            ),
-            reason=reason,
-        )
+        _line(verdict, groups.get(_key(verdict), []), several, names)
         for verdict in mine.to_dict("records")
-        for group in [groups.get(_key(verdict), [])]
-        for reason in [_of_the_design(text(verdict["why"]))]
+    )
+
+
+def _line(verdict: Row, group: Sequence[Row], several: Mapping[str, bool], names: Names) -> WhatIf:
+    """One verdict: its contrasts, each under all that was tried on it."""
+    reason = _of_the_design(text(verdict["why"]))
+    found = [
+        _decisive(row, claim, bound, group, names)
+        for row, claim, bound in ([] if reason else _claims(verdict, group))
+    ]
+    nearest = {one.claim: one for one in reversed(found)}
+    return WhatIf(
+        outcome=names.title(text(verdict["outcome"])),
+        condition=spoken(text(verdict["condition"])),
+        where=", ".join(_where(verdict, several)),
+        verdict=text(verdict["verdict"]),
+        decisive=tuple(one for one in found if one is nearest[one.claim] or one.changes),
+        tried=tuple(dict.fromkeys(check.assumption for one in found for check in one.checks)),
+        reason=reason,
     )
 
 
@@ -189,7 +205,10 @@ def _where(verdict: Row, several: Mapping[str, bool]) -> Iterator[str]:
 
 
 def _claims(verdict: Row, group: Sequence[Row]) -> Iterator[tuple[Row, Claim, float]]:
-    """The contrasts that a verdict rests on most: of several alike, the one nearest to failing."""
+    """The contrasts that a verdict rests on, of several alike the one nearest to failing first.
+
+    A process stands on its strongest difference; pill and no effect need every contrast of theirs.
+    """
     nothing = float("nan")
     kind = text(verdict["verdict"])
     simple = [row for row in group if row["contrast"] == SIMPLE and finite(row["estimate"])]
@@ -200,10 +219,10 @@ def _claims(verdict: Row, group: Sequence[Row]) -> Iterator[tuple[Row, Claim, fl
     if kind == PROCESS:
         yield from ((row, "differs", nothing) for row in strongest)
     elif kind == NO_EFFECT:
-        widest = sorted(simple, key=_reach)[-1:]
+        widest = sorted(simple, key=_reach, reverse=True)
         yield from ((row, "equivalent", verdict["smallest_drug"]) for row in widest)
     elif kind == PILL:
-        widest = sorted(differences, key=_reach)[-1:]
+        widest = sorted(differences, key=_reach, reverse=True)
         yield from ((row, "differs", nothing) for row in drug)
         yield from ((row, "equivalent", verdict["smallest_interaction"]) for row in widest)
     elif kind == ONE_CONTEXT:
@@ -225,6 +244,7 @@ def _decisive(row: Row, claim: Claim, bound: float, group: Sequence[Row], names:
     return Decisive(
         contrast=f"{condition}{row['words']}",
         found=said.planned(row, claim, bound),
+        claim=claim,
         checks=tuple(
             check
             for found in (
