@@ -147,10 +147,10 @@ def report(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
     Parameters
     ----------
     inputs : object
-        Attributes outcomes, contrasts, verdicts, completeness, figures; spectra, clusters,
-        time_courses, time_clusters and calibration, if there are any.
+        Attributes outcomes, contrasts, verdicts, completeness, figures, listing; spectra,
+        clusters, time_courses, time_clusters and calibration, if there are any; record (run.json).
     outputs : object
-        Attributes page and run.
+        Attributes page, sessions and run; the methods for a paper are written beside the page.
     settings : mapping
         :func:`pipeline.steps.settings.report_settings`.
     """
