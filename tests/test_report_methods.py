@@ -298,6 +298,20 @@ def test_parallel_groups_are_not_called_a_crossover():
     assert "one condition (parallel groups)" in said and "crossover" not in said
 
 
+def test_while_blind_no_title_of_a_work_is_told(tmp_path):
+    """Titles name drugs; author, year and place are enough to find a work."""
+    section = Section(title="Methods", paragraphs=("After [@percie2020].",))
+    for blind in (True, False):
+        folder = tmp_path / str(blind)
+        folder.mkdir()
+        write_documents(folder, Document(title="T", sections=(section,), blind=blind))
+        said = {path.name: path.read_text() for path in folder.iterdir()}
+        for name in ("methods.md", "references.bib"):
+            assert ("ARRIVE guidelines" in said[name]) is not blind
+            assert ("title withheld while blind" in said[name]) is blind
+            assert "Percie du Sert" in said[name]
+
+
 def test_while_blind_nothing_of_the_lab_is_told():
     conditions = [
         entry.model_copy(update={"name": code, "drug": "", "reference": None})

@@ -19,6 +19,7 @@ from pipeline.errors import InputError
 FILE = Path(__file__).with_name("references.yaml")
 _MARK = re.compile(r"\[@([a-z]+\d{4}[a-z]?)\]")
 _OTHERS = "others"
+_WITHHELD = "[title withheld while blind]"
 EN_DASH = "\N{EN DASH}"
 
 
@@ -87,6 +88,11 @@ class Work(BaseModel):
         if self.kind == "preprint":
             return f"Preprint, {self.journal} {self.pages}"
         return f"{self.journal}{volume}{':' if volume else ' '}{pages}"
+
+
+def untitled(work: Work) -> Work:
+    """Return a work without its title, for a blind report: titles name drugs."""
+    return work.model_copy(update={"title": _WITHHELD})
 
 
 @cache

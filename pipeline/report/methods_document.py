@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.report.bibliography import Work, cited
+from pipeline.report.bibliography import Work, cited, untitled
 from pipeline.report.embed import write_page
 from pipeline.report.latex import bibtex_text, latex_text
 from pipeline.report.markdown import markdown_text
@@ -43,15 +43,17 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """Title and sections, in order."""
+    """Title and sections, in order; while ``blind``, the works cited have no titles."""
 
     title: str
     sections: tuple[Section, ...]
+    blind: bool = False
 
     @property
     def works(self) -> tuple[Work, ...]:
         """The works cited, in the order of the list of references."""
-        return cited(text for section in self.sections for text in section.texts)
+        works = cited(text for section in self.sections for text in section.texts)
+        return tuple(map(untitled, works)) if self.blind else works
 
 
 def write_documents(folder: Path, document: Document) -> tuple[Path, ...]:

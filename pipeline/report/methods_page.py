@@ -113,7 +113,7 @@ def methods_view(
         )
     facts = tuple((f"{term}:", said) for term, said in made_of.facts)
     sections.append(Section(title="Reproducibility", facts=facts))
-    document = Document(title=names.plan.title, sections=tuple(sections))
+    document = Document(title=names.plan.title, sections=tuple(sections), blind=names.plan.blind)
     return MethodsView(
         document=document,
         paragraphs=tuple(paragraphs),
