@@ -171,6 +171,7 @@ def report(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
             "warnings": settings["warnings"],
             "sessions": settings["sessions"],
             "anchors": settings["anchors"],
+            "administrations": settings["administrations"],
             "contexts": settings["contexts"],
         },
         methods={

@@ -291,6 +291,12 @@ def report_settings(experiment: Experiment) -> dict[str, Any]:
         "blinding": statement(experiment, code_of_steps()),
         "sessions": session_rows(experiment),
         "anchors": routes,
+        # sham and pretreatment too: handling is cut out around each of them
+        "administrations": [
+            {"session": given.session, "time_s": given.time_s}
+            for given in experiment.administrations
+            if given.session and given.time_s is not None
+        ],
         "contexts": [
             {
                 "session": session.name,

@@ -10,6 +10,9 @@ rule cohort:
         "results/logs/cohort.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=cohort_needs("mem_mb"),
+        runtime=cohort_needs("runtime"),
     params:
         settings=settings.cohort_settings(EXPERIMENT, MISSING_SAMPLE),
     script:
@@ -29,6 +32,9 @@ rule spectra:
         "results/logs/spectra.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=cohort_needs("mem_mb"),
+        runtime=cohort_needs("runtime"),
     params:
         settings=settings.spectra_settings(EXPERIMENT),
     script:
@@ -46,6 +52,9 @@ rule behaviour:
         "results/logs/behaviour.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=cohort_needs("mem_mb"),
+        runtime=cohort_needs("runtime"),
     params:
         settings=settings.behaviour_settings(EXPERIMENT),
     script:
@@ -69,6 +78,9 @@ rule spikes:
         "results/logs/spikes.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=cohort_needs("mem_mb"),
+        runtime=cohort_needs("runtime"),
     params:
         settings=settings.spikes_settings(EXPERIMENT),
     script:
@@ -85,6 +97,9 @@ rule shuffles:
         "results/logs/shuffles.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=cohort_needs("mem_mb"),
+        runtime=cohort_needs("runtime"),
     params:
         settings=settings.shuffles_settings(EXPERIMENT),
     script:
@@ -109,6 +124,9 @@ rule tables:
         "results/logs/tables.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=cohort_needs("mem_mb"),
+        runtime=cohort_needs("runtime"),
     params:
         settings=settings.tables_settings(EXPERIMENT),
     script:

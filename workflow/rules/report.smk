@@ -35,6 +35,9 @@ rule figures:
     conda:
         "../../environment.yml"
     threads: 4
+    resources:
+        mem_mb=cohort_needs("mem_mb"),
+        runtime=cohort_needs("runtime"),
     params:
         settings=settings.figures_settings(EXPERIMENT),
     script:
@@ -92,6 +95,9 @@ rule report:
         "results/logs/report.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=cohort_needs("mem_mb"),
+        runtime=cohort_needs("runtime"),
     params:
         settings=settings.report_settings(EXPERIMENT),
     script:
@@ -121,6 +127,9 @@ rule pages:
         "results/logs/pages.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=cohort_needs("mem_mb"),
+        runtime=cohort_needs("runtime"),
     params:
         settings=settings.pages_settings(EXPERIMENT),
     script:
