@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report.highlight import panel_name
 from pipeline.report.style import chart_config
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def concatenated(
     columns: int,
     spacing: float | Mapping[str, float],
     scales: Mapping[str, str] | None = None,
+    places: Sequence[int | None] = (),
 ) -> Specification:
     """Set panels beside each other, row by row.
 
@@ -76,8 +78,14 @@ def concatenated(
         Pixels between panels, or those of ``row`` and ``column``.
     scales : mapping, optional
         Channel to ``shared`` or ``independent``, where Vega-Lite's own rule is not meant.
+    places : sequence of int or None
+        Place of each panel's context in the plan, where the panel shows one context
+        (:func:`pipeline.report.highlight.place_of`); not given where no panel does.
     """
     datasets, parts = _without_datasets(panels)
+    for number, (part, place) in enumerate(zip(parts, places, strict=True) if places else ()):
+        name = panel_name(number, place)
+        parts[number] = part if name is None else part | {"name": name}
     content: Specification = {"concat": parts, "columns": columns, "spacing": spacing}
     if scales:
         content["resolve"] = {"scale": dict(scales)}

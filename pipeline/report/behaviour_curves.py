@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.report.assembly import Specification, concatenated, figure, layered, leaf
 from pipeline.report.behaviour import ALL, Slice
+from pipeline.report.highlight import place_of
 from pipeline.report.names import Names, capital, spoken
 from pipeline.report.numbers import finite
 from pipeline.report.style import BAND, MUTED, condition_colours
@@ -49,8 +50,16 @@ def switch_chart(part: Slice, names: Names) -> Specification:
                 _switch_panel(name, said, part, names, first=value == _SHARES[0][0] and kind == ALL,
                               last=way == ways[-1])
             )  # fmt: skip
-    content = concatenated(panels, columns=len(_SHARES), spacing=_SPACING, scales=_ONE_LEGEND)
+    content = _grid(panels, len(_SHARES), part, names)
     return figure(content, {"curves": records})
+
+
+def _grid(panels: list[Specification], columns: int, part: Slice, names: Names) -> Specification:
+    """Set the panels in rows; all of them are of the slice's context."""
+    place = place_of(part.contexts[0], names) if len(part.contexts) == 1 else None
+    return concatenated(
+        panels, columns=columns, spacing=_SPACING, scales=_ONE_LEGEND, places=[place] * len(panels)
+    )
 
 
 def _share_records(rows: pd.DataFrame, value: str, panel: str, part: Slice) -> list[dict[str, Any]]:
@@ -162,7 +171,7 @@ def latency_chart(part: Slice, names: Names) -> Specification:
                                first=kind == kinds[0][0])
             )  # fmt: skip
         panels += [_nothing() for _ in range(len(_KINDS) - len(kinds))] if len(held) > 1 else []
-    content = concatenated(panels, columns=len(_KINDS), spacing=_SPACING, scales=_ONE_LEGEND)
+    content = _grid(panels, len(_KINDS), part, names)
     return figure(content, {"curves": records})
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.flexibility.schemes import SCHEMES
 from pipeline.report.assembly import Specification, concatenated, figure, layered, stacked
 from pipeline.report.behaviour import Slice, in_order
+from pipeline.report.highlight import of_animal, place_of
 from pipeline.report.marks import rounded
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite
@@ -42,7 +43,9 @@ def error_types_chart(part: Slice, names: Names) -> Specification:
     top = max(1.0, float(part.animals["errors"].max())) * 1.05
     total = part.means.groupby(["condition", "context"])["errors"].sum().max() or 1.0
     charts = []
+    places: list[int | None] = []
     for context in part.contexts:
+        places += [place_of(context, names)] * (1 + len(types))
         means = part.means[part.means["context"] == context]
         own = part.animals[part.animals["context"] == context]
         title = "All types" + (f", {spoken(context)}" if len(part.contexts) > 1 else "")
@@ -55,7 +58,13 @@ def error_types_chart(part: Slice, names: Names) -> Specification:
             for kind in types
         ]  # fmt: skip
     return figure(
-        concatenated(charts, columns=1 + len(types), spacing=16, scales={"color": "independent"})
+        concatenated(
+            charts,
+            columns=1 + len(types),
+            spacing=16,
+            scales={"color": "independent"},
+            places=places,
+        )
     )
 
 
@@ -159,7 +168,7 @@ def _points(
     place = {name: index for index, name in enumerate(part.conditions)}
     colours = condition_colours(names.plan)
     points = [
-        {"i": place[row["condition"]], "a": row["animal"], "v": rounded(row["errors"]),
+        {"i": place[row["condition"]], "a": row["unit"], "v": rounded(row["errors"]),
          "f": colours.get(row["condition"], BAND)}
         for row in sorted(own.to_dict("records"), key=lambda r: place[r["condition"]])
     ]  # fmt: skip
@@ -191,10 +200,10 @@ def _points(
     each = alt.Chart(alt.InlineData(values=points))
     mean = alt.Chart(alt.InlineData(values=averages))
     return layered(
-        each.mark_line(color=MUTED, strokeWidth=0.7, opacity=0.45).encode(
+        of_animal(each.mark_line(color=MUTED, strokeWidth=0.7, opacity=0.45), "a").encode(
             x=x, y=y, detail=alt.Detail("a:N")
         ),
-        each.mark_circle(size=26, opacity=0.85).encode(
+        of_animal(each.mark_circle(size=26, opacity=0.85), "a").encode(
             x=x, y=y, color=alt.Color("f:N", scale=None, legend=None)
         ),
         mean.mark_rule(color=INK, strokeWidth=1.5).encode(x=x, y=alt.Y("l:Q"), y2=alt.Y2("h:Q")),

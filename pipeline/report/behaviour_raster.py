@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.report.assembly import Specification, figure, layered
 from pipeline.report.behaviour import BehaviourFigure, in_order
 from pipeline.report.behaviour_errors import TYPES, type_label
+from pipeline.report.highlight import of_animal
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import count, listing
 from pipeline.report.style import BAND, INK, MUTED, condition_colours
@@ -105,6 +106,9 @@ def raster_chart(scored: pd.DataFrame, scheme: str, names: Names) -> Specificati
     """Draw the rows, grouped by condition, animals in order."""
     import altair as alt
 
+    from pipeline.compare.slices import units_of
+
+    scored = scored.assign(unit=units_of(scored, names.plan).astype(str))
     declared = [entry.name for entry in names.plan.conditions]
     colours = condition_colours(names.plan)
     rules = in_order(dict.fromkeys(scored["rule"].astype(str)), ())
@@ -138,6 +142,7 @@ class _Marks:
         self.texts: list[dict[str, Any]] = []
         self.ticks: dict[str, list[dict[str, Any]]] = {}
         self.omissions: list[dict[str, Any]] = []
+        self.rows: list[dict[str, Any]] = []
 
     def _stroke(self, kind: str, x: float, y: float, to_x: float, to_y: float) -> None:
         """Add one stroke to the broken line of a kind."""
@@ -146,9 +151,12 @@ class _Marks:
 
     def session(self, rows: pd.DataFrame, top: float, colour: str) -> None:
         """One session: its name, rules, changes and trials."""
-        name = str(rows["session"].iloc[0])
-        self.texts.append({"x": 0.5, "y": top + 14, "t": name, "s": "row"})
+        name, whose = str(rows["session"].iloc[0]), str(rows["unit"].iloc[0])
+        self.texts.append({"x": 0.5, "y": top + 14, "t": name, "s": "row", "a": whose})
         n = rows["n"].to_numpy()
+        self.rows.append(
+            {"x": 0.5, "to": int(n.max()) + 0.5, "y": top - 1, "yy": top + _ROW - 1, "a": whose}
+        )
         for _, own in rows.groupby("set_index", sort=True):
             first, last = int(own["n"].iloc[0]), int(own["n"].iloc[-1])
             rule = str(own["rule"].iloc[0])
@@ -246,9 +254,10 @@ class _Marks:
         }
         for style, look in looks.items():
             own = [row for row in self.texts if row["s"] == style]
-            made.append(
-                chart(own)
-                .mark_text(**{"baseline": "middle"} | look)
-                .encode(x=x, y=y, text=alt.Text("t:N"))
-            )
+            words = chart(own).mark_text(**{"baseline": "middle"} | look)
+            words = of_animal(words, "a") if style == "row" else words
+            made.append(words.encode(x=x, y=y, text=alt.Text("t:N")))
+        # unseen, until a reader of the page highlights an animal
+        frames = of_animal(chart(self.rows).mark_rect(opacity=0, filled=False, color=INK), "a")
+        made.append(frames.encode(x=x, x2=alt.X2("to:Q"), y=y, y2=alt.Y2("yy:Q")))
         return made

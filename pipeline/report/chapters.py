@@ -283,7 +283,7 @@ def _drawing(
         title=title,
         alt=" ".join([f"{said}.", caption, *found]),
         caption=caption,
-        svg=picture_svg(folder, name),
+        svg=picture_svg(folder, name, choices=True),
         specification=None,
         files=picture_files(name),
     )

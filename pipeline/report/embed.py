@@ -36,6 +36,8 @@ _SPARE = (
 )
 #: attributes that hold places, and numbers in them with more than hundredths
 _PLACES = frozenset(("d", "transform", "x", "y", "x1", "x2", "y1", "y2", "width", "height"))
+#: class of the marks of a panel that shows one context, and the context's place in the plan
+_PANEL = re.compile(r"\bp\d+_c(\d+)_group\b")
 _LONG = re.compile(r"-?\d+\.\d{3,}(?![\de])")
 
 
@@ -70,13 +72,16 @@ def inline_json(value: Any) -> Markup:
     )
 
 
-def inline_svg(svg: str) -> Markup:
+def inline_svg(svg: str, *, choices: bool = False) -> Markup:
     """Picture for the page: parsed, stripped of what the page does not need, written again.
 
     Parameters
     ----------
     svg : str
         As vl-convert draws it.
+    choices : bool
+        Whether to keep what the page highlights animals and contexts by: for drawings that stay
+        drawings.
 
     Returns
     -------
@@ -103,11 +108,30 @@ def inline_svg(svg: str) -> Markup:
         _keep_inside(image)
     width = root.attrib.pop("width", "")
     root.attrib.pop("height", None)
+    if choices:
+        _keep_choices(root)
     _strip(root)
     root.set("style", f"max-width:{width}px")
     root.set("aria-hidden", "true")  # the figure around it has the label
     ElementTree.register_namespace("", _SVG[1:-1])
     return Markup(ElementTree.tostring(root, encoding="unicode"))
+
+
+def _keep_choices(root: ElementTree.Element) -> None:
+    """Keep whose a mark is, and of which context a panel: what the page highlights by.
+
+    Figures carry both as :mod:`pipeline.report.highlight` says. The ground of such a panel stays,
+    for the page to frame it.
+    """
+    for element in root.iter():
+        whose = element.attrib.get("aria-label")
+        if whose and element.attrib.get("aria-roledescription", "").endswith(" mark"):
+            element.set("data-a", whose)
+        found = _PANEL.search(element.attrib.get("class", ""))
+        if found:
+            element.set("data-c", found[1])
+            for ground in element.findall(f"./{_SVG}g/{_SVG}path[@class='background']"):
+                ground.set("fill", "none")
 
 
 def _keep_inside(image: ElementTree.Element) -> None:

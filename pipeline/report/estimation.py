@@ -9,10 +9,12 @@ column on narrow screens, which is why they are one wrapping concatenation.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.assembly import Specification, concatenated, figure, layered
+from pipeline.report.highlight import by_animal, by_level, parameters, place_of
 from pipeline.report.lookup import DIFFERENCE, SIMPLE, Effect
 from pipeline.report.marks import (
     PART,
@@ -63,6 +65,8 @@ def estimation_chart(view: OutcomeView, names: Names) -> Specification:
         _value_panel(view, level, domain, height, names, first=level == view.levels[0])
         for level in view.levels
     ]
+    # levels of another question are no contexts that a panel could show
+    places = [place_of(level, names) for level in view.levels] if _of_contexts(view) else []
     bound = names.bound(view.key.outcome)
     for kind, limit in ((SIMPLE, bound.drug), (DIFFERENCE, bound.interaction)):
         rows = [effect for effect in view.effects if effect.contrast == kind]
@@ -74,8 +78,9 @@ def estimation_chart(view: OutcomeView, names: Names) -> Specification:
         ),
         views=[_panel_name(view, level) for level in view.levels],
     )
-    content = concatenated(panels, columns=len(panels), spacing=20)
-    content |= {"align": "each", "params": [highlight.to_dict(validate=False)]}
+    places += [None] * (len(panels) - len(places))
+    content = concatenated(panels, columns=len(panels), spacing=20, places=places)
+    content |= {"align": "each", "params": [highlight.to_dict(validate=False), *parameters()]}
     return figure(
         content,
         {
@@ -125,12 +130,20 @@ def _value_panel(
         x=x,
         y=y,
         detail=alt.Detail("animal:N"),
-        opacity=alt.OpacityValue(0.45, condition=_highlighted(1.0)),
-        strokeWidth=alt.StrokeWidthValue(1.0, condition=_highlighted(2.2)),
+        opacity=alt.OpacityValue(
+            by_animal(chosen=1, other=0.15, none=0.45), condition=_highlighted(1.0)
+        ),
+        strokeWidth=alt.StrokeWidthValue(
+            by_animal(chosen=3, other=1, none=1), condition=_highlighted(2.2)
+        ),
     )
-    points = animals.mark_point(shape=shape, size=38, strokeWidth=1.2, opacity=0.9).encode(
+    # the level's name is said once a panel, not in each of the records
+    named = animals.transform_calculate(at=json.dumps(spoken(level)))
+    points = named.mark_point(shape=shape, strokeWidth=1.2).encode(
         x=x,
         y=y,
+        opacity=alt.OpacityValue(by_animal(chosen=1, other=0.2, none=0.9)),
+        size=alt.SizeValue(by_animal(chosen=120, other=38, none=38)),
         stroke=alt.Stroke("condition:N", scale=scale, legend=None),
         fill=alt.Fill("condition:N", scale=scale, legend=None, condition=_hollow_if_censored()),
         tooltip=_tooltip(
@@ -219,14 +232,20 @@ def _effect_panel(
         axis=alt.Axis(tickCount=5),
     )
     colour = alt.Color("colour:N", scale=None, legend=None)
+    faded = alt.OpacityValue(_opacity(kind, rows, view))
     tips = _tooltip(effect="effect", shown="estimate", interval="interval", p="adjusted p", n="n")
     here = alt.FieldEqualPredicate(field="contrast", equal=kind)
     found = alt.Chart(alt.NamedData(name=EFFECTS)).transform_filter(here)
     spread = found.mark_rule(strokeWidth=2).encode(
-        x=alt.X("low:Q"), x2=alt.X2("high:Q"), y=y, color=colour, tooltip=tips
+        x=alt.X("low:Q"), x2=alt.X2("high:Q"), y=y, color=colour, opacity=faded, tooltip=tips
     )
-    centre = found.mark_point(size=52, opacity=1, filled=True).encode(
-        x=x, y=y, color=colour, shape=alt.Shape("shape:N", scale=None, legend=None), tooltip=tips
+    centre = found.mark_point(size=52, filled=True).encode(
+        x=x,
+        y=y,
+        color=colour,
+        opacity=faded,
+        shape=alt.Shape("shape:N", scale=None, legend=None),
+        tooltip=tips,
     )
     zero = alt.Chart(alt.InlineData(values=[{"estimate": 0}]))
     layers = [
@@ -247,6 +266,18 @@ def _bold_headers() -> dict[str, Any]:
         "condition": {"test": "datum.label[0] === '0'", "value": "bold"},
         "value": "normal",
     }
+
+
+def _of_contexts(view: OutcomeView) -> bool:
+    return view.key.modifier == "context"
+
+
+def _opacity(kind: str, rows: Sequence[Effect], view: OutcomeView) -> float | dict[str, str]:
+    """Fades the rows of contexts that are not chosen; a difference concerns its reference too."""
+    if not _of_contexts(view):
+        return 1
+    references = {row.reference_level for row in rows} if kind == DIFFERENCE else set()
+    return by_level(other=0.25, none=1, always=sorted(references))
 
 
 def _effect_title(kind: str, rows: Sequence[Effect], view: OutcomeView) -> str:

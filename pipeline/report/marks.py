@@ -29,7 +29,6 @@ def point_records(view: OutcomeView, names: Names) -> list[dict[str, Any]]:
             "sessions": row["sessions"],
             "condition": spoken(row["condition"]),
             "level": row["level"],
-            "at": spoken(row["level"]),
             "value": rounded(row["value"]),
             "shown": _value_text(row["value"], digits, view, names),
             "censored": bool(row["censored"]),
@@ -82,6 +81,7 @@ def effect_records(view: OutcomeView, names: Names) -> list[dict[str, Any]]:
             {
                 "row": effect_row(effect),
                 "contrast": effect.contrast,
+                "level": effect.level,
                 "effect": f"{spoken(effect.condition)}, {spoken(effect.level)}, against {against}",
                 "estimate": rounded(effect.estimate),
                 "low": rounded(effect.ci_low),

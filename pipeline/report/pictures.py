@@ -33,9 +33,12 @@ class Picture:
     files: tuple[tuple[str, str], ...]
 
 
-def picture_svg(folder: Path, name: str) -> Markup:
-    """The drawing of a figure that :func:`pipeline.report.figures.write_figures` wrote."""
-    return inline_svg((folder / f"{name}.svg").read_text(encoding="utf-8"))
+def picture_svg(folder: Path, name: str, *, choices: bool = False) -> Markup:
+    """The drawing of a figure that :func:`pipeline.report.figures.write_figures` wrote.
+
+    With ``choices`` where it stays a drawing, so that the page can highlight an animal in it.
+    """
+    return inline_svg((folder / f"{name}.svg").read_text(encoding="utf-8"), choices=choices)
 
 
 def picture_files(name: str) -> tuple[tuple[str, str], ...]:
@@ -114,7 +117,7 @@ def _pictures(
                 title=figure.kind,
                 alt=f"{figure.title}. {figure.caption}",
                 caption=figure.caption,
-                svg=picture_svg(folder, figure.name),
+                svg=picture_svg(folder, figure.name, choices=True),
                 specification=None,
                 files=picture_files(figure.name),
             ),

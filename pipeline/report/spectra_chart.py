@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.report.assembly import Specification, concatenated, figure, layered
+from pipeline.report.highlight import place_of
 from pipeline.report.lookup import SIMPLE
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite, p_value
@@ -23,7 +24,9 @@ def spectra_chart(view: SpectraView, names: Names) -> Specification:
         _panel(view, arm, level, (low - foot, high), names, first=level == view.levels[0])
         for arm, level in view.panels
     ]
-    content = concatenated(panels, columns=len(view.levels), spacing=14)
+    places = [place_of(level, names) for _, level in view.panels]
+    places = places if view.modifier == "context" else []
+    content = concatenated(panels, columns=len(view.levels), spacing=14, places=places)
     return figure(content, {"curves": _records(view), "clusters": _bars(view, low, foot, names)})
 
 

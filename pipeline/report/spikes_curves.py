@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.report.assembly import Specification, concatenated, figure, layered
 from pipeline.report.behaviour import Slice
+from pipeline.report.highlight import place_of
 from pipeline.report.names import Names, capital, spoken
 from pipeline.report.numbers import finite
 from pipeline.report.style import BAND, MUTED, condition_colours
@@ -66,11 +67,14 @@ def curves_chart(
     ends = (float(part.means[x].min()), float(part.means[x].max()))
     width = max(90.0, min(250.0, (_WIDTH - _GAP * len(columns)) / len(columns)))
     panels, records = [], []
+    places = []
     for number, arm in enumerate(arms):
         for key, own, title in columns:
             panel = f"{number}/{own}"
             rows = part.means[(part.means[key] == own) & part.means["condition"].isin(arm)]
             records += _records(rows, panel, arm, domain, x=x, value=value)
+            alone = part.contexts[0] if len(part.contexts) == 1 else ""
+            places.append(place_of(own if key == "context" else alone, names))
             said = title if len(arms) == 1 else f"{spoken(arm[-1])}, {title}"
             panels.append(
                 _panel(panel, capital(said), part, names, domain, ends, width,
@@ -82,6 +86,7 @@ def curves_chart(
         columns=len(columns),
         spacing={"row": 12, "column": _GAP},
         scales={"color": "shared", "strokeDash": "shared"},
+        places=places,
     )
     return figure(content, {"curves": records})
 

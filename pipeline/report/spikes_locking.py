@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.report.assembly import Specification, concatenated, figure, layered
 from pipeline.report.behaviour import Slice, in_order
+from pipeline.report.highlight import BETWEEN, of_animal, place_of
 from pipeline.report.marks import rounded
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite
@@ -41,8 +42,28 @@ def locking_chart(part: Slice, names: Names) -> Specification:
         columns=len(bands),
         spacing={"row": 12, "column": _GAP},
         scales={"color": "shared"},
+        places=_places(part, names),
     )
     return figure(content, data)
+
+
+def _places(part: Slice, names: Names) -> list[int | None]:
+    """Places of the panels' contexts: a row each, a column per band."""
+    return [place_of(context, names) for context in part.contexts for _ in bands_of(part)]
+
+
+def _of_whom(strokes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Say in every record whose strokes its condition's line holds, in their order.
+
+    A stroke is three records: where it begins, where it ends, and what breaks the line.
+    """
+    lines: dict[str, list[str]] = {}
+    for record in strokes[::3]:
+        lines.setdefault(record["c"], []).append(record["a"])
+    words = {
+        condition: "".join(a + BETWEEN for a in animals) for condition, animals in lines.items()
+    }
+    return [record | {"a": words[record["c"]]} for record in strokes]
 
 
 def bands_of(part: Slice) -> tuple[str, ...]:
@@ -82,10 +103,12 @@ def _band(
                 & (rows["band"] == band)
             ]
             records += _records(own, index, condition, low, high)
-    strokes = [
-        record | {"o": number, **({"v": None} if number % 3 == 2 else {})}
-        for number, record in enumerate(p for p in points for _ in range(3))
-    ]
+    strokes = _of_whom(
+        [
+            record | {"o": number, **({"v": None} if number % 3 == 2 else {})}
+            for number, record in enumerate(p for p in points for _ in range(3))
+        ]
+    )
     n = len(part.conditions)
     x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[-0.6, n - 0.4], nice=False))
     y = alt.Y(
@@ -100,9 +123,9 @@ def _band(
     title = spoken(band) if context == part.contexts[0] else ""
     return layered(
         zero.mark_rule(color=MUTED, strokeDash=[3, 3]).encode(y=y),
-        named(data, strokes)
-        .mark_line(strokeWidth=3.4, strokeCap="round", opacity=0.75)
-        .encode(x=x, y=y, color=colour, order=alt.Order("o:Q")),
+        of_animal(
+            named(data, strokes).mark_line(strokeWidth=3.4, strokeCap="round", opacity=0.75), "a"
+        ).encode(x=x, y=y, color=colour, order=alt.Order("o:Q")),
         here.mark_rule(strokeWidth=1.8).encode(
             x=alt.X("m:Q"), y=alt.Y("l:Q"), y2=alt.Y2("h:Q"), color=colour
         ),
@@ -131,7 +154,8 @@ def _records(
         if not finite(row["ppc"]):
             continue
         spread = 0.0 if len(rows) < 2 else 0.36 * (number / (len(rows) - 1) - 0.5)
-        record = {"c": spoken(condition), "x": round(index - 0.14 + spread, 3),
+        record = {"a": str(row["unit"]), "c": spoken(condition),
+                  "x": round(index - 0.14 + spread, 3),
                   "m": round(index + 0.22, 3), "v": rounded(row["ppc"])}  # fmt: skip
         if finite(row["ppc_low"]):
             record |= {"l": rounded(max(row["ppc_low"], low)),
@@ -174,6 +198,7 @@ def preferred_chart(part: Slice, names: Names) -> Specification:
         columns=len(bands),
         spacing={"row": 10, "column": 14},
         scales={"color": "shared", "strokeDash": "shared"},
+        places=_places(part, names),
     )
     return figure(content, data)
 
@@ -197,10 +222,11 @@ def _circle(
                     continue
                 at = {"c": spoken(condition), "x": rounded(row["x"]), "y": rounded(row["y"])}
                 if records is strokes:
+                    at["a"] = str(row["unit"])
                     records += [at, at, at | {"y": None}]
                 else:
                     records += [{"c": spoken(condition), "x": 0, "y": 0}, at]
-    strokes = [record | {"o": number} for number, record in enumerate(strokes)]
+    strokes = _of_whom([record | {"o": number} for number, record in enumerate(strokes)])
     lines = [record | {"o": number} for number, record in enumerate(lines)]
     scale = alt.Scale(domain=[-_REACH, _REACH], nice=False, zero=False)
     x = alt.X("x:Q", axis=None, scale=scale)
@@ -240,9 +266,9 @@ def _circle(
         named(data, lines)
         .mark_line(strokeWidth=2)
         .encode(x=x, y=y, color=colour, strokeDash=dash, order=alt.Order("o:Q")),
-        named(data, strokes)
-        .mark_line(strokeWidth=4, strokeCap="round", opacity=0.8)
-        .encode(x=x, y=y, color=colour, order=alt.Order("o:Q")),
+        of_animal(
+            named(data, strokes).mark_line(strokeWidth=4, strokeCap="round", opacity=0.8), "a"
+        ).encode(x=x, y=y, color=colour, order=alt.Order("o:Q")),
     ]  # fmt: skip
     if first:
         words = [{"x": 1, "y": 0, "t": "0"}, {"x": 0, "y": 1, "t": "90°"}]

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.assembly import Specification, concatenated, figure, layered, stacked
+from pipeline.report.highlight import place_of
 from pipeline.report.names import Names
 from pipeline.report.png import data_uri, matrix_png
 from pipeline.report.spikes_panels import GAP, held_words, in_plan, panel_title, panel_width
@@ -44,7 +45,12 @@ def heat_chart(rows: pd.DataFrame, names: Names) -> Specification:
             title = panel_title(condition, context, held_words(own, names))
             last = context == contexts[-1]
             panels.append(_map(own, ends, half, width, title, labelled=last))
-    grid = concatenated(panels, columns=len(conditions), spacing={"row": 12, "column": GAP})
+    grid = concatenated(
+        panels,
+        columns=len(conditions),
+        spacing={"row": 12, "column": GAP},
+        places=[place_of(context, names) for context in contexts for _ in conditions],
+    )
     return figure(stacked([grid, _key()], spacing=10))
 
 

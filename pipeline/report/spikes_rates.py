@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.report.assembly import Specification, concatenated, figure, layered
 from pipeline.report.behaviour import Slice
+from pipeline.report.highlight import of_animal, place_of
 from pipeline.report.names import Names
 from pipeline.report.numbers import count
 from pipeline.report.png import DIVERGING
@@ -67,7 +68,11 @@ def scatter_chart(rows: pd.DataFrame, names: Names) -> Specification:
                 )
             )
     content = concatenated(
-        panels, columns=len(conditions), spacing=_SPACING, scales={"color": "shared"}
+        panels,
+        columns=len(conditions),
+        spacing=_SPACING,
+        scales={"color": "shared"},
+        places=[place_of(context, names) for context in contexts for _ in conditions],
     )
     return figure(content, data)
 
@@ -170,7 +175,11 @@ def fractions_chart(part: Slice, names: Names) -> Specification:
                       first=condition == part.conditions[0], last=context == part.contexts[-1])
             )  # fmt: skip
     content = concatenated(
-        panels, columns=len(part.conditions), spacing=_SPACING, scales={"color": "shared"}
+        panels,
+        columns=len(part.conditions),
+        spacing=_SPACING,
+        scales={"color": "shared"},
+        places=[place_of(context, names) for context in part.contexts for _ in part.conditions],
     )
     return figure(content, data)
 
@@ -193,8 +202,8 @@ def _bars(
         ends = (0.0, row["down"], 1 - row["up"], 1.0)
         for call, (low, high) in zip((-1, 0, 1), pairwise(ends), strict=True):
             if high - low > 1e-9:
-                records.append({"a": row["animal"], "k": CALLS[call][0], "from": round(low, 4),
-                                "to": round(high, 4)})  # fmt: skip
+                records.append({"a": row["animal"], "u": row["unit"], "k": CALLS[call][0],
+                                "from": round(low, 4), "to": round(high, 4)})  # fmt: skip
     lines = [
         {"a": row["animal"], "from": round(at, 4)}
         for row in held.to_dict("records")
@@ -223,7 +232,7 @@ def _bars(
         ),
         legend=alt.Legend(orient="top", symbolType="square", symbolStrokeWidth=0),
     )
-    bars = named(data, records).mark_bar()
+    bars = of_animal(named(data, records).mark_bar(), "u")
     marks = named(data, lines).mark_tick(color=INK, thickness=1.6, orient="horizontal", bandSize=0)
     layers = [bars.encode(x=x, y=y, y2=alt.Y2("to:Q"), color=colour)]
     if lines:

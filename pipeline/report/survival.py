@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.report.assembly import Specification, concatenated, figure, layered
+from pipeline.report.highlight import place_of
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import count, finite, listing, number, with_unit
 from pipeline.report.slug import slug
@@ -102,7 +103,8 @@ def survival_name(outcome: str, phase: str, plan: AnalysisPlan) -> str:
 def survival_chart(view: SurvivalView, names: Names) -> Specification:
     """Draw the curves: one panel per context, a key with the numbers above the curves."""
     panels = [_panel(view, step, context, names) for step, context in view.panels]
-    content = concatenated(panels, columns=len(panels), spacing=20)
+    places = [place_of(context, names) for _, context in view.panels]
+    content = concatenated(panels, columns=len(panels), spacing=20, places=places)
     return figure(content, {CURVES: _curves(view), KEY: _key(view)})
 
 

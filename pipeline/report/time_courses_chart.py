@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.compare.clusters import MINIMUM_ANIMALS
 from pipeline.report.assembly import Specification, concatenated, figure, layered
+from pipeline.report.highlight import place_of
 from pipeline.report.lookup import SIMPLE
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite, p_value
@@ -26,6 +27,7 @@ def time_course_chart(view: TimeCourseView, names: Names) -> Specification:
     foot = 0.24 * (high - low) if tested else 0.0
     top = domain_of(view.speed)[1] if len(view.speed) else 0.0
     panels = []
+    places = [place_of(level, names) for level in view.levels]
     for arm in view.arms:
         row = [_panel(view, arm, level, (low - foot, high), names) for level in view.levels]
         strips = [_strip(view, arm, level, top, names) for level in view.levels]
@@ -35,6 +37,7 @@ def time_course_chart(view: TimeCourseView, names: Names) -> Specification:
         columns=len(view.levels),
         spacing={"row": 6 if len(view.speed) else 14, "column": 14},
         scales={"color": "shared"},
+        places=places * (len(panels) // len(places)),
     )
     return figure(
         content,

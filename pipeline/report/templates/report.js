@@ -23,11 +23,12 @@
     chart.append(target);
     const options = { actions: false, renderer: "svg", ast: true, tooltip: { theme: "custom" } };
     vegaEmbed(target, specification(chart), options).then(
-      () => {
+      ({ view }) => {
         const drawing = chart.querySelector(".drawing");
         if (drawing) drawing.hidden = true;
         target.hidden = false;
         chart.dataset.state = "live";
+        join(chart, view);
       },
       (error) => {
         target.remove();
@@ -35,6 +36,191 @@
         console.error(error);
       },
     );
+  }
+
+  // One animal and one context may be highlighted in all figures of a chapter. Charts that are alive
+  // take them as parameters of their specification; drawings, and panels of either, by what their
+  // marks carry (pipeline/report/highlight.py): data-a names the animal of a mark, or those of a
+  // broken line in the order of its strokes, each ended by a sign; data-c has the place of a panel's
+  // context.
+  const BETWEEN = "\u241f";
+  const PANEL = /(?:^|\s)p\d+_c(\d+)(?:_group)?(?:\s|$)/;
+  const NOTHING = { animal: "", context: "", place: "" };
+  const chosen = new WeakMap(); // chapter -> what is chosen, and how to choose an animal
+  const alive = new WeakMap(); // chart -> its view
+
+  // A chart came alive: it takes what was chosen before, and a click on an animal chooses it.
+  function join(chart, view) {
+    const chapter = chosen.get(chart.closest(".chapter"));
+    if (!chapter) return;
+    for (const part of chart.querySelectorAll(".live g[class]")) {
+      const found = PANEL.exec(part.getAttribute("class"));
+      if (found) part.dataset.c = found[1];
+    }
+    if ("animals" in chart.dataset) {
+      const animal = (item) => (item && item.datum && item.datum.animal) || "";
+      alive.set(chart, view);
+      view.addEventListener("click", (_, item) => animal(item) && chapter.toggle(animal(item)));
+      view.addEventListener("mouseover", (_, item) => {
+        chart.classList.toggle("over", animal(item) !== "");
+      });
+    }
+    apply(chart, chapter.choice);
+  }
+
+  function apply(chart, choice) {
+    const view = alive.get(chart);
+    if (view) view.signal("who", choice.animal).signal("where", choice.context).runAsync();
+    for (const panel of chart.querySelectorAll("[data-c]")) {
+      const here = panel.dataset.c === choice.place;
+      panel.classList.toggle("here", choice.place !== "" && here);
+      panel.classList.toggle("away", choice.place !== "" && !here);
+    }
+    for (const copy of chart.querySelectorAll(".own")) copy.remove();
+    for (const mark of chart.querySelectorAll("[data-a]")) {
+      const animals = mark.dataset.a.split(BETWEEN);
+      const one = animals.length === 1 && animals[0] === choice.animal;
+      mark.classList.toggle("mine", one);
+      mark.classList.toggle("others", choice.animal !== "" && !one);
+      if (choice.animal && animals.length > 1) mark.after(...strokes(mark, animals, choice.animal));
+    }
+  }
+
+  // The strokes of one animal out of a broken line, on a wider copy of them in ink.
+  function strokes(line, animals, animal) {
+    const parts = line.getAttribute("d").split(/(?=M)/);
+    const d = parts.filter((_, index) => animals[index] === animal).join("");
+    return ["own ground", "own"].map((name) => {
+      const copy = line.cloneNode();
+      copy.removeAttribute("data-a");
+      copy.setAttribute("class", name);
+      copy.setAttribute("d", d);
+      return copy;
+    });
+  }
+
+  // What a chart can highlight: animals with their sessions, and places of contexts.
+  function held(chart) {
+    const animals = new Map();
+    const places = new Set();
+    const of = (animal) => {
+      if (!animals.has(animal)) animals.set(animal, new Map());
+      return animals.get(animal);
+    };
+    if ("chart" in chart.dataset) {
+      const spec = specification(chart);
+      for (const row of (spec.datasets || {}).animals || []) {
+        for (const session of row.sessions.split(", ")) of(row.animal).set(session, row.condition);
+      }
+      for (const panel of spec.concat || []) {
+        const found = PANEL.exec(panel.name || "");
+        if (found) places.add(found[1]);
+      }
+      if (animals.size) chart.dataset.animals = "";
+    } else {
+      for (const mark of chart.querySelectorAll("[data-a]")) {
+        mark.dataset.a.split(BETWEEN).filter(Boolean).forEach(of);
+      }
+      for (const panel of chart.querySelectorAll("[data-c]")) places.add(panel.dataset.c);
+    }
+    return { animals, places };
+  }
+
+  function highlight() {
+    for (const bar of document.querySelectorAll("[data-choice]")) offer(bar);
+  }
+
+  function offer(bar) {
+    const chapter = bar.closest(".chapter");
+    const charts = new Map([...chapter.querySelectorAll(".chart")].map((c) => [c, held(c)]));
+    const select = bar.querySelector("select");
+    const reset = bar.querySelector("button");
+    const radios = [...bar.querySelectorAll("input")];
+    const sessions = new Map();
+    const places = new Set();
+    for (const one of charts.values()) {
+      for (const [animal, met] of one.animals) {
+        if (!sessions.has(animal)) sessions.set(animal, new Map());
+        for (const [session, condition] of met) sessions.get(animal).set(session, condition);
+      }
+      for (const place of one.places) places.add(place);
+    }
+    const order = new Intl.Collator("en", { numeric: true }).compare;
+    for (const animal of [...sessions.keys()].sort(order)) select.add(new Option(animal, animal));
+    for (const radio of radios) {
+      radio.parentElement.hidden = radio.value !== "" && !places.has(radio.dataset.place);
+    }
+    select.parentElement.hidden = sessions.size < 2;
+    bar.querySelector("fieldset").hidden = places.size < 2;
+    bar.hidden = sessions.size < 2 && places.size < 2;
+    if (bar.hidden) return;
+
+    const state = { choice: NOTHING };
+    const update = () => {
+      const radio = radios.find((one) => one.checked);
+      const choice = { animal: select.value, context: radio.value, place: radio.dataset.place || "" };
+      state.choice = choice;
+      for (const chart of charts.keys()) apply(chart, choice);
+      reset.disabled = !choice.animal && !choice.context;
+      const shown = [...charts].filter(([chart]) => !chart.closest("[hidden]"));
+      bar.querySelector("[role=status]").textContent = said(bar, choice, shown.map(([, one]) => one));
+      visits(bar, choice.animal, sessions.get(choice.animal));
+    };
+    state.toggle = (animal) => {
+      select.value = select.value === animal ? "" : animal;
+      update();
+    };
+    chosen.set(chapter, state);
+    bar.addEventListener("change", update);
+    reset.addEventListener("click", () => {
+      select.value = "";
+      radios[0].checked = true;
+      update();
+      select.focus();
+    });
+    for (const chart of charts.keys()) {
+      chart.addEventListener("click", (event) => {
+        const mark = event.target.closest("[data-a]");
+        if (mark && !mark.dataset.a.includes(BETWEEN)) state.toggle(mark.dataset.a);
+      });
+    }
+  }
+
+  // In words what is highlighted, for nobody need see it.
+  function said(bar, choice, figures) {
+    const { one, many } = bar.dataset;
+    const tell = (name, has, others, none) => {
+      const n = figures.filter(has).length;
+      const lack = figures.length - n;
+      const rest = lack ? ` (${lack} ${lack === 1 ? "shows" : "show"} no ${none}, or not this one)` : "";
+      return `${name} stands out in ${n} of ${figures.length} figures${rest}; ${others} are faded.`;
+    };
+    const words = [];
+    if (choice.animal) {
+      const has = (figure) => figure.animals.has(choice.animal);
+      words.push(tell(choice.animal, has, `other ${many}`, `single ${one}`));
+    }
+    if (choice.context) {
+      const name = choice.context.replaceAll("_", " ");
+      const has = (figure) => figure.places.has(choice.place);
+      words.push(tell(name, has, "other contexts", "single context"));
+    }
+    return words.join(" ");
+  }
+
+  // Links to the sessions of the chosen animal; while blind without their conditions.
+  function visits(bar, animal, sessions) {
+    const list = bar.querySelector(".visits");
+    list.hidden = !sessions || !sessions.size;
+    list.textContent = "";
+    if (list.hidden) return;
+    list.append(`Session pages of ${animal}: `);
+    [...sessions].forEach(([session, condition], index) => {
+      const link = document.createElement("a");
+      link.href = `../sessions/${encodeURIComponent(session)}/session.html`;
+      link.textContent = session;
+      list.append(index ? ", " : "", link, "blind" in bar.dataset ? "" : ` (${condition})`);
+    });
   }
 
   function watch() {
@@ -97,6 +283,7 @@
   }
 
   choose();
+  highlight();
   watch();
   window.addEventListener("beforeprint", () => paper(true));
   window.addEventListener("afterprint", () => paper(false));
