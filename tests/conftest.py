@@ -20,6 +20,14 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 REAL_DATA = REPOSITORY.parent / "shared" / "data" / "real"
 
 
+def pytest_addoption(parser) -> None:
+    parser.addoption(
+        "--renew-snapshots",
+        action="store_true",
+        help="write tests/snapshots anew (tests/test_report_snapshots.py)",
+    )
+
+
 def pytest_terminal_summary(terminalreporter) -> None:
     """Say plainly which tests were not run, and why."""
     skipped = terminalreporter.stats.get("skipped", [])

@@ -45,11 +45,14 @@ SORTED = {"units": "unit_quality", "modulation": "unit_modulation",
           "fractions": "modulation_fractions"}  # fmt: skip
 
 
+def tables_in(folder):
+    named = {SORTED.get(name, name): path for name, path in vars(make(folder)).items()}
+    return spike_tables(SimpleNamespace(**named))
+
+
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
-    out = make(tmp_path_factory.mktemp("spikes"))
-    named = {SORTED.get(name, name): path for name, path in vars(out).items()}
-    return spike_tables(SimpleNamespace(**named))
+    return tables_in(tmp_path_factory.mktemp("spikes"))
 
 
 @pytest.fixture(scope="module")
