@@ -90,7 +90,7 @@
   function strokes(line, animals, animal) {
     const parts = line.getAttribute("d").split(/(?=M)/);
     const d = parts.filter((_, index) => animals[index] === animal).join("");
-    return ["own ground", "own"].map((name) => {
+    return (d ? ["own ground", "own"] : []).map((name) => {
       const copy = line.cloneNode();
       copy.removeAttribute("data-a");
       copy.setAttribute("class", name);
