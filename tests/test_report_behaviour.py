@@ -109,9 +109,20 @@ def test_every_figure_is_there_with_its_words(tables):
     errors = figures[0]
     assert SCHEME in errors.title and SCHEME in said["error-types"]
     for name in ("error-types", "error-schemes", "switch-aligned", "latencies"):
-        assert "n = 5 rats in each condition" in said[name]
+        assert "n = 5 rats in each condition, 10 sessions" in said[name]
     assert "95 % t intervals over rats" in said["switch-aligned"]
-    assert "10 sessions of 5 rats" in said["rasters"]
+    assert "n = 5 rats, 10 sessions" in said["rasters"]
+    once = tables.trials[tables.trials["set_index"] > 0]
+    once = once.drop_duplicates(["session", "scored_trial"])
+    assert f"{len(once):,} scored trials" in said["rasters"]
+    for name in ("error-types", "switch-aligned", "latencies"):
+        assert "Nothing is tested in this figure: estimates" in said[name]
+    own = tables.error_types[
+        (tables.error_types["part"] == "animal") & (tables.error_types["scheme"] == SCHEME)
+    ]
+    own = own[own["phase"] == "acute"].drop_duplicates(["unit", "condition", "context"])
+    sets = own["n_sets"].sum()
+    assert f"{sets:,.0f} completed sets" in said["error-types"]
 
 
 def test_bars_stack_the_means_and_points_are_the_animals(tables, drawn):

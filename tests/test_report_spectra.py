@@ -120,6 +120,7 @@ def test_every_test_is_listed_with_its_adjusted_p_and_n():
 def test_the_caption_says_what_a_cluster_says():
     said = plainly(spectra_caption(view(), NAMES))
     assert EDGES in said and "n = 7 rats" in said and "95 % band" in said
+    assert "permutation over rats" in said and "adjusted by Holm" in said
 
 
 def test_data_hold_curves_and_clusters():

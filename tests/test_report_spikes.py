@@ -109,7 +109,8 @@ def test_every_region_has_every_figure_with_its_n(tables):
     for figure in figures:
         said, region = plainly(figure.caption), figure.name.rpartition("-")[2]
         if figure.name.startswith("preferred"):
-            assert "n = 5 rats in each condition" in said and "50 locked units" in said
+            assert "n = 5 rats in each condition, 10 sessions" in said
+            assert "50 locked units" in said and "not tested" in said
         else:
             assert f"10 sessions, {10 * units[region]} units in sessions" in said, figure.name
             assert "n = 5 rats" in said

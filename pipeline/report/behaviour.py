@@ -210,6 +210,22 @@ def n_words(part: Slice, names: Names) -> str:
     return f"n = {listing(each)} {names.animals()[1]}"
 
 
+def held_words(part: Slice, names: Names) -> str:
+    """``n = 8 rats in each condition, 32 sessions``; contexts of one session count it once."""
+    once = part.animals.groupby(["unit", "animal", "condition"])["n_sessions"].max()
+    return f"{n_words(part, names)}, {count(once.sum(), 'session')}"
+
+
+def not_tested(what: str, names: Names) -> str:
+    """Say where the tests are of what a figure only shows; while blind there are omnibus tests."""
+    if names.plan.blind:
+        return "Nothing is tested in this figure."
+    return (
+        f"Nothing is tested in this figure: estimates, intervals and adjusted p of {what} stand "
+        "with the outcomes of this chapter and in the table of contrasts."
+    )
+
+
 def level_words(names: Names) -> str:
     """``95 % t intervals over rats``."""
     return f"{100 * (1 - names.plan.alpha):g}{SPACE}% t intervals over {names.animals()[1]}"
@@ -232,12 +248,18 @@ def _error_types(tables: BehaviourTables, names: Names) -> Iterator[BehaviourFig
                 f"Errors up to the criterion per completed set that follows another rule, typed by "
                 f"the scheme {scheme}. Bars: means over {names.animals()[1]}, stacked. Points: "
                 f"each one's own mean over sets, lines join the same one; beside them mean and "
-                f"{level_words(names)}; {n_words(part, names)}. Sets that were not completed are "
-                "not in it."
+                f"{level_words(names)}; {held_words(part, names)}, {_sets(part)}. Sets that were "
+                f"not completed are not in it. {not_tested('errors', names)}"
             ),
             data=part.table,
             draw=lambda part=part: error_types_chart(part, names),
         )
+
+
+def _sets(part: Slice) -> str:
+    """``480 completed sets``: each counted once, whatever its errors' types."""
+    keys = ["unit", "animal", "condition", "context"]
+    return count(part.animals.groupby(keys)["n_sets"].max().sum(), "completed set")
 
 
 def _schemes(tables: BehaviourTables, names: Names) -> Iterator[BehaviourFigure]:
@@ -257,12 +279,12 @@ def _schemes(tables: BehaviourTables, names: Names) -> Iterator[BehaviourFigure]
             caption=(
                 "Above: errors per completed set by type under every scheme, means over "
                 f"{names.animals()[1]}{', contexts averaged' if many else ''}; "
-                f"{n_words(part, names)}. Below, for each pair of schemes: under the "
+                f"{held_words(part, names)}. Below, for each pair of schemes: under the "
                 "diagonal the share of errors to which both give the same type, above it the share "
                 "of the errors perseverative under either that are so under both (all conditions "
                 f"together, mean over {names.animals()[1]}). widge_sequence counts omissions as "
                 "errors above, not below. A number of perseverative errors "
-                "says nothing without its scheme."
+                "says nothing without its scheme, and no test compares schemes."
             ),
             data=data,
             draw=lambda part=part, agreement=agreement: schemes_chart(part, agreement, names),
@@ -282,10 +304,11 @@ def _curves(tables: BehaviourTables, names: Names) -> Iterator[BehaviourFigure]:
             caption=(
                 "Share of choices by trials from the change (0: the first trial under the new "
                 f"rule), mean of the {names.animals()[1]}' own shares and {level_words(names)}; "
-                f"{n_words(part, names)}. Omissions are left out. A curve is drawn where at least "
-                f"half of its {names.animals()[1]}, and no fewer than three, have such a trial. "
-                "Late trials come from the sets that lasted so long. With two sides, the previous "
-                "rule's choice is every error on trials where the rules differ."
+                f"{held_words(part, names)}. Omissions are left out. A curve is drawn where at "
+                f"least half of its {names.animals()[1]}, and no fewer than three, have such a "
+                "trial. Late trials come from the sets that lasted so long. With two sides, the "
+                "previous rule's choice is every error on trials where the rules differ. "
+                f"{not_tested('trials to criterion and errors', names)}"
             ),
             data=part.table,
             draw=lambda part=part: switch_chart(part, names),
@@ -304,9 +327,9 @@ def _latencies(tables: BehaviourTables, names: Names) -> Iterator[BehaviourFigur
             caption=(
                 f"Cumulative share of trials by latency: quantiles {number(decile[0])} to "
                 f"{number(decile[-1])} of each one's trials, averaged over {names.animals()[1]}, "
-                f"with {level_words(names)}; {n_words(part, names)}. Omissions have no latency. "
+                f"with {level_words(names)}; {held_words(part, names)}. Omissions have no latency. "
                 "After a switch: the first trials under the new rule, as the task declares. Fewer "
-                "than ten latencies of a kind give no quantiles."
+                f"than ten latencies of a kind give no quantiles. {not_tested('latencies', names)}"
             ),
             data=part.table,
             draw=lambda part=part: latency_chart(part, names),

@@ -66,10 +66,12 @@ def raster_figure(trials: pd.DataFrame, scheme: str, names: Names) -> Iterator[B
         kind="Rasters",
         title="All trials of all sessions",
         caption=(
-            f"One row per session ({count(sessions, 'session')} of {count(animals, *species)}). "
+            f"One row per session (n = {count(animals, *species)}, {count(sessions, 'session')}, "
+            f"{count(len(scored), 'scored trial')}). "
             "Strips name the rule, vertical lines its changes. Low bars: runs of correct choices; "
             "ticks: errors, whose height and place tell the type under "
-            f"{scheme}; hollow circles: omissions. A line under a row: trials in {phases}."
+            f"{scheme}; hollow circles: omissions. A line under a row: trials in {phases}. "
+            "Trials are shown, animals are tested: the tests stand with the outcomes above."
         ),
         data=_data(scored, scheme),
         draw=lambda: raster_chart(scored, scheme, names),

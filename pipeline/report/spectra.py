@@ -219,8 +219,9 @@ def spectra_caption(view: SpectraView, names: Names) -> str:
     rule = ", each spectrum as change from its baseline," if _is_change(names) else ""
     return (
         f"Mean difference from the reference{rule} with its pointwise {level} band, n = {many}. "
-        f"Bars under the curves: clusters with p below {number(names.plan.alpha)}, each corrected "
-        f"for all frequencies of its curve. {EDGES}"
+        f"Bars under the curves: clusters (permutation over {animals[1]}) with p below "
+        f"{number(names.plan.alpha)}, each corrected for all frequencies of its curve; the table "
+        f"below lists every test, its p adjusted by Holm. {EDGES}"
     )
 
 

@@ -17,6 +17,7 @@ from pipeline.report.behaviour import (
     in_order,
     level_words,
     n_words,
+    not_tested,
     slices,
     where_words,
 )
@@ -205,7 +206,7 @@ def _fractions(tables: SpikeTables, region: str, names: Names) -> Iterator[Behav
                 f"{lines} {_held(part, names)}. Some units change under any condition, for the "
                 "null of their test is a rate without change beyond drift; and "
                 f"{REGRESSION[0].lower()}{REGRESSION[1:]}. What a drug does is the difference from "
-                "the reference."
+                f"the reference. {not_tested('the shares of units going up and down', names)}"
             ),
             data=part.table,
             draw=lambda part=part: fractions_chart(part, names),
@@ -226,7 +227,8 @@ def _locking(tables: SpikeTables, region: str, names: Names) -> Iterator[Behavio
                 "context. Small points: "
                 f"each {names.animals()[0]}'s mean over its units; lines: means and "
                 f"{level_words(names)}. Each band has its own scale, the same in all contexts. "
-                f"{_held(part, names)}. Levels in the phase itself, not changes from the baseline."
+                f"{_held(part, names)}. Levels in the phase itself, not changes from the "
+                f"baseline. {not_tested('locking', names)}"
             ),
             data=part.table,
             draw=lambda part=part: locking_chart(part, names),
@@ -250,8 +252,9 @@ def _preferred(tables: SpikeTables, region: str, names: Names) -> Iterator[Behav
                 "alike they are (rim: all the same). Lines: means over "
                 f"{names.animals()[1]}. Phase 0, on the right, is the peak of the filtered LFP of "
                 "the unit's channel, angles go anticlockwise; its sign depends on the layer and "
-                f"the reference of that channel. {n_words(part, names)}, at most "
-                f"{count(locked, 'locked unit')} in a band and context."
+                f"the reference of that channel. {_held(part, names)}, at most "
+                f"{count(locked, 'locked unit')} in a band and context. Preferred phases are "
+                "shown, not tested."
             ),
             data=part.table,
             draw=lambda part=part: preferred_chart(part, names),
@@ -273,7 +276,8 @@ def _events(tables: SpikeTables, region: str, names: Names) -> Iterator[Behaviou
                 f"{names.animals()[1]}, with {level_words(names)}; bins of time from "
                 f"{listing(spoken(event) for event in events)}. What an event shows ends at the "
                 "next one, so that late bins rest on slow trials and few; intervals beyond a panel "
-                f"are cut, and one needs three {names.animals()[1]}. {_held(part, names)}."
+                f"are cut, and one needs three {names.animals()[1]}. {_held(part, names)}. "
+                f"{not_tested('responses to events', names)}"
             ),
             data=part.table,
             draw=lambda part=part, events=events: curves_chart(
@@ -303,7 +307,8 @@ def _autocorrelograms(tables: SpikeTables, region: str, names: Names) -> Iterato
             caption=(
                 "Autocorrelogram over what independent spikes of the same number would give (1), "
                 f"mean over units, then over {names.animals()[1]}, with {level_words(names)}; a "
-                f"rhythm shows as waves. {_held(part, names)}."
+                f"rhythm shows as waves. {_held(part, names)}. Autocorrelograms are shown, not "
+                "tested."
             ),
             data=shown.table,
             draw=lambda part=shown, contexts=contexts: curves_chart(

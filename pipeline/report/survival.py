@@ -250,6 +250,14 @@ def survival_caption(view: SurvivalView, names: Names) -> str:
         parts.append(
             f"An animal counts once in a cell, with its first session ({later} not shown)."
         )
+    parts.append(
+        "The curves are shown, not tested"
+        + (
+            "."
+            if names.plan.blind
+            else ": estimates, intervals and adjusted p are those of the figure above them."
+        )
+    )
     if names.plan.unit == "cage":
         parts.append("Animals of a cage are not independent: no intervals are given.")
     return " ".join(parts)

@@ -223,8 +223,9 @@ def time_course_caption(view: TimeCourseView, names: Names) -> str:
         parts.append("While blind, no condition is compared with a reference.")
     elif view.clusters["test_p"].notna().any():
         parts.append(
-            f"Bars under the curves: clusters with p below {number(plan.alpha)}, each corrected "
-            f"for all minutes of its curve. {EDGES}"
+            f"Bars under the curves: clusters (permutation over {animals[1]}) with p below "
+            f"{number(plan.alpha)}, each corrected for all minutes of its curve; the table below "
+            f"lists every test, its p adjusted by Holm. {EDGES}"
         )
     else:
         parts.append("Nothing was tested: too few were in a context at the same time.")
