@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -246,6 +247,15 @@ def test_rates_in_the_spikes_are_certain_enough():
             declared = np.array(planted.drug_log2.get(drug, effects.NOTHING))
             np.testing.assert_allclose(simple.mean(axis=0), declared, atol=0.12)
             assert np.all(double.std(axis=0, ddof=1) < limit), (region, drug)
+
+
+def test_a_drug_changes_no_trial_before_it_is_given():
+    for plan in session_plans():
+        ours, vehicles = (
+            [trial for trial in session_trials(one) if trial.start_s < DOSE_S]
+            for one in (plan, replace(plan, drug="vehicle"))
+        )
+        assert ours == vehicles and len(ours) > 20
 
 
 def test_trials_to_criterion_are_certain_enough():

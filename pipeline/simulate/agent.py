@@ -86,6 +86,7 @@ def simulate_trials(
     rng: np.random.Generator,
     criterion: int = 10,
     restart_at_s: float = math.inf,
+    after_restart: Agent | None = None,
     last_switch_s: float = math.inf,
 ) -> list[Trial]:
     """Return the trials of an agent under rules that change, uncued, at the criterion.
@@ -106,6 +107,8 @@ def simulate_trials(
     restart_at_s : float
         From this time on the box starts afresh: the first trial has the next rule, whatever the
         state of the one before.
+    after_restart : Agent, optional
+        Who goes on from there, with what was learnt and chosen before: a dose changes the animal.
     last_switch_s : float
         A rule completed after this time is the last: the session ends there, so that it does not
         break off inside a rule.
@@ -121,6 +124,7 @@ def simulate_trials(
     for number, start in enumerate(trial_times_s, 1):
         if start >= restart_at_s:
             run, position, restart_at_s = 0, position + 1, math.inf
+            agent = after_restart or agent
         rule = rules[position % len(rules)]
         light = SIDES[int(rng.integers(2))]
         trial = Trial(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -39,20 +40,22 @@ def session_trials(plan: SessionPlan) -> list[Trial]:
     animal_factor = math.exp(
         effects.deviations("learning", sd=effects.ANIMAL_LEARNING_SD)[plan.animal]
     )
-    agent = Agent(
-        learning_rate=effects.BASELINE_LEARNING_RATE
-        * effects.LEARNING_RATE_FACTOR[plan.drug]
-        * animal_factor,
+    before = Agent(
+        learning_rate=effects.BASELINE_LEARNING_RATE * animal_factor,
         perseveration=2.0,
         response_s=RESPONSE_S,
     )
+    after = replace(
+        before, learning_rate=before.learning_rate * effects.LEARNING_RATE_FACTOR[plan.drug]
+    )
     return simulate_trials(
-        agent,
+        before,
         rules=RULES,
         trial_times_s=np.round(starts, 3),
         rng=session_generator(plan, "trials", f"draw {AGENT_DRAW}"),
         criterion=CRITERION,
         restart_at_s=DOSE_S,
+        after_restart=after,
         last_switch_s=LAST_SWITCH_S,
     )
 
