@@ -281,6 +281,22 @@ def test_equal_time_needs_a_counterbalanced_order():
     assert "difference_of_differences_at_equal_time" not in set(found["contrast"])
 
 
+def test_equal_time_needs_every_animal_of_the_planned_contrast():
+    """Otherwise it differs from it by the animals, and not by the time alone."""
+    drugs = ("vehicle", "psilocybin", "ketamine")
+    plan = cohorts.plan(
+        conditions=(condition("vehicle", None), *(condition(name) for name in drugs[1:]))
+    )
+    rows = grid(9, drugs)
+    rows = rows[(rows["animal"] != "A002") | (rows["condition"] != "ketamine")]
+    rows = rows.reset_index(drop=True)
+    found = compare(outcomes(rows, noise(rows)), plan, metrics()).contrasts
+    timed = found[found["contrast"] == "difference_of_differences_at_equal_time"]
+    assert set(timed["condition"]) == {"psilocybin"}
+    planned = found[(found["contrast"] == DOD) & (found["condition"] == "ketamine")]
+    assert set(planned["n_animals"]) == {9} and set(timed["n_animals"]) == {9}
+
+
 def test_holm_agrees_with_statsmodels():
     from statsmodels.stats.multitest import multipletests
 

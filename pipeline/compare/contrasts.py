@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.compare.arms import DRUG, REFERENCE, Arms
+from pipeline.compare.counts import counts
 from pipeline.compare.engines import Answer, Models, answer
 from pipeline.compare.lower_bounds import LEAN, lean, left_out
 from pipeline.compare.per_animal import (
@@ -290,11 +291,15 @@ def at_equal_time(arms: Arms, spec: Spec, *, alpha: float) -> Contrast | None:
     """Return the time-matched companion of a difference of differences, if there can be one.
 
     The lag is the difference in time since the dose between the level and the reference level, in
-    the drug session (parallel groups: in each animal's own session).
+    the drug session (parallel groups: in each animal's own session). There is none where some unit
+    lacks a cell: the regression would leave out units that the planned contrast keeps, and differ
+    from it by them as well as by the time.
     """
     if arms.slice.modifier != "context" or not arms.modifier_within:
         return None
     if np.isfinite(arms.baseline).any():  # the raw values are not what is compared
+        return None
+    if incomplete_units(arms, spec.coefficients).any():
         return None
     groups = groups_of(arms, spec.coefficients, arms.values)
     there, here = arms.levels.index(spec.level), arms.levels.index(spec.reference_level)
@@ -330,9 +335,7 @@ def contrast_row(arms: Arms, spec: Spec, found: Answer, family: str) -> dict[str
         "step": arms.step,
         "n_units": found.n_units,
         "n_smallest_group": found.smallest,
-        "n_animals": len(np.unique(part.rows.animal[mask])),
-        "n_sessions": len(np.unique(part.rows.session[mask])),
-        "n_entities": _entities(arms, mask),
+        **counts(arms, found.used, incomplete_units(arms, spec.coefficients)),
         LEAN: lean(arms, spec.coefficients),
         "note": "; ".join(_notes(arms, spec, found, mask)),
     }
@@ -349,14 +352,6 @@ def plain_answer(
     sizes = [len(group.scores) for group in groups]
     used = used & inside[None, :, None]
     return Answer(result, groups, used, min(sizes, default=0), sum(sizes), remark)
-
-
-def _entities(arms: Arms, mask: np.ndarray) -> int:
-    """Entities over sessions: the most that any cell of a session rests on."""
-    rows = arms.slice.rows
-    most = np.zeros(int(rows.session.max(initial=-1)) + 1, dtype=np.int64)
-    np.maximum.at(most, rows.session[mask], rows.n_entities[mask])
-    return int(most.sum())
 
 
 def _notes(arms: Arms, spec: Spec, found: Answer, mask: np.ndarray) -> Iterator[str]:
