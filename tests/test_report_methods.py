@@ -12,7 +12,7 @@ from functools import cache
 import pytest
 import yaml
 from latex_reader import LatexError, words_of
-from report_example import completeness_rows, few, plan
+from report_example import EXCLUDED, FAILED, completeness_rows, few, plan
 
 from pipeline.commands.new_config import config_text
 from pipeline.errors import InputError
@@ -262,12 +262,29 @@ def test_the_essential_ten_are_there_with_what_the_tables_know():
     assert [n for n, item in found.items() if item.essential] == list(range(1, 11))
     said = {n: squeezed(" ".join(item.known)) for n, item in found.items()}
     assert "Every animal received the same 4 conditions, one after another" in said[1]
-    assert "vehicle 8, psilocybin 8, ketamine 8 and MDMA 8" in said[2]
+    assert "received and analysed: vehicle 8, psilocybin 8, ketamine 8 and MDMA 8." in said[2]
     assert "4 orders of conditions occurred; first of all came: vehicle 2, psilocybin 2" in said[4]
     assert "theta band power in mPFC, firing rate in mPFC and trials to criterion" in said[6]
     assert "Exploratory, whatever else the recordings give: 1." in said[6]
     assert "Species: rat." in said[8] and "4 F and 4 M" in said[8]
     assert "MDMA 5 mg/kg i.p. (8 doses)" in said[9] and "saline i.p. (8 doses)" in said[9]
+
+
+def test_received_and_analysed_are_told_apart():
+    """One session failed and one was excluded: 30 of 32, two conditions with 7 of 8 rats."""
+    one = few()
+    done = completeness_view(completeness_rows())
+    n = {**done.n, "reasons": {FAILED: "failed: no clock", EXCLUDED: "excluded: pump"}}
+    found = arrive_items({}, one.design, n, Names(plan=one.plan, metrics=one.metrics), [])
+    said = squeezed(" ".join(found[1].known))
+    assert said.startswith("8 animals in 32 sessions, of which 30 were analysed;")
+    assert (
+        "Animals per condition, received: vehicle 8, psilocybin 8, ketamine 8 and MDMA 8; "
+        "analysed: vehicle 8, psilocybin 8, ketamine 7 and MDMA 7."
+    ) in said
+    text = squeezed(methods_text(one.methods, one.plan, {}, n))
+    assert "Data came from 8 rats in 32 sessions, of which 30 were analysed." in text
+    assert "probed by a second test by permutation" in " ".join(found[6].known)
 
 
 def test_gaps_are_marked_with_the_key_that_fills_them():

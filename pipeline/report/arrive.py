@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.report.blinding import OPEN, UNBLINDED, blinding_methods
 from pipeline.report.lookup import text
-from pipeline.report.methods_words import NOT_STATED
+from pipeline.report.methods_words import NOT_STATED, analysed_words
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import count, listing, number, with_unit
 
@@ -93,10 +93,11 @@ def arrive_items(
     methods : mapping
         ``config`` with its section ``reporting`` (absent while blind), ``blinding``.
     design : mapping
-        ``sessions`` (rows with animal, sex) and ``anchors`` (rows with animal, condition, period,
-        drug, dose_mg_per_kg, route).
+        ``sessions`` (rows with animal, sex) and ``anchors`` (rows with session, animal, condition,
+        period, drug, dose_mg_per_kg, route).
     n : mapping
-        ``animals``, ``sessions``, ``reasons`` (session -> why it was not analysed).
+        ``animals``, ``sessions``, ``analysed`` (sessions), ``reasons`` (session -> why it was not
+        analysed).
     names : Names
         Labels and plan.
     outcomes : sequence of str
@@ -172,17 +173,30 @@ def _study(facts: _Facts) -> Iterator[str]:
 def _sample(facts: _Facts) -> Iterator[str]:
     units = facts.names.animals()[1]
     yield (
-        f"{count(facts.n['animals'], 'animal')} in {count(facts.n['sessions'], 'session')}; the "
-        f"number of {units} stands beside every estimate."
+        f"{count(facts.n['animals'], 'animal')} in {count(facts.n['sessions'], 'session')}"
+        f"{analysed_words(facts.n)}; the number of {units} stands beside every estimate."
     )
-    each: Counter[str] = Counter()
-    for order in facts.orders().values():
-        each.update(set(order))
-    if each:
-        found = listing(
-            f"{spoken(entry.name)} {each[entry.name]}" for entry in facts.names.plan.conditions
-        )
-        yield f"Animals per condition: {found}."
+    lost = facts.n.get("reasons", {})
+    received = _per_condition(facts.anchors, facts.names)
+    analysed = _per_condition(
+        [row for row in facts.anchors if row.get("session") not in lost], facts.names
+    )
+    if not received:
+        return
+    if received == analysed:
+        yield f"Animals per condition, received and analysed: {received}."
+    else:
+        yield f"Animals per condition, received: {received}; analysed: {analysed}."
+
+
+def _per_condition(doses: Sequence[Mapping[str, Any]], names: Names) -> str:
+    """``vehicle 8 and ketamine 7``: animals with at least one of some doses; "" without doses."""
+    each = Counter(
+        condition for _, condition in {(row["animal"], row["condition"]) for row in doses}
+    )
+    if not each:
+        return ""
+    return listing(f"{spoken(entry.name)} {each[entry.name]}" for entry in names.plan.conditions)
 
 
 def _exclusions(facts: _Facts) -> Iterator[str]:
@@ -240,8 +254,8 @@ def _statistics(facts: _Facts) -> Iterator[str]:
         f"Level: {number(plan.alpha)}."
     )
     yield (
-        "Assumptions are met by a second test by permutation, by another scale and by leaving out "
-        "one animal at a time, where these could be made; each stands beside its estimate."
+        "Assumptions are probed by a second test by permutation, by another scale and by leaving "
+        "out one animal at a time, where these could be made; each stands beside its estimate."
     )
     if not plan.smallest_effect:
         yield f"Smallest effects of interest: {NOT_STATED} (outcomes.smallest_effect)."

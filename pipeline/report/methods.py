@@ -12,7 +12,7 @@ from pipeline.report.blinding import blinding_methods
 from pipeline.report.methods_lfp import lfp_text
 from pipeline.report.methods_spikes import spikes_text
 from pipeline.report.methods_statistics import statistics_text
-from pipeline.report.methods_words import NOT_STATED, stated
+from pipeline.report.methods_words import NOT_STATED, analysed_words, stated
 from pipeline.report.names import Names, capital, spoken
 from pipeline.report.numbers import SPACE, count, listing, number, with_unit
 
@@ -80,7 +80,7 @@ def _animals(plan: AnalysisPlan, n: Mapping[str, Any]) -> str:
     contexts = listing(spoken(name) for name in plan.contexts)
     sentences = [
         f"Data came from {count(n['animals'], species, plural)} in "
-        f"{count(n['sessions'], 'session')}.",
+        f"{count(n['sessions'], 'session')}{analysed_words(n)}.",
         f"Conditions {'are shown by code:' if plan.blind else 'were'} {listing(conditions)}.",
         f"Animals were measured in {count(len(plan.contexts), 'context')} ({contexts}).",
         f"The experimental unit of every test was the {plan.unit}; sessions, channels, units and "

@@ -1,4 +1,4 @@
-"""How the methods text states a setting, and marks one that nobody stated."""
+"""How texts state a setting and what was analysed, and mark what nobody stated."""
 
 from __future__ import annotations
 
@@ -26,3 +26,17 @@ def stated(settings: Mapping[str, Any], key: str, unit: str = "") -> str:
     if value is None or value == "":
         return NOT_STATED
     return with_unit(number(value), unit) if finite(value) else str(value)
+
+
+def analysed_words(n: Mapping[str, Any]) -> str:
+    """``, of which 30 were analysed``, to follow a number of sessions; "" where all were.
+
+    Parameters
+    ----------
+    n : mapping
+        ``sessions`` and ``analysed``, numbers of sessions.
+    """
+    kept = n.get("analysed")
+    if kept is None or kept == n["sessions"]:
+        return ""
+    return f", of which {number(kept)} {'was' if kept == 1 else 'were'} analysed"
