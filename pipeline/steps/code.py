@@ -229,7 +229,7 @@ LIBRARIES = {
     "shuffles": ("numpy", "pandas", "pyarrow", "scipy"),
     "tables": ("openpyxl", "pandas", "pyarrow"),
     "report": ("altair", "jinja2", "pandas", "scipy", "vl-convert-python"),
-    "pages": ("altair", "pandas", "xarray", "jinja2"),
+    "pages": ("altair", "h5py", "jinja2", "numpy", "pandas", "pyarrow", "scipy", "xarray"),
 }
 
 
