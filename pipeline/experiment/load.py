@@ -18,6 +18,11 @@ from pipeline.experiment.config import NO_CONDITION, Config
 from pipeline.experiment.epochs import check_phases, derive_epochs
 from pipeline.experiment.measurements import read_measurements
 from pipeline.experiment.model import Experiment
+from pipeline.experiment.order import (
+    administrations_in_order,
+    measurements_in_order,
+    sessions_in_order,
+)
 from pipeline.experiment.plain_files import read_whole
 from pipeline.experiment.plans import build_plan, check_plan, doubtful_levels, references_of
 from pipeline.experiment.sessions import build_sessions
@@ -203,8 +208,10 @@ def examine(config_path: Path | str) -> tuple[Experiment | None, list[Problem]]:
         return None, problems + unread
 
     sessions, found = build_sessions(rows, config)
+    sessions = sessions_in_order(sessions)
     by_name = {session.name: session for session in sessions}
     administrations, wrong = read_administrations(rows["administrations"], by_name)
+    administrations = administrations_in_order(administrations)
     found += wrong
     references = references_of(config)
     found += _unknown_references(config, path.name)
@@ -228,7 +235,7 @@ def examine(config_path: Path | str) -> tuple[Experiment | None, list[Problem]]:
         administrations=tuple(administrations),
         anchors=anchors,
         epochs=epochs,
-        measurements=tuple(measurements),
+        measurements=tuple(measurements_in_order(measurements)),
         plan=plan,
         warnings=tuple(problem for problem in problems if problem.severity == "warning"),
     )

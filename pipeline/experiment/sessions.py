@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pipeline.errors import Problem
 from pipeline.experiment.config import Config
 from pipeline.experiment.model import Channel, ContextInterval, FileRef, Session
+from pipeline.experiment.order import contexts_in_order
 from pipeline.experiment.strict import did_you_mean
 from pipeline.experiment.tables import Row, duplicates
 
@@ -225,7 +226,7 @@ def _session(row: Row, own: Own, shared: Mapping[str, list[Row]], config: Config
         behaviours=tuple(behaviours),
         movement=values["movement"],
         exclude=values["exclude"],
-        contexts=tuple(contexts),
+        contexts=tuple(contexts_in_order(contexts)),
         channels=_channels_of(row, own, shared),
         factors=dict(row.extra),
         line=row.line,

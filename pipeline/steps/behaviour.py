@@ -17,6 +17,7 @@ import pandas as pd
 from pipeline.compare.slices import units_of
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.experiment.task import Task
+from pipeline.files import replacing
 from pipeline.flexibility import SCHEMES, EpochTrials
 from pipeline.flexibility.cross_table import cross_table, scheme_agreement
 from pipeline.flexibility.latencies import KINDS, latencies, trial_kinds
@@ -109,9 +110,10 @@ def behaviour(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None
     ]
     everything = pd.concat(scored, ignore_index=True) if scored else _no_trials(settings, plan)
     hidden = [name for name in LOG_TEXTS if plan.blind]
-    everything.drop(columns=["unit", *hidden]).to_csv(
-        outputs.trials, sep="\t", index=False, compression={"method": "gzip", "mtime": 1}
-    )
+    with replacing(outputs.trials) as part:
+        everything.drop(columns=["unit", *hidden]).to_csv(
+            part, sep="\t", index=False, compression={"method": "gzip", "mtime": 1}
+        )
     errors = _summary("error_types", [_error_types(cell) for cell in cells], plan)
     types = _summary("types", [_scheme_types(cell) for cell in cells], plan)
     agreement = _summary("agreement", [_agreement(cell) for cell in cells], plan)
@@ -297,4 +299,5 @@ def _shares(name: str, animals: pd.DataFrame) -> pd.DataFrame:
 
 
 def _write(table: pd.DataFrame, path: str) -> None:
-    table.to_csv(path, sep="\t", index=False, float_format="%.9g", lineterminator="\n")
+    with replacing(path) as part:
+        table.to_csv(part, sep="\t", index=False, float_format="%.9g", lineterminator="\n")

@@ -37,7 +37,30 @@ _RECORDINGS = tuple(
         "through_mne",
     )
 )
-#: rooms and modules that each rule runs
+#: what extraction runs of the LFP's room, and no metric: a new metric reads no recording again
+_EXTRACTION = tuple(
+    f"lfp/{name}.py"
+    for name in (
+        "artefact_scan",
+        "bad_channels",
+        "bands",
+        "bursts",
+        "extract",
+        "flat",
+        "line_noise",
+        "local_level",
+        "loose",
+        "offgrid",
+        "parts",
+        "rails",
+        "reference",
+        "resample",
+        "signal",
+        "stuck",
+    )
+)
+#: rooms and modules that each rule runs; a test follows the names that a step uses and says what
+#: is lacking (tests/test_workflow_rerun_matrix.py)
 ROOMS = {
     "sort": (
         *_CORE,
@@ -52,11 +75,12 @@ ROOMS = {
         "steps/extract_recordings.py",
         "steps/sort.py",
         "steps/guard.py",
+        "steps/machine.py",
     ),
     "extract": (
         *_CORE,
+        *_EXTRACTION,
         "ingest",
-        "lfp",
         "spikes/units.py",
         "spikes/unit_form.py",
         "experiment/behaviour_mapping.py",
@@ -73,6 +97,7 @@ ROOMS = {
         "steps/extract_units.py",
         "steps/sorted_spans.py",
         "steps/guard.py",
+        "steps/machine.py",
     ),
     "measure": (
         *_CORE,
@@ -80,7 +105,10 @@ ROOMS = {
         "lfp",
         "spikes",
         "flexibility",
+        "experiment/criterion.py",
+        "experiment/rule_expressions.py",
         "experiment/task.py",
+        "simulate/randomness.py",
         "registry.py",
         "steps/measure.py",
         "steps/sources.py",
@@ -98,6 +126,7 @@ ROOMS = {
         "steps/unit_tables.py",
         "steps/extract.py",
         "steps/guard.py",
+        "steps/machine.py",
     ),
     "cohort": (
         *_CORE,

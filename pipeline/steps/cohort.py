@@ -13,7 +13,7 @@ from pipeline.experiment.design import ANCHOR_COLUMNS
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.registry import metrics
 from pipeline.steps.extract import write_parquet
-from pipeline.steps.guard import read_status, write_json
+from pipeline.steps.guard import read_status, write_atomically, write_json
 from pipeline.steps.measure import COLUMNS
 from pipeline.steps.record import run_record
 
@@ -78,16 +78,20 @@ def cohort(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
     _write_table(observations, outputs.observations)
     outcomes = build_outcomes(observations, plan, metrics())
     _write_table(outcomes.table, outputs.outcomes)
-    outcomes.dropped.to_csv(outputs.missing, sep="\t", index=False)
+    _write_text(outcomes.dropped, outputs.missing)
     result = compare(outcomes.table, plan, metrics())
-    result.contrasts.to_csv(outputs.contrasts, sep="\t", index=False)
-    result.verdicts.to_csv(outputs.verdicts, sep="\t", index=False)
-    completeness(statuses, settings).to_csv(outputs.completeness, sep="\t", index=False)
+    _write_text(result.contrasts, outputs.contrasts)
+    _write_text(result.verdicts, outputs.verdicts)
+    _write_text(completeness(statuses, settings), outputs.completeness)
     write_json(Path(outputs.record), run_record(observations, settings))
 
 
 def _write_table(table: pd.DataFrame, path: str) -> None:
     write_parquet(table, Path(path))
+
+
+def _write_text(table: pd.DataFrame, path: str) -> None:
+    write_atomically(Path(path), table.to_csv(sep="\t", index=False))
 
 
 def _statuses(inputs: Any) -> dict[str, dict[str, dict[str, Any]]]:

@@ -31,6 +31,7 @@ from pipeline.metric import Metric
 from pipeline.registry import metrics
 from pipeline.steps.cohort import join_design
 from pipeline.steps.extract import write_parquet
+from pipeline.steps.guard import write_atomically
 
 #: the level of all contexts together
 EVERYWHERE = "all contexts"
@@ -68,7 +69,7 @@ def time_courses(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> N
     write_parquet(found.units.rename(columns=at_minute), Path(outputs.timecourses_units))
     in_minutes = {name: f"{name}_min" for name in ("start", "stop", "from", "to")}
     clusters = found.clusters.rename(columns=in_minutes)
-    clusters.to_csv(outputs.timecourse_clusters, sep="\t", index=False)
+    write_atomically(Path(outputs.timecourse_clusters), clusters.to_csv(sep="\t", index=False))
 
 
 def compared(

@@ -3,26 +3,29 @@
 On an exception the guard writes ``<step>.status.json`` with the reason, leaves the declared outputs
 as empty files and lets the job succeed; the cohort step then goes on without that session, and the
 ``acknowledge`` rule fails until the lab lists it under ``exclude``. Trouble of the machine (memory,
-disk, network file system) is re-raised: it is not the session's fault and worth a retry.
+disk, network file system) is re-raised: it is not the session's fault and worth a retry. So are
+files that changed after the run was planned: the next run plans with what is there then.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import InputError
 from pipeline.files import replacing
+from pipeline.steps.machine import machine_trouble
 
-#: errno of the machine's troubles
-_MACHINE = {errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT, errno.ESTALE, errno.ETIMEDOUT}
+
+class FilesChangedError(Exception):
+    """Files of a session are not those that the run was planned with; the message is in words."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,8 @@ def guarded(
         Called as ``function(settings=..., outputs=..., **inputs)`` with ``outputs`` a mapping of
         name to Path (without ``status``); returns an Outcome.
     settings : mapping
-        The rule's one param.
+        The rule's one param. ``files``, if there are any: [path, bytes, mtime_ns] of each as the
+        workflow planned with it.
     outputs : mapping of str to str
         All declared outputs, ``status`` among them.
     log : str
@@ -89,8 +93,11 @@ def guarded(
 
     Raises
     ------
-    MemoryError, OSError
-        Trouble of the machine, so that the workflow system can retry.
+    MemoryError, OSError, RuntimeError
+        Trouble of the machine (:func:`pipeline.steps.machine.machine_trouble`), so that the
+        workflow system can retry.
+    FilesChangedError
+        If a file of ``settings["files"]`` is not what it was when the run was planned.
     """
     paths = {name: Path(path) for name, path in outputs.items()}
     status = paths.pop("status")
@@ -104,13 +111,16 @@ def guarded(
             write_json(status, {**before, "state": "skipped"})
             return
         try:
+            refuse_changed(settings.get("files", ()))
             outcome = function(settings=settings, outputs=paths, **inputs)
-        except (MemoryError, KeyboardInterrupt):
+            refuse_changed(settings.get("files", ()))
+        except FilesChangedError:
             raise
         # the guard's purpose: whatever else a session's files provoke is reported, not fatal
         except Exception as error:
-            if isinstance(error, OSError) and error.errno in _MACHINE:
+            if machine_trouble(error):
                 raise
+            refuse_changed(settings.get("files", ()))
             traceback.print_exc(file=stream)
             _empty(paths)
             write_json(status, {"state": "failed", "step": step, "reason": reason(error)})
@@ -126,6 +136,42 @@ def guarded(
             "facts": dict(outcome.facts),
         },
     )
+
+
+def refuse_changed(files: Iterable[tuple[str, int, int]]) -> None:
+    """Refuse files that are not those that the run was planned with.
+
+    Parameters
+    ----------
+    files : iterable of (path, bytes, mtime_ns)
+        As they were when the workflow was planned.
+
+    Raises
+    ------
+    FilesChangedError
+        If one is gone, or has another size or time of change.
+    """
+    for path, size, changed_ns in files:
+        try:
+            now = Path(path).stat()
+        except FileNotFoundError:
+            raise FilesChangedError(
+                f"{path}: was there when this run began and is gone (moved, deleted, or on a drive "
+                "that was unplugged?). Put it back, and run the same command again."
+            ) from None
+        if (now.st_size, now.st_mtime_ns) != (size, changed_ns):
+            raise FilesChangedError(
+                f"{path}: changed while this run was going on: found {now.st_size} bytes, changed "
+                f"{_clock(now.st_mtime_ns)}; expected {size} bytes, changed {_clock(changed_ns)}, "
+                "as it was when the run began (still being copied or recorded?). Let that end, and "
+                "run the same command again."
+            )
+
+
+def _clock(time_ns: int) -> str:
+    """Return a time of change as people write it, in UTC."""
+    moment = datetime.fromtimestamp(time_ns / 1e9, tz=UTC)
+    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + " UTC"
 
 
 def reason(error: Exception) -> str:
