@@ -56,9 +56,10 @@ def one_level(estimate, p, half=0.1):
         (evidence(3, -1, difference_p=0.01, simple_p=0.01), BOUND, ("process", "reversed", "")),
         # negligible needs a declared bound
         (evidence(0.1, 0.3, difference_p=0.01), PlanBound(), ("process", "amplified", "")),
-        # equivalent in every level: no drug effect, even where it is significant
+        # equivalent in every level: no drug effect; the pattern says where it is significant
         (evidence(0.2, 0.3), BOUND, ("no drug effect", "", "")),
-        (evidence(0.2, 0.3, main_p=0.001), BOUND, ("no drug effect", "", "")),
+        (evidence(0.2, 0.3, main_p=0.001), BOUND, ("no drug effect", "negligible", "")),
+        (evidence(0.2, 0.3, simple_p=0.001), BOUND, ("no drug effect", "negligible", "")),
         # pill: additive and significant
         (evidence(2, 2.1, main_p=0.001), BOUND, ("pill", "", "")),
         # everything else
@@ -90,7 +91,8 @@ def one_level(estimate, p, half=0.1):
         # one level
         (one_level(2.0, 0.01), BOUND, ("drug effect, one context", "", "")),
         (one_level(2.0, 0.01), PlanBound(), ("drug effect, one context", "", "")),
-        (one_level(0.2, 0.01), BOUND, ("no drug effect", "", "")),
+        (one_level(0.2, 0.01), BOUND, ("no drug effect", "negligible", "")),
+        (one_level(0.2, 0.3), BOUND, ("no drug effect", "", "")),
         (one_level(2.0, 0.2), BOUND, ("inconclusive", "", "drug effect open")),
         (
             one_level(2.0, 0.2),

@@ -168,6 +168,10 @@ CONTRASTS = {
     "singular": "bool",
     "model": "str",
     "note": "str",
+    # of the experimental units; empty where several conditions are compared at once
+    "n_complete": "Int64",
+    "n_condition": "Int64",
+    "n_reference": "Int64",
 }
 
 #: columns of verdicts.tsv
@@ -208,6 +212,8 @@ VERDICTS = {
     "bf01_additive": "float64",
     "n_animals": "int64",
     "note": "str",
+    "n_complete": "int64",
+    "n_smallest_group": "int64",
 }
 
 

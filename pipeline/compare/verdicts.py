@@ -25,6 +25,9 @@ PILL = "pill"
 ONE_CONTEXT = "drug effect, one context"
 INCONCLUSIVE = "inconclusive"
 
+#: pattern of what is significant and yet smaller than the smallest effect of interest
+NEGLIGIBLE = "negligible"
+
 #: why of a verdict that lower bounds forbid
 SLOWEST_MISSING = (
     "one arm lost more values than the other because the criterion was not reached: the slowest "
@@ -130,7 +133,8 @@ def _first_match(evidence: Evidence, bound: PlanBound, alpha: float) -> tuple[st
     if changed:
         return PROCESS, _pattern(evidence, changed, bound, alpha), ""
     if evidence.simple and all(equivalent(row, bound.drug) for row in evidence.simple):
-        return NO_EFFECT, "", ""
+        there = any(significant(row, alpha) for row in (*evidence.simple, evidence.main))
+        return NO_EFFECT, NEGLIGIBLE if there else "", ""
     alike = bool(evidence.differences) and all(
         equivalent(row, bound.interaction) for row in evidence.differences
     )
@@ -169,7 +173,7 @@ def _pattern(evidence: Evidence, changed: Sequence[Row], bound: PlanBound, alpha
     """
     sizeable = [row for row in changed if not equivalent(row, bound.interaction)]
     if not sizeable:
-        return "negligible"
+        return NEGLIGIBLE
     row = min(sizeable, key=lambda row: (row["p_adjusted"], row["p"]))
     simple = {effect["level"]: effect for effect in evidence.simple}
     there, here = simple[row["level"]], simple[row["reference_level"]]
@@ -235,6 +239,8 @@ def verdict_row(
         "agrees_with_companion": agrees_with_companion(evidence, verdict, alpha=alpha),
         "agrees_on_other_scale": agrees_on_other_scale(evidence, alpha=alpha),
         "n_animals": drug.get("n_animals", 0),
+        "n_complete": drug.get("n_complete", 0),
+        "n_smallest_group": drug.get("n_smallest_group", 0),
     }
 
 
