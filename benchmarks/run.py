@@ -12,7 +12,18 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import extraction, lfp_outcomes, spectra, spikes_outcomes, spikes_peers
+from benchmarks import (
+    by_hand,
+    cohort_growth,
+    dry_run,
+    extraction,
+    lfp_outcomes,
+    report_size,
+    session_growth,
+    spectra,
+    spikes_outcomes,
+    spikes_peers,
+)
 from benchmarks.contenders import machine
 
 BENCHMARKS = {
@@ -21,6 +32,11 @@ BENCHMARKS = {
     "lfp_outcomes": lfp_outcomes.benchmark,
     "spikes_peers": spikes_peers.benchmark,
     "spikes_outcomes": spikes_outcomes.benchmark,
+    "dry_run": dry_run.benchmark,
+    "session_growth": session_growth.benchmark,
+    "cohort_growth": cohort_growth.benchmark,
+    "report_size": report_size.benchmark,
+    "by_hand": by_hand.benchmark,
 }
 
 

@@ -159,6 +159,7 @@ def measuring(folder: Path) -> Callable[[], dict[str, Any]]:
                 "sources_s": {name: round(seconds, 3) for name, seconds in taken.items()},
                 "observations": len(found),
                 "metrics": sorted(set(found["metric"]) & of_spikes),
+                "all_metrics": sorted(set(found["metric"])),
                 "spikes": load_units(folder / "units.nc").sizes["spike"],
             }
 
