@@ -27,11 +27,11 @@ from pipeline.compare.curves import Curves, compare_curves
 from pipeline.compare.outcomes import build_outcomes
 from pipeline.compare.partial_clusters import partial_cluster_test
 from pipeline.experiment.plan import AnalysisPlan, PlanQuestion
+from pipeline.files import replacing
 from pipeline.metric import Metric
 from pipeline.registry import metrics
 from pipeline.steps.cohort import join_design
 from pipeline.steps.extract import write_parquet
-from pipeline.steps.guard import write_atomically
 
 #: the level of all contexts together
 EVERYWHERE = "all contexts"
@@ -69,7 +69,8 @@ def time_courses(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> N
     write_parquet(found.units.rename(columns=at_minute), Path(outputs.timecourses_units))
     in_minutes = {name: f"{name}_min" for name in ("start", "stop", "from", "to")}
     clusters = found.clusters.rename(columns=in_minutes)
-    write_atomically(Path(outputs.timecourse_clusters), clusters.to_csv(sep="\t", index=False))
+    with replacing(outputs.timecourse_clusters) as part:
+        clusters.to_csv(part, sep="\t", index=False)
 
 
 def compared(

@@ -14,6 +14,7 @@ import pandas as pd
 from pipeline.compare.curves import Curves, compare_curves
 from pipeline.compare.outcomes import build_outcomes
 from pipeline.experiment.plan import AnalysisPlan
+from pipeline.files import replacing
 from pipeline.metric import Metric
 from pipeline.registry import metrics
 from pipeline.steps.cohort import join_design
@@ -21,7 +22,6 @@ from pipeline.steps.cohort_comodulograms import comodulograms
 from pipeline.steps.cohort_spectrograms import spectrograms
 from pipeline.steps.cohort_time_courses import time_courses
 from pipeline.steps.extract import write_parquet
-from pipeline.steps.guard import write_atomically
 from pipeline.steps.measure import COLUMNS
 
 #: width of the rows of a spectrum; the tapers tell no finer ones apart
@@ -68,7 +68,8 @@ def spectra(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
     write_parquet(tables.units.rename(columns={"axis": "frequency_hz"}), Path(outputs.units))
     in_hz = {name: f"{name}_hz" for name in ("start", "stop", "from", "to")}
     clusters = tables.clusters.rename(columns=in_hz)
-    write_atomically(Path(outputs.clusters), clusters.to_csv(sep="\t", index=False))
+    with replacing(outputs.clusters) as part:
+        clusters.to_csv(part, sep="\t", index=False)
     time_courses(inputs=inputs, outputs=outputs, settings=settings)
     both = zip(map(Path, inputs.spectra), map(Path, inputs.timecourses), strict=True)
     write_parquet(spectrograms(list(both), plan, settings), Path(outputs.spectrograms))
