@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -35,6 +36,7 @@ from pipeline.report.methods import methods_text
 from pipeline.report.methods_document import Document, Section, write_documents
 from pipeline.report.methods_page import methods_view
 from pipeline.report.names import Names
+from pipeline.report.what_if import WhatIf
 
 #: what labs write that Markdown, TeX or HTML could take for their own
 NASTY = (
@@ -366,3 +368,17 @@ def test_the_statement_of_the_lab_stands_first():
     )  # fmt: skip
     assert "All of it is &lt;simulated&gt;." in page
     assert found.document.sections[1].paragraphs[0] == "All of it is <simulated>."
+
+
+def test_the_table_of_assumptions_shows_what_was_before_the_dose_and_what_cannot_tell():
+    line = WhatIf(
+        outcome="Trials", condition="psilocybin", where="", verdict="pill", decisive=(),
+        tried=("by permutation",), barred=("cannot be adjusted for movement: <apart>",),
+        before="psilocybin and vehicle differed before the dose already",
+    )  # fmt: skip
+    page = environment().get_template("report_methods.html").render(
+        methods=replace(shown(), what_if=(line,)), parts=parts, settings=[], versions=[]
+    )  # fmt: skip
+    assert "<b>Before the dose:</b> psilocybin and vehicle differed" in page
+    assert "nothing else that was tried" in page and "by permutation<p>" in page
+    assert "<b>Not told:</b> cannot be adjusted for movement: &lt;apart&gt;" in page

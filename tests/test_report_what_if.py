@@ -113,7 +113,7 @@ def test_a_verdict_that_nothing_shakes():
 def test_significance_lost_under_another_assumption(suffix, assumption):
     line = told([contrast(), contrast(f"difference_of_differences{suffix}", p=0.08, at=-0.7)])
     assert plainly(line.changes) == [
-        f"{assumption}, it loses significance (−0.70 dB, adjusted p = .080)"
+        f"{assumption}, it loses significance: −0.70 dB (−1.20 to −0.20), adjusted p = .080"
     ]
     assert line.holds == ()
 
@@ -122,10 +122,14 @@ def test_a_sign_that_turns():
     turned = "difference_of_differences_at_equal_time"
     line = told([contrast(), contrast(turned, p=0.01, at=0.9)])
     assert plainly(line.changes) == [
-        "at equal time since the dose, it changes sign (+0.90 dB, adjusted p = .010)"
+        "at equal time since the dose, it changes sign: +0.90 dB (+0.40 to +1.40), "
+        "adjusted p = .010"
     ]
     line = told([contrast(), contrast(turned, p=0.6, at=0.1)])
-    assert "it changes sign and is not significant (+0.10 dB" in plainly(line.changes)[0]
+    assert (
+        "it changes sign and is not significant: +0.10 dB (−0.40 to +0.60)"
+        in plainly(line.changes)[0]
+    )
 
 
 def test_the_adjusted_p_decides_as_in_the_verdict():
@@ -172,8 +176,8 @@ def test_no_drug_effect_rests_on_the_level_that_reaches_furthest():
     assert decisive.contrast == "psilocybin minus vehicle, set shifting"
     assert plainly([decisive.found]) == ["+0.30 dB (90 % interval −0.10 to +0.70, within ±1.00 dB)"]
     assert plainly(line.changes) == [
-        "adjusted for movement, it is no longer equivalent to zero (+0.70 dB, adjusted p = .400; "
-        "90 % interval +0.30 to +1.10)"
+        "adjusted for movement, it is no longer equivalent to zero: +0.70 dB (+0.20 to +1.20), "
+        "adjusted p = .400; 90 % interval +0.30 to +1.10"
     ]
     rows[1] |= {"leave_one_out_low": 0.1, "leave_one_out_high": 1.05}
     assert any(
@@ -212,7 +216,7 @@ def test_a_pill_rests_on_the_mean_effect_and_on_the_differences():
     ]
     assert plainly(line.changes) == [
         "psilocybin minus vehicle, mean of all contexts: adjusted for movement, it loses "
-        "significance (+0.20 dB, adjusted p = .700)"
+        "significance: +0.20 dB (−0.30 to +0.70), adjusted p = .700"
     ]
 
 
@@ -231,7 +235,8 @@ def test_an_open_question_may_be_settled_by_an_assumption():
     ]
     line = told(rows, "inconclusive", why="interaction open")
     assert plainly(line.changes) == [
-        "adjusted for movement, it becomes significant (−1.20 dB, adjusted p = .010)"
+        "adjusted for movement, it becomes significant: −1.20 dB (−1.70 to −0.70), "
+        "adjusted p = .010"
     ]
     rows[1] |= {"p": 0.7, "p_adjusted": 0.7, "estimate": 0.1, "ci90_low": -0.3, "ci90_high": 0.5}
     line = told(rows, "inconclusive", why="interaction open")
@@ -267,3 +272,153 @@ def test_a_primary_outcome_without_values():
         why="unestimable: no session has a value of this primary outcome",
     )
     assert line.decisive == () and line.changes == ()
+
+
+# -- cases of a reviewer ---------------------------------------------------------------------------
+
+APART = (
+    "sensitivity: what the speed in the same epochs does not explain; speeds of drug and reference "
+    "do not overlap in home_cage, set_shifting: the adjustment extrapolates"
+)
+
+
+def test_an_adjustment_without_common_speeds_is_no_reason_for_a_change():
+    """MDMA runs far above any vehicle session: +0.01 dB, but from -17.91 to +17.93."""
+    wide = {"estimate": 0.01, "ci_low": -17.91, "ci_high": 17.93, "p": 0.999, "note": APART}
+    rows = [contrast("main", "", at=2.8), contrast("main_adjusted_for_movement", "", **wide)]
+    line = told(rows, "pill")
+    assert line.changes == () and line.holds == ()
+    assert line.barred == (
+        "cannot be adjusted for movement: speeds of drug and reference do not overlap in home cage "
+        "and set shifting",
+    )
+    assert line.barred[0] in line.summary
+    # where speeds overlap, the interval is there to be judged
+    rows[1]["note"] = "sensitivity: what the speed in the same epochs does not explain"
+    assert "+0.01 dB (−17.91 to +17.93)" in plainly(told(rows, "pill").changes)[0]
+
+
+def test_what_cannot_be_adjusted_is_told_of_a_contrast_that_is_not_named_too():
+    rows = [
+        contrast("simple", "home_cage", p=0.9, at=0.1),
+        contrast("simple", p=0.5, at=0.3),
+        contrast("main", "", p=0.5, at=0.2),
+        contrast("main_adjusted_for_movement", "", p=0.9, at=0.2, note=APART),
+    ]
+    assert "cannot be adjusted for movement" in told(rows, "no drug effect").barred[0]
+    rows[3] |= {"note": "", "estimate": 0.9, "ci90_low": 0.5, "ci90_high": 1.3}
+    changed = plainly(told(rows, "no drug effect").changes)
+    assert "mean of all contexts: adjusted for movement, it is no longer equivalent" in changed[0]
+
+
+@pytest.mark.parametrize("word", ["pill", "no drug effect"])
+def test_a_difference_on_another_scale_would_change_an_equivalence(word):
+    """The matrix says of these verdicts that they depend on the scale: so must this table."""
+    rows = [
+        contrast("simple", "home_cage", p=0.9, at=0.1),
+        contrast("simple", p=0.9, at=0.1),
+        contrast("main", "", p=0.001 if word == "pill" else 0.9, at=0.1),
+        contrast(p=0.9, at=0.01, other_scale="linear", other_estimate=0.2, other_p_adjusted=0.013),
+    ]
+    (changed,) = plainly(told(rows, word).changes)
+    assert changed == (
+        "set shifting beyond home cage: on the linear scale, it becomes significant "
+        "(adjusted p = .013)"
+    )
+    rows[3] |= {"other_p_adjusted": 0.4}
+    line = told(rows, word)
+    assert line.changes == () and "on the linear scale" in line.holds
+
+
+def test_a_permutation_test_of_differences_bears_on_an_equivalence():
+    rows = [
+        contrast("simple", p=0.9, at=0.1, companion_p=0.01, companion_floor=0.0078),
+        contrast(p=0.06, at=0.1, companion_p=0.04, companion_floor=0.0078),
+    ]
+    line = told(rows, "no drug effect")
+    # a surely small effect stays a small one; a difference between contexts would be a process
+    assert plainly(line.changes) == [
+        "set shifting beyond home cage: by permutation, it becomes significant "
+        "(p = .040, not adjusted)"
+    ]
+
+
+def within(split, level, kind="main", **more):
+    name = "" if kind == "main" else "set_shifting"
+    return contrast(kind, name, split=split, split_level=level, n_smallest_group=8, **more)
+
+
+def test_an_effect_that_no_stratum_has_would_change_a_pill():
+    whole = contrast("main", "", at=2.8)
+    rows = [whole, within("movement", "rest", p=0.9, at=-0.01)]
+    assert plainly(told(rows, "pill").changes) == [
+        "split by movement, within rest it is smaller or absent: −0.01 dB (−0.51 to +0.49), "
+        "adjusted p = .900"
+    ]
+    rows = [whole, within("movement", "rest", at=2.9), within("movement", "walk", at=2.7)]
+    assert told(rows, "pill").holds == ("split by movement",)
+
+
+def test_a_stratum_with_little_data_cannot_tell():
+    """Ketamine's low gamma: +2.95 (+0.33 to +5.57) in a stratum, +3.04 unsplit."""
+    wide = {"ci_low": -0.3, "ci_high": 6.2, "ci90_low": 0.1, "ci90_high": 5.8}
+    rows = [
+        contrast("main", "", at=3.04),
+        within("learning", "established", p=0.07, at=2.95, **wide),
+    ]
+    line = told(rows, "pill")
+    assert line.changes == () and line.holds == ()
+    assert line.barred == ("split by learning, established cannot tell",)
+    rows[1]["n_smallest_group"] = 2
+    assert told(rows, "pill").barred == ()
+
+
+def test_a_difference_before_the_dose_is_named():
+    """Trials to criterion: 5.2 fewer before the dose, 8.3 after it, nothing subtracted."""
+    before = contrast("simple", phase="baseline", at=-5.2, p=0.013)
+    line = told([contrast("simple", at=-8.3), before], "drug effect, one context")
+    assert plainly([line.before]) == [
+        "psilocybin and vehicle differed before the dose already, in set shifting by −5.20 dB "
+        "(−5.70 to −4.70), adjusted p = .013 (the effect is a change from each session's own "
+        "baseline)"
+    ]
+    assert line.summary.startswith(line.before)
+    assert line.nothing == "nothing else that was tried"
+    rule = plan(baseline={"band_power": "none"})
+    line = told([contrast("simple", at=-8.3), before], "drug effect, one context", of=rule)
+    assert "nothing of it is subtracted from the effect" in line.before
+    quiet = [contrast("simple", at=-8.3), before | {"p_adjusted": 0.06}]
+    assert told(quiet, "drug effect, one context").before == ""
+
+
+def test_an_open_verdict_names_what_its_reason_names():
+    """Low gamma under MDMA: the widest simple effect, not the surest difference."""
+    wide = {"ci90_low": -1.87, "ci90_high": 2.09, "leave_one_out_low": -0.57}
+    rows = [
+        contrast("simple", "home_cage", p=0.9, at=0.1),
+        contrast("simple", p=0.9, at=0.11, **wide, leave_one_out_high=0.74),
+        contrast("main", "", p=0.9, at=0.1),
+        contrast(level="open_field", p=0.4, at=0.14),
+        contrast(p=0.9, at=0.13, ci90_low=-1.84, ci90_high=2.11),
+    ]
+    line = told(rows, "inconclusive", why="interaction open; drug effect open")
+    assert [one.contrast for one in line.decisive] == [
+        "psilocybin minus vehicle, set shifting",
+        "set shifting beyond home cage",
+    ]
+    (found, _) = plainly([one.found for one in line.decisive])
+    assert found == (
+        "+0.11 dB (−0.39 to +0.61), adjusted p = .900; 90 % interval −1.87 to +2.09, not within "
+        "±1.00 dB; without any one rat −0.57 to +0.74"
+    )
+    line = told(rows, "inconclusive", why="drug effect open")
+    assert [one.contrast for one in line.decisive] == ["psilocybin minus vehicle, set shifting"]
+    # a mean effect that another assumption makes sure would settle it
+    rows.append(contrast("main_adjusted_for_movement", "", p=0.01, at=0.9))
+    (changed,) = told(rows, "inconclusive", why="drug effect open").changes
+    assert "mean of all contexts: adjusted for movement, it becomes significant" in changed
+
+
+def test_every_number_of_an_assumption_has_its_interval():
+    rows = [contrast(), contrast("difference_of_differences_adjusted_for_sex", p=0.2, at=-0.4)]
+    assert "(−0.90 to +0.10)" in plainly(told(rows).changes)[0]

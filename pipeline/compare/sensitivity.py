@@ -35,6 +35,8 @@ FOR_MOVEMENT = "adjusted_for_movement"
 FOR_SEX = "adjusted_for_sex"
 FIRST_SESSION = "first_session_only"
 SENSITIVITIES = (FOR_MOVEMENT, FOR_SEX, FIRST_SESSION)
+#: end of the note of an adjusted contrast that no data stand behind
+EXTRAPOLATES = "the adjustment extrapolates"
 
 
 def sensitivity_rows(
@@ -96,8 +98,8 @@ def _for_movement(
         remark = "sensitivity: what the speed in the same epochs does not explain"
         apart = _levels_apart(arms, spec)
         if apart:
-            remark += f"; speeds of drug and reference do not overlap in {', '.join(apart)}: "
-            remark += "the adjustment extrapolates"
+            where = ", ".join(apart)
+            remark += f"; speeds of drug and reference do not overlap in {where}: {EXTRAPOLATES}"
         yield _row(arms, spec, FOR_MOVEMENT, groups, result, remark)
 
 

@@ -26,8 +26,10 @@ _ARRIVE = (
 _WHAT_IF = (
     "Below stand, for every primary verdict, the contrasts that decide it (of several alike the "
     "one nearest to failing), and which of the other assumptions that were tried would have led "
-    "elsewhere on them. Leaving out an animal tells of sign and size only; permutation p values "
-    "are not adjusted; an assumption that is not named could not be tried."
+    "elsewhere on them. What was tried and cannot tell is named with the reason. Leaving out an "
+    "animal tells of sign and size only; permutation p values are not adjusted; on another scale "
+    "and by permutation only significance is tested, not equivalence. A significant difference "
+    "between the conditions before the dose is named first."
 )
 
 

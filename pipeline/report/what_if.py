@@ -1,62 +1,37 @@
 """What would change a verdict: its decisive contrasts under the other assumptions that were tried.
 
 Nothing is computed here. A verdict rests on one or two contrasts; beside each stand the same
-contrast under another assumption (time since the dose, movement, sex, first session), its range
-when any one animal is left out, another scale, and a permutation test. This table says which of
-them would have led elsewhere.
+contrast under another assumption (time since the dose, movement, sex, first session), within the
+strata of a split, its range when any one animal is left out, another scale, and a permutation test
+(:mod:`pipeline.report.what_if_checks`). This table says which of them would have led elsewhere, and
+whether the conditions differed before the dose.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from pipeline.report.lookup import DIFFERENCE, MAIN, SIMPLE, effects_of, step_of, text
 from pipeline.report.names import Names, spoken
-from pipeline.report.numbers import (
-    SPACE,
-    decimals,
-    finite,
-    interval,
-    listing,
-    p_value,
-    plain,
-    signed,
-    with_unit,
-)
+from pipeline.report.numbers import finite, listing
 from pipeline.report.reasons import Reasons
 from pipeline.report.sentences import INCONCLUSIVE, NO_EFFECT, ONE_CONTEXT, PILL, PROCESS
-from pipeline.report.tested import SENSITIVITIES, contrast_words
+from pipeline.report.tested import contrast_words
+from pipeline.report.what_if_checks import Asked, Check, Claim, Row, Words, checks, reach
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Row = Mapping[str, Any]
-#: what a verdict asks of a contrast: to differ from zero, to be as good as zero, or (where the
-#: verdict is open) neither was found
-Claim = Literal["differs", "equivalent", "open"]
 _SAME = ("outcome", "condition", "phase", "modifier")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """A contrast under one other assumption.
-
-    Attributes
-    ----------
-    assumption : str
-        ``adjusted for movement``.
-    changes : bool
-        Whether the verdict's claim on this contrast would not stand; of an open one, whether it
-        would be settled.
-    words : str
-        What would happen; "" where nothing.
-    """
-
-    assumption: str
-    changes: bool
-    words: str = ""
+_NOTHING = float("nan")
+#: what an outcome's rule does with a difference before the dose
+_RULES = {
+    "none": "nothing of it is subtracted from the effect",
+    "change": "the effect is a change from each session's own baseline",
+    "covariate": "the effect is adjusted for the baseline",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +61,14 @@ class WhatIf:
         Of every claim the contrast nearest to failing it, and those that another assumption would
         change. Empty where the design forbids a verdict, or nothing could be estimated.
     tried : tuple of str
-        Assumptions under which any contrast of the verdict was repeated.
+        Assumptions under which its contrasts were repeated and could tell.
+    barred : tuple of str
+        What was tried and cannot tell, one phrase per assumption.
     reason : str
         What of the design forbids one: no contrast could change that.
+    before : str
+        Differences between the condition and its reference before the dose; "" where none is
+        significant.
     """
 
     outcome: str
@@ -97,7 +77,9 @@ class WhatIf:
     verdict: str
     decisive: tuple[Decisive, ...]
     tried: tuple[str, ...] = ()
+    barred: tuple[str, ...] = ()
     reason: str = ""
+    before: str = ""
 
     @property
     def changes(self) -> tuple[str, ...]:
@@ -119,17 +101,24 @@ class WhatIf:
     @property
     def summary(self) -> str:
         """One sentence for a text."""
+        before = f"{self.before}; " if self.before else ""
         if self.reason:
-            return f"the design decides, no contrast: {self.reason}."
+            return f"{before}the design decides, no contrast: {self.reason}."
         if not self.decisive:
-            return "nothing could be estimated."
+            return f"{before}nothing could be estimated."
         found = "; ".join(f"{one.contrast} {one.found}" for one in self.decisive)
         if self.changes:
             said = f"would change: {'; '.join(self.changes)}"
         else:
-            said = "nothing that was tried would change it" if self.holds else "nothing was tried"
+            said = f"{self.nothing} would change it" if self.holds else "nothing could be tried"
+        barred = "".join(f"; {phrase}" for phrase in self.barred)
         holds = f"; as it is: {listing(self.holds)}" if self.holds else ""
-        return f"{found}; {said}{holds}."
+        return f"{before}{found}; {said}{barred}{holds}."
+
+    @property
+    def nothing(self) -> str:
+        """What is said where no assumption would change it."""
+        return f"nothing {'else ' if self.before or self.barred else ''}that was tried"
 
 
 def what_if(verdicts: pd.DataFrame, contrasts: pd.DataFrame, names: Names) -> tuple[WhatIf, ...]:
@@ -151,36 +140,77 @@ def what_if(verdicts: pd.DataFrame, contrasts: pd.DataFrame, names: Names) -> tu
     if names.plan.blind or verdicts.empty or contrasts.empty:
         return ()
     mine = verdicts[(verdicts["priority"] == "primary") & (verdicts["split"].fillna("") == "")]
-    rows = contrasts[(contrasts["priority"] == "primary") & (contrasts["split"].fillna("") == "")]
-    groups: dict[tuple[str, ...], list[Row]] = {}
+    rows = contrasts[contrasts["priority"] == "primary"]
+    whole: dict[tuple[str, ...], list[Row]] = {}
+    strata: dict[tuple[str, ...], list[Row]] = {}
     for effect, record in zip(effects_of(rows), rows.to_dict("records"), strict=True):
         row = record | {"words": contrast_words(effect)}
-        groups.setdefault(_key(row), []).append(row)
+        (strata if effect.split else whole).setdefault(_key(row), []).append(row)
     several = {
         name: mine[name].nunique() > 1 for name in ("phase", "modifier", "step") if name in mine
     }
     return tuple(
-        _line(verdict, groups.get(_key(verdict), []), several, names)
+        _line(
+            verdict,
+            whole.get(_key(verdict), []),
+            strata.get(_key(verdict), []),
+            _before(verdict, whole, names),
+            several,
+            names,
+        )
         for verdict in mine.to_dict("records")
     )
 
 
-def _line(verdict: Row, group: Sequence[Row], several: Mapping[str, bool], names: Names) -> WhatIf:
+def _line(
+    verdict: Row,
+    group: Sequence[Row],
+    strata: Sequence[Row],
+    before: str,
+    several: Mapping[str, bool],
+    names: Names,
+) -> WhatIf:
     """One verdict: its contrasts, each under all that was tried on it."""
     reason = _of_the_design(text(verdict["why"]))
-    found = [
-        _decisive(row, claim, bound, group, names)
-        for row, claim, bound in ([] if reason else _claims(verdict, group))
-    ]
-    nearest = {one.claim: one for one in reversed(found)}
+    asked = [] if reason else list(_claims(verdict, group))
+    found = [(_decisive(one, group, strata, names), one.shown) for one in asked]
+    barred: dict[str, str] = {}
+    for check in (check for one, _ in found for check in one.checks if check.barred):
+        barred.setdefault(check.assumption, check.barred)
+    tried = dict.fromkeys(check.assumption for one, _ in found for check in one.checks)
     return WhatIf(
         outcome=names.title(text(verdict["outcome"])),
         condition=spoken(text(verdict["condition"])),
         where=", ".join(_where(verdict, several)),
         verdict=text(verdict["verdict"]),
-        decisive=tuple(one for one in found if one is nearest[one.claim] or one.changes),
-        tried=tuple(dict.fromkeys(check.assumption for one in found for check in one.checks)),
+        decisive=tuple(one for one, shown in found if shown or one.changes),
+        tried=tuple(name for name in tried if name not in barred),
+        barred=tuple(barred.values()),
         reason=reason,
+        before=before,
+    )
+
+
+def _before(verdict: Row, whole: Mapping[tuple[str, ...], Sequence[Row]], names: Names) -> str:
+    """Significant differences between a condition and its reference in the baseline phase."""
+    plan, outcome = names.plan, text(verdict["outcome"])
+    wanted = _key(dict(verdict) | {"phase": plan.baseline_phase, "modifier": "context"})
+    rows = [
+        row
+        for row in whole.get(wanted, ())
+        if row["contrast"] in (SIMPLE, MAIN) and row["p_adjusted"] < plan.alpha
+    ]
+    if not rows:
+        return ""
+    said = listing(
+        f"in {spoken(text(row['level'])) or 'all contexts'} by {Words(row, names).whole(row)}"
+        for row in rows
+    )
+    against = spoken(text(rows[0]["reference_condition"]))
+    rule = _RULES.get(names.baseline_rule(outcome), "")
+    drug = spoken(text(verdict["condition"]))
+    return f"{drug} and {against} differed before the dose already, {said}" + (
+        f" ({rule})" if rule else ""
     )
 
 
@@ -204,181 +234,76 @@ def _where(verdict: Row, several: Mapping[str, bool]) -> Iterator[str]:
         yield f"dose {step_of(verdict)}"
 
 
-def _claims(verdict: Row, group: Sequence[Row]) -> Iterator[tuple[Row, Claim, float]]:
+def _claims(verdict: Row, group: Sequence[Row]) -> Iterator[Asked]:
     """The contrasts that a verdict rests on, of several alike the one nearest to failing first.
 
-    A process stands on its strongest difference; pill and no effect need every contrast of theirs.
+    A process stands on its strongest difference; pill and no effect need every contrast of theirs,
+    and that no difference is significant.
     """
-    nothing = float("nan")
     kind = text(verdict["verdict"])
     simple = [row for row in group if row["contrast"] == SIMPLE and finite(row["estimate"])]
     main = [row for row in group if row["contrast"] == MAIN and finite(row["estimate"])]
     differences = [row for row in group if row["contrast"] == DIFFERENCE and finite(row["p"])]
+    differences.sort(key=lambda row: (row["p_adjusted"], row["p"]))
     drug = main or (simple if len(simple) == 1 else [])
-    strongest = sorted(differences, key=lambda row: (row["p_adjusted"], row["p"]))[:1]
+    drug_bound, bound = verdict["smallest_drug"], verdict["smallest_interaction"]
     if kind == PROCESS:
-        yield from ((row, "differs", nothing) for row in strongest)
+        yield from _asked(differences[:1], "differs")
     elif kind == NO_EFFECT:
-        widest = sorted(simple, key=_reach, reverse=True)
-        yield from ((row, "equivalent", verdict["smallest_drug"]) for row in widest)
+        yield from _asked(_widest(simple), "equivalent", drug_bound, reads_p=False)
+        yield from _asked(main, "equivalent", drug_bound, reads_p=False, shown=False)
+        yield from _asked(differences, "alike", shown=False)
     elif kind == PILL:
-        widest = sorted(differences, key=_reach, reverse=True)
-        yield from ((row, "differs", nothing) for row in drug)
-        yield from ((row, "equivalent", verdict["smallest_interaction"]) for row in widest)
+        yield from _asked(drug, "differs")
+        yield from _asked(_widest(differences), "equivalent", bound)
     elif kind == ONE_CONTEXT:
-        yield from ((row, "differs", nothing) for row in drug)
+        yield from _asked(drug, "differs")
     elif kind == INCONCLUSIVE:
-        bound = verdict["smallest_interaction" if strongest else "smallest_drug"]
-        yield from ((row, "open", bound) for row in strongest or drug)
+        yield from _open(verdict, simple, main, differences)
 
 
-def _reach(row: Row) -> float:
-    """How far from zero the interval of the equivalence test reaches."""
-    return max(abs(row["ci90_low"]), abs(row["ci90_high"]))
+def _open(
+    verdict: Row, simple: Sequence[Row], main: Sequence[Row], differences: Sequence[Row]
+) -> Iterator[Asked]:
+    """Of an inconclusive verdict what its ``why`` leaves open; what else could settle it after."""
+    reasons = Reasons.of(text(verdict["why"]))
+    if reasons.drug_open:
+        bound = verdict["smallest_drug"]
+        wide = [row for row in _widest(simple) if not reach(row) < bound]
+        yield from _asked(wide, "open", bound, reads_p=len(simple) == 1)
+        yield from _asked(main, "open", shown=not wide)
+    bound = verdict["smallest_interaction"]
+    wide = [row for row in _widest(differences) if not reach(row) < bound]
+    if reasons.interaction_open:
+        yield from _asked(wide, "open", bound)
+    inside = [row for row in differences if not any(row is other for other in wide)]
+    yield from _asked(inside, "alike", shown=False)
 
 
-def _decisive(row: Row, claim: Claim, bound: float, group: Sequence[Row], names: Names) -> Decisive:
+def _asked(
+    rows: Sequence[Row],
+    claim: Claim,
+    bound: float = _NOTHING,
+    *,
+    reads_p: bool = True,
+    shown: bool = True,
+) -> Iterator[Asked]:
+    """Contrasts of one claim; only the first is named whatever was found."""
+    for index, row in enumerate(rows):
+        yield Asked(row=row, claim=claim, bound=bound, reads_p=reads_p, shown=shown and index == 0)
+
+
+def _widest(rows: Sequence[Row]) -> list[Row]:
+    return sorted(rows, key=reach, reverse=True)
+
+
+def _decisive(asked: Asked, group: Sequence[Row], strata: Sequence[Row], names: Names) -> Decisive:
     """One contrast and all that was tried on it."""
-    said = _Words(row, names)
+    row, words = asked.row, Words(asked.row, names)
     condition = "" if row["contrast"] == DIFFERENCE else f"{spoken(text(row['condition']))} "
     return Decisive(
         contrast=f"{condition}{row['words']}",
-        found=said.planned(row, claim, bound),
-        claim=claim,
-        checks=tuple(
-            check
-            for found in (
-                _sensitivities(row, claim, bound, group, said),
-                _one_left_out(row, claim, bound, said),
-                _other_scale(row, claim, said),
-                _permuted(row, claim, said),
-            )
-            for check in found
-        ),
+        found=words.planned(asked),
+        claim=asked.claim,
+        checks=checks(asked, group, strata, words),
     )
-
-
-class _Words:
-    """Numbers of one outcome, written alike."""
-
-    def __init__(self, row: Row, names: Names) -> None:
-        self.alpha = names.plan.alpha
-        self.unit = names.unit(text(row["outcome"]))
-        self.member = names.animals()[0]
-        self.digits = decimals(
-            (row["estimate"], row["ci_low"], row["ci_high"]), scale=text(row["scale"])
-        )
-
-    def amount(self, value: float) -> str:
-        return with_unit(signed(value, self.digits), self.unit)
-
-    def planned(self, row: Row, claim: Claim, bound: float) -> str:
-        """The contrast as the verdict reads it: p, or the interval of the equivalence test."""
-        if claim == "equivalent":
-            within = with_unit(plain(bound, self.digits), self.unit)
-            inner = self.range(row["ci90_low"], row["ci90_high"])
-            return f"{self.amount(row['estimate'])} (90{SPACE}% interval {inner}, within ±{within})"
-        adjusted = p_value(row["p_adjusted"], name=f"adjusted{SPACE}p")
-        interval_ = self.range(row["ci_low"], row["ci_high"])
-        return f"{self.amount(row['estimate'])} ({interval_}), {adjusted}"
-
-    def range(self, low: float, high: float) -> str:
-        return interval(low, high, self.digits)
-
-
-def _sensitivities(
-    row: Row, claim: Claim, bound: float, group: Sequence[Row], said: _Words
-) -> Iterator[Check]:
-    """The same contrast at equal time, adjusted for movement or sex, of first sessions only."""
-    for suffix, assumption in SENSITIVITIES.items():
-        same = [
-            other
-            for other in group
-            if text(other["contrast"]) == f"{row['contrast']}{suffix}"
-            and text(other["level"]) == text(row["level"])
-            and text(other["reference_level"]) == text(row["reference_level"])
-            and finite(other["estimate"])
-            and finite(other["p_adjusted"])
-        ]
-        for other in same[:1]:
-            p = p_value(other["p_adjusted"], name=f"adjusted{SPACE}p")
-            then = f"{said.amount(other['estimate'])}, {p}"
-            yield _judged(row, other, claim, bound, assumption, then, said)
-
-
-def _judged(
-    row: Row, other: Row, claim: Claim, bound: float, assumption: str, then: str, said: _Words
-) -> Check:
-    """Hold a repeated contrast against what the verdict claims of the planned one."""
-    significant = bool(other["p_adjusted"] < said.alpha)
-    inside = finite(bound) and _reach(other) < bound
-    if claim == "differs":
-        if row["estimate"] * other["estimate"] < 0:
-            rest = "" if significant else " and is not significant"
-            return _changed(assumption, f"it changes sign{rest} ({then})")
-        if not significant:
-            return _changed(assumption, f"it loses significance ({then})")
-    elif claim == "equivalent" and not inside:
-        reach = said.range(other["ci90_low"], other["ci90_high"])
-        within = f"90{SPACE}% interval {reach}"
-        return _changed(assumption, f"it is no longer equivalent to zero ({then}; {within})")
-    elif claim == "open" and significant != bool(row["p_adjusted"] < said.alpha):
-        verb = "becomes" if significant else "loses"
-        what = "significant" if significant else "significance"
-        return _changed(assumption, f"it {verb} {what} ({then})")
-    elif claim == "open" and inside and not (finite(bound) and _reach(row) < bound):
-        return _changed(assumption, f"it becomes equivalent to zero ({then})")
-    return Check(assumption=assumption, changes=False)
-
-
-def _changed(assumption: str, words: str) -> Check:
-    return Check(assumption=assumption, changes=True, words=words)
-
-
-def _one_left_out(row: Row, claim: Claim, bound: float, said: _Words) -> Iterator[Check]:
-    """The range of the estimate without any one animal: it tells of sign and size, not of p."""
-    low, high = row["leave_one_out_low"], row["leave_one_out_high"]
-    if claim == "open" or not (finite(low) and finite(high)):
-        return
-    assumption = f"without any one {said.member}"
-    reached = said.range(low, high)
-    if claim == "differs" and low * high <= 0:
-        yield _changed(assumption, f"the estimate changes sign ({reached})")
-    elif claim == "equivalent" and max(abs(low), abs(high)) >= bound:
-        yield _changed(assumption, f"the estimate leaves the smallest effect ({reached})")
-    else:
-        yield Check(assumption=assumption, changes=False)
-
-
-def _other_scale(row: Row, claim: Claim, said: _Words) -> Iterator[Check]:
-    """The same contrast on another scale; equivalence has no bound there."""
-    estimate, p = row["other_estimate"], row["other_p_adjusted"]
-    if claim == "equivalent" or not (finite(estimate) and finite(p)):
-        return
-    assumption = f"on the {spoken(text(row['other_scale']))} scale"
-    planned, there = bool(row["p_adjusted"] < said.alpha), bool(p < said.alpha)
-    adjusted = p_value(p, name=f"adjusted{SPACE}p")
-    if claim == "differs" and row["estimate"] * estimate < 0:
-        yield _changed(assumption, f"it changes sign ({adjusted})")
-    elif planned and not there:
-        yield _changed(assumption, f"it loses significance ({adjusted})")
-    elif there and not planned:
-        yield _changed(assumption, f"it becomes significant ({adjusted})")
-    else:
-        yield Check(assumption=assumption, changes=False)
-
-
-def _permuted(row: Row, claim: Claim, said: _Words) -> Iterator[Check]:
-    """The permutation test, which is not adjusted, beside the unadjusted p."""
-    p, floor = row["companion_p"], row["companion_floor"]
-    if claim == "equivalent" or not finite(p) or (finite(floor) and floor >= said.alpha):
-        return
-    assumption = "by permutation"
-    planned, there = bool(row["p"] < said.alpha), bool(p < said.alpha)
-    unadjusted = f"{p_value(p)}, not adjusted"
-    if planned and not there:
-        yield _changed(assumption, f"it loses significance ({unadjusted})")
-    elif there and not planned:
-        yield _changed(assumption, f"it becomes significant ({unadjusted})")
-    else:
-        yield Check(assumption=assumption, changes=False)
