@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from base64 import b64decode
 
 import numpy as np
 import pandas as pd
 import pytest
+from cohorts import PLACES
 from maps_example import given, write_coupling, write_gram
 from report_example import plan as report_plan
 
@@ -75,7 +77,10 @@ def tables_of(folder, *, blind=False):
         grams.append(write_gram(folder / name, lambda place, minute, more=more: more))
         acute = np.full((1, 2, 3), 0.01)
         acute[0, 1, 2] *= 0.5 if drug == "psilocybin" else 1.0
-        cells = {("baseline", HOME): 0.01, ("acute", HOME): acute}
+        before = np.full((1, 2, 3), 0.01)
+        before[0, 1, 2] = 0.02
+        acute[0, 1, 2] *= 2
+        cells = {("baseline", HOME): before, ("acute", HOME): acute}
         couplings.append(write_coupling(folder / name, cells))
     tables = MapTables(
         spectrograms=spectrograms(grams, plan, settings),
@@ -97,10 +102,16 @@ def blind(tmp_path_factory):
 def test_sentences_hold_the_planted_numbers(seen):
     tables, names = seen
     (gram,) = spectrogram_figures(tables.spectrograms, names)
-    said = "psilocybin minus vehicle, all contexts, mean after the administration: from +3.00 dB"
-    assert said in gram.alt and "n = 4 rats at a time" in plain(gram.caption)
+    said = (
+        "psilocybin minus vehicle, all contexts, mean after the administration, untested: +3.00 dB"
+    )
+    assert f"{said} at 1–4 Hz, +3.00 dB at 4–12 Hz" in plain(gram.alt)
+    assert "n = 4 rats at a time" in plain(gram.caption)
     (map_,) = comodulogram_figures(tables.comodulograms, names)
-    assert "−1.00 octaves at phase 8 Hz and amplitude 100 Hz in home cage" in map_.alt
+    assert (
+        "In home cage the baseline couples most at phase 8 Hz and amplitude 100 Hz; change there, "
+        "untested: psilocybin minus vehicle −1.00 octaves."
+    ) in plain(map_.alt)
     assert "n = 4 rats" in plain(map_.caption) and "minus vehicle" in map_.caption
 
 
@@ -108,6 +119,43 @@ def test_the_caption_says_which_contexts_a_minute_holds(seen):
     tables, names = seen
     (gram,) = spectrogram_figures(tables.spectrograms, names)
     assert "home cage 0 to 4, open field 0 to 4 rats" in gram.caption
+
+
+def test_the_caption_says_how_often_drug_and_vehicle_were_in_the_same_context(tmp_path):
+    """One of four rats has the contexts in another order under the drug: its minutes never meet."""
+    plan, settings = given(SESSIONS)
+    grams = [
+        write_gram(tmp_path / name, lambda place, minute: 0.0,
+                   order=PLACES[::-1] if name == "r1_psilocybin" else PLACES)
+        for name, *_ in SESSIONS
+    ]  # fmt: skip
+    (gram,) = spectrogram_figures(spectrograms(grams, plan, settings), names_of(plan))
+    said = plain(gram.caption)
+    assert "in the same context for 75 % (psilocybin) of the rats' minutes" in said
+    assert "a difference between contexts is part of the difference" in said
+
+
+def test_the_words_of_a_comodulogram_do_not_name_the_largest_noise(seen):
+    tables, names = seen
+    table = tables.comodulograms.copy()
+    noisy = (table["phase_hz"] == 4) & (table["amplitude_hz"] == 60) & (table["part"] != "baseline")
+    table.loc[noisy, "value"] = -7.0
+    (map_,) = comodulogram_figures(table, names)
+    assert "7.00" not in map_.alt and "−1.00 octaves" in plain(map_.alt)
+
+
+def test_the_words_of_a_spectrogram_do_not_name_the_largest_noise(seen):
+    tables, names = seen
+    table = tables.spectrograms.copy()
+    low = table["low_hz"].unique()[5]
+    noisy = (table["low_hz"] == low) & (table["part"] == "difference")
+    table.loc[noisy, "db"] = 40.0
+    (gram,) = spectrogram_figures(table, names)
+    ranges = r"([+−][\d.]+) dB at (\d+)–(\d+) Hz"
+    said = [(float(db), int(a), int(b)) for db, a, b in re.findall(ranges, plain(gram.alt))]
+    assert [(a, b) for _, a, b in said] == [(1, 4), (4, 12), (12, 30), (30, 80), (80, 200)]
+    # the row counts as one of its range, and is not the number that is named
+    assert max(db for db, *_ in said) < 20 and sum(db == 3.0 for db, *_ in said) == 4
 
 
 def test_a_blind_reader_sees_codes_and_no_difference(blind):

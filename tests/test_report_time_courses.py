@@ -64,6 +64,13 @@ def test_the_reports_words_are_those_of_the_tables():
     assert set(means["measure"]) == {cohort_time_courses.POWER, cohort_time_courses.SPEED}
 
 
+def test_the_caption_says_that_all_contexts_mix_contexts():
+    said = plainly(time_course_caption(view(), NAMES))
+    assert "different contexts at the same minute, in the curves as in the tests" in said
+    assert "only over animals with balanced orders does it cancel" in said
+    assert "Under all contexts a minute counts" in time_course_methods(tables()[1], NAMES)[0]
+
+
 def test_a_row_per_drug_and_a_column_per_context():
     one = view()
     assert [(arm.label, arm.conditions) for arm in one.arms] == [

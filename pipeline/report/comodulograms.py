@@ -23,7 +23,7 @@ from pipeline.report.cohort_maps import (
     scale_end,
 )
 from pipeline.report.names import Names, spoken
-from pipeline.report.numbers import number, signed
+from pipeline.report.numbers import listing, number, signed, with_unit
 from pipeline.report.slug import slug
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def comodulogram_figures(table: pd.DataFrame | None, names: Names) -> Iterator[M
             title=title,
             kind="Comodulogram",
             caption=caption,
-            alt=" ".join([f"{title}.", *_numbers(rows, names), caption]),
+            alt=" ".join([f"{title}.", *_numbers(levels, rows, names), caption]),
             tabulate=lambda levels=levels, rows=rows: _data(levels, rows),
             draw=lambda levels=levels, rows=rows: grid_chart(_grid(levels, rows, scales, names)),
         )
@@ -187,21 +187,31 @@ def _caption(rows: pd.DataFrame, scales: tuple[Scale, ...], names: Names) -> str
     return " ".join(parts)
 
 
-def _numbers(rows: pd.DataFrame, names: Names) -> Iterator[str]:
-    """The largest change of each drug in each context, as numbers."""
+def _numbers(levels: pd.DataFrame, rows: pd.DataFrame, names: Names) -> Iterator[str]:
+    """Each drug's change where the baseline couples most, per context.
+
+    The place is chosen without looking at the changes: the largest of a hundred untested changes
+    would mostly be the largest noise.
+    """
     part = DIFFERENCE if (rows["part"] == DIFFERENCE).any() else MEAN
     drawn = rows[(rows["part"] == part) & rows["value"].notna()]
-    for condition in condition_order(drawn, names):
-        said = []
-        for context in _contexts(drawn, names):
-            own = drawn[(drawn["condition"] == condition) & (drawn["context"] == context)]
-            if own.empty:
-                continue
-            at = own.loc[own["value"].abs().idxmax()]
-            said.append(
-                f"{signed(at['value'], 2)} octaves at phase {number(at['phase_hz'])} Hz and "
-                f"amplitude {number(at['amplitude_hz'])} Hz in {spoken(context)}"
-            )
-        words = f" {minus_words(drawn)}" if part == DIFFERENCE else ""
+    words = f" {minus_words(drawn)}" if part == DIFFERENCE else ""
+    place = ["phase_hz", "amplitude_hz"]
+    for context in _contexts(drawn, names):
+        own = levels[(levels["context"] == context) & levels["value"].notna()]
+        here = drawn[drawn["context"] == context]
+        if own.empty:
+            continue
+        slow, fast = own.loc[own["value"].idxmax(), place]
+        at = here[(here["phase_hz"] == slow) & (here["amplitude_hz"] == fast)]
+        change = at.set_index("condition")["value"]
+        said = [
+            f"{spoken(condition)}{words} {with_unit(signed(change[condition], 2), 'octaves')}"
+            for condition in condition_order(at, names)
+        ]
         if said:
-            yield f"{spoken(condition)}{words}, largest: {'; '.join(said)}."
+            yield (
+                f"In {spoken(context)} the baseline couples most at phase "
+                f"{with_unit(number(slow), 'Hz')} and amplitude {with_unit(number(fast), 'Hz')}; "
+                f"change there, untested: {listing(said)}."
+            )

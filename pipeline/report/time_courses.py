@@ -27,6 +27,11 @@ EDGES = (
     "A cluster says that there is an effect somewhere along the time; when it begins and ends is "
     "not tested."
 )
+#: what a difference under all contexts must be read with
+MIXED = (
+    "Where the contexts differ, a difference between contexts is part of the difference; only "
+    "over animals with balanced orders does it cancel."
+)
 _KEYS = ["level", "condition", "step"]
 
 
@@ -219,6 +224,11 @@ def time_course_caption(view: TimeCourseView, names: Names) -> str:
             f"A minute of a context rests on those {animals[1]} that were there then; under "
             f"{EVERYWHERE}, each minute counts in whichever context it was spent."
         )
+        if not plan.blind and EVERYWHERE in view.levels:
+            parts.append(
+                "A session and the one it is compared with may then have been in different "
+                f"contexts at the same minute, in the curves as in the tests. {MIXED}"
+            )
     if plan.blind:
         parts.append("While blind, no condition is compared with a reference.")
     elif view.clusters["test_p"].notna().any():
@@ -304,7 +314,9 @@ def time_course_methods(clusters: pd.DataFrame | None, names: Names) -> tuple[st
         f"outside the handling around it, by cluster permutation over {unit}s as spectra are, with "
         f"one difference: a step is tested in the {unit}s that have it under both conditions, and "
         f"left out where they are fewer than {MINIMUM_ANIMALS} (of each group); signs or labels "
-        f"change for an {unit}'s whole curve, its gaps with it.",
+        f"change for an {unit}'s whole curve, its gaps with it. Under {EVERYWHERE} a minute counts "
+        "in whichever context it was spent, also where the two conditions were in different ones: "
+        "that test takes orders of the contexts that are balanced between conditions for granted.",
     )
 
 
