@@ -6,7 +6,7 @@ a rule's params reruns nothing, silently; sets rerun everything, always.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.experiment import Experiment, anchor_rows, session_rows
@@ -203,13 +203,12 @@ def spectra_settings(experiment: Experiment) -> dict[str, Any]:
     What the plan says of other outcomes, of priorities and of smallest effects is not in it.
     """
     experiment = shown(experiment)
-    unused = {"title", "species", "primary", "secondary", "smallest_effect", "declared", "baseline"}
+    compared = ("conditions", "contexts", "phases", "questions", "seed", *_MEANS, *_BASELINES)
+    known = _who_had_what(experiment, *compared)
     rules = {k: v for k, v in experiment.plan.baseline.items() if k == "band_power"}
-    plan = experiment.plan.model_dump(mode="json", exclude=unused)
     return {
-        "plan": plan | {"title": "", "species": "", "baseline": rules},
-        "anchors": anchor_rows(experiment),
-        "sessions": session_rows(experiment),
+        **known,
+        "plan": known["plan"] | {"baseline": rules},
         "line_noise_hz": experiment.config.recording.line_noise_hz,
         "segment_s": experiment.config.lfp.segment_s,
         "time_course": experiment.config.lfp.time_course.model_dump(mode="json"),
@@ -218,14 +217,24 @@ def spectra_settings(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def _who_had_what(experiment: Experiment) -> dict[str, Any]:
-    """Plan without outcomes, title and species; anchors and sessions."""
-    unused = {"primary", "secondary", "smallest_effect", "declared", "baseline"}
-    plan = experiment.plan.model_dump(mode="json", exclude=unused)
+#: what means over animals need of the plan, and what a baseline needs
+_MEANS = ("unit", "factors", "alpha", "blind")
+_BASELINES = ("baseline_phase", "baseline_context", "minimum_epoch_s")
+
+
+def _part_of_plan(experiment: Experiment, keys: Iterable[str]) -> dict[str, Any]:
+    """Return a plan that says what a step reads of it; the rest is empty or its default."""
+    empty: dict[str, Any] = {"title": "", "species": ""}
+    empty |= {"conditions": [], "contexts": [], "phases": [], "questions": []}
+    return empty | experiment.plan.model_dump(mode="json", include=set(keys))
+
+
+def _who_had_what(experiment: Experiment, *keys: str) -> dict[str, Any]:
+    """Those keys of the plan; anchors; sessions, without the cells that are never joined."""
     return {
-        "plan": plan | {"title": "", "species": ""},
+        "plan": _part_of_plan(experiment, keys),
         "anchors": anchor_rows(experiment),
-        "sessions": session_rows(experiment),
+        "sessions": [row | {"start": "", "exclude": ""} for row in session_rows(experiment)],
     }
 
 
@@ -237,7 +246,7 @@ def behaviour_settings(experiment: Experiment) -> dict[str, Any]:
     experiment = shown(experiment)
     task = experiment.config.flexibility.task
     return {
-        **_who_had_what(experiment),
+        **_who_had_what(experiment, *_MEANS),
         "task": task.model_dump(mode="json") if task else None,
         "code": code_of("behaviour"),
     }
@@ -247,7 +256,7 @@ def spikes_settings(experiment: Experiment) -> dict[str, Any]:
     """Return what ``spikes`` depends on: design columns, unit, level, and what time is shown."""
     experiment = shown(experiment)
     return {
-        **_who_had_what(experiment),
+        **_who_had_what(experiment, *_MEANS, *_BASELINES, "minimum_units"),
         "time_course": experiment.config.lfp.time_course.model_dump(mode="json"),
         "code": code_of("spikes"),
     }
