@@ -109,8 +109,8 @@ def test_sentences_hold_the_planted_numbers(seen):
     assert "n = 4 rats at a time" in plain(gram.caption)
     (map_,) = comodulogram_figures(tables.comodulograms, names)
     assert (
-        "In home cage the baseline couples most at phase 8 Hz and amplitude 100 Hz; change there, "
-        "untested: psilocybin minus vehicle −1.00 octaves."
+        "In home cage the baseline's index is largest at phase 8 Hz and amplitude 100 Hz (x 1000: "
+        "20.00); change there, untested: psilocybin minus vehicle −1.00 octaves."
     ) in plain(map_.alt)
     assert "n = 4 rats" in plain(map_.caption) and "minus vehicle" in map_.caption
 

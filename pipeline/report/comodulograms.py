@@ -23,7 +23,7 @@ from pipeline.report.cohort_maps import (
     scale_end,
 )
 from pipeline.report.names import Names, spoken
-from pipeline.report.numbers import listing, number, signed, with_unit
+from pipeline.report.numbers import listing, number, plain, signed, with_unit
 from pipeline.report.slug import slug
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def _caption(rows: pd.DataFrame, scales: tuple[Scale, ...], names: Names) -> str
 
 
 def _numbers(levels: pd.DataFrame, rows: pd.DataFrame, names: Names) -> Iterator[str]:
-    """Each drug's change where the baseline couples most, per context.
+    """Each drug's change where the baseline's index is largest, per context.
 
     The place is chosen without looking at the changes: the largest of a hundred untested changes
     would mostly be the largest noise.
@@ -203,6 +203,7 @@ def _numbers(levels: pd.DataFrame, rows: pd.DataFrame, names: Names) -> Iterator
         if own.empty:
             continue
         slow, fast = own.loc[own["value"].idxmax(), place]
+        index = plain(1000 * own["value"].max(), 2)
         at = here[(here["phase_hz"] == slow) & (here["amplitude_hz"] == fast)]
         change = at.set_index("condition")["value"]
         said = [
@@ -211,7 +212,7 @@ def _numbers(levels: pd.DataFrame, rows: pd.DataFrame, names: Names) -> Iterator
         ]
         if said:
             yield (
-                f"In {spoken(context)} the baseline couples most at phase "
-                f"{with_unit(number(slow), 'Hz')} and amplitude {with_unit(number(fast), 'Hz')}; "
-                f"change there, untested: {listing(said)}."
+                f"In {spoken(context)} the baseline's index is largest at phase "
+                f"{with_unit(number(slow), 'Hz')} and amplitude {with_unit(number(fast), 'Hz')} "
+                f"(x 1000: {index}); change there, untested: {listing(said)}."
             )
