@@ -115,7 +115,7 @@ def plan(config: Path, folder: Path, *targets: str) -> dict[str, Any]:
     start = time.monotonic()
     with printed.open("w") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "snakemake", *options, *targets],
+            [sys.executable, "-m", "snakemake", *targets, *options],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
             stdout=stream,

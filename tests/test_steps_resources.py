@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 from experiments import minimal
 
+from benchmarks.contenders import REPOSITORY
 from pipeline.experiment import load_experiment
 from pipeline.steps.resources import (
     Size,
@@ -28,9 +30,25 @@ def test_time_of_extract_grows_with_the_file_and_its_memory_does_not():
     assert large["runtime"] - small["runtime"] == pytest.approx(46, abs=1)
 
 
-def test_measure_asks_for_the_lfp_in_memory():
+def test_measure_asks_for_a_part_of_the_lfp_and_for_units():
     none = measure_needs(replace(LONG, lfp_mb=0))
-    assert measure_needs(LONG)["mem_mb"] - none["mem_mb"] == pytest.approx(2 * 3_686.4, abs=1)
+    assert measure_needs(LONG)["mem_mb"] - none["mem_mb"] == pytest.approx(3_686.4, abs=1)
+    with_units = measure_needs(replace(LONG, units=True))
+    assert with_units["mem_mb"] - measure_needs(LONG)["mem_mb"] == 1800
+
+
+@pytest.mark.parametrize("job", ["measure", "extract"])
+def test_what_is_asked_for_is_twice_what_was_measured(job):
+    """The measured points of docs/scale.md: all fit in with room, and none by a factor of ten."""
+    needs = {"measure": measure_needs, "extract": extract_needs}[job]
+    path = REPOSITORY / "benchmarks" / "results" / "session_growth.json"
+    for row in json.loads(path.read_text())["points"][job]:
+        lfp_mb = row["channels"] * row["seconds"] * 1000 * 4 / 1e6
+        raw_mb = row["channels"] * row["seconds"] * 30_000 * 2 / 1e6
+        size = Size(raw_mb=raw_mb, lfp_mb=lfp_mb, hours=row["seconds"] / 3600, units=True)
+        asked = needs(size)
+        assert 2 < asked["mem_mb"] * 1.048576 / row["peak_mb"] < 10
+        assert asked["runtime"] * 60 > 4 * row["cpu_s"]
 
 
 @pytest.mark.parametrize("needs", [extract_needs, measure_needs, sort_needs])
@@ -44,7 +62,7 @@ def test_a_second_attempt_gets_twice_as_much_and_a_third_four_times(needs):
 
 def test_jobs_of_the_cohort_grow_with_the_sessions():
     few, many = cohort_needs(32), cohort_needs(500)
-    assert many["mem_mb"] - few["mem_mb"] == 40 * 468
+    assert many["mem_mb"] - few["mem_mb"] == 90 * 468
     assert many["runtime"] > few["runtime"]
 
 
@@ -65,5 +83,7 @@ def test_size_comes_from_the_tables_and_the_files(tmp_path):
     # 2 channels that are analysed x 3600 s x 1000 Hz x 4 bytes
     assert size == Size(raw_mb=3.0, lfp_mb=28.8, hours=1.0)
     assert size_of(experiment, not_recorded, {}) == Size(raw_mb=0, lfp_mb=0, hours=1.0)
+    sorted_elsewhere = size_of(experiment, replace(recorded, sorting="phy"), {})
+    assert sorted_elsewhere == replace(size, units=True)
     # tables that say nothing of channels: not more than all that is on the disk
     assert size_of(experiment, replace(recorded, channels=()), {}).lfp_mb == 3.0

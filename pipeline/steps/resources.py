@@ -1,8 +1,9 @@
 """What a cluster must give each job: memory and time from the recording, never from the node.
 
 The tables say how long a session lasts and how many of its channels are analysed; the size of its
-files says how much is read (channels x samples x bytes), known before anything is opened. What is
-asked for is a bound, two to four times what was measured (docs/scale.md), and it grows with each
+files says how much is read (channels x samples x bytes), known before anything is opened. The
+memory that is asked for is about twice what was measured (docs/scale.md), the time several times as
+much, for nodes and file systems are slower than the machine it was measured on. Both grow with each
 attempt, for a job that was killed for memory or time is submitted again.
 """
 
@@ -14,10 +15,22 @@ from typing import Any
 
 from pipeline.experiment import Experiment
 from pipeline.experiment.model import Session
-from pipeline.steps.inputs import files_of
+from pipeline.steps.inputs import files_of, sortings
+from pipeline.steps.sort_settings import is_sorted_here
 
-#: libraries and working memory of a job that streams (MB)
-_BASE_MB = 1500
+#: twice the libraries and the working memory of ``measure`` without units (MB)
+_BASE_MB = 1000
+#: the same of ``extract``, twice what 128 channels take
+_EXTRACT_MB = 1500
+#: what a session with units gets on top: how many they are, and how many fire, no table tells, and
+#: they take 2 MB each (500 units, measured: 1,340 MB in all)
+_UNITS_MB = 1800
+#: part of the LFP that measures hold at a time, twice what was measured
+_LFP_SHARE = 1.0
+#: sorters were not measured over size: their working memory, and libraries (MB)
+_SORT_MB = 6000
+#: tables of one session in the jobs over all sessions: 18,000 observations (MB)
+_SESSION_MB = 90
 #: bytes of a sample of the LFP
 _LFP_BYTES = 4
 #: slowest reading that a job is given time for: a busy network file system (MB/s)
@@ -40,11 +53,14 @@ class Size:
         the tables say neither.
     hours : float
         From its start to the end of its last context; 0 if the tables do not say.
+    units : bool
+        Whether it has units: a sorting, or one that is made here.
     """
 
     raw_mb: float
     lfp_mb: float
     hours: float
+    units: bool = False
 
 
 def size_of(experiment: Experiment, session: Session, absent: Mapping[str, int]) -> Size:
@@ -66,28 +82,30 @@ def size_of(experiment: Experiment, session: Session, absent: Mapping[str, int])
         lfp_mb = channels * seconds * experiment.config.lfp.rate_hz * _LFP_BYTES / _MB
     else:
         lfp_mb = raw_mb
-    return Size(raw_mb=raw_mb, lfp_mb=lfp_mb, hours=seconds / 3600)
+    units = bool(sortings(session)) or is_sorted_here(experiment, session)
+    return Size(raw_mb=raw_mb, lfp_mb=lfp_mb, hours=seconds / 3600, units=units)
 
 
 def extract_needs(size: Size, *, attempt: int = 1) -> dict[str, int]:
     """Return memory (``mem_mb``) and time (``runtime``, minutes) of ``extract``: it streams."""
-    return _grown(_BASE_MB, _START_MIN + size.raw_mb / _READ_MB_PER_S / 60, attempt)
+    return _grown(_EXTRACT_MB, _START_MIN + size.raw_mb / _READ_MB_PER_S / 60, attempt)
 
 
 def measure_needs(size: Size, *, attempt: int = 1) -> dict[str, int]:
-    """Return memory and time of ``measure``: the LFP is in memory, spectra and phases beside it."""
+    """Return memory and time of ``measure``: it reads the LFP in pieces, and keeps tables."""
     minutes = _START_MIN + 10 * size.hours + size.lfp_mb / 100
-    return _grown(_BASE_MB + 2 * size.lfp_mb, minutes, attempt)
+    own = _UNITS_MB if size.units else 0
+    return _grown(_BASE_MB + own + _LFP_SHARE * size.lfp_mb, minutes, attempt)
 
 
 def sort_needs(size: Size, *, attempt: int = 1) -> dict[str, int]:
     """Return memory and time of ``sort``: the preprocessed copy is read in pieces from disk."""
-    return _grown(4 * _BASE_MB, 30 + 60 * size.hours + size.raw_mb / 100, attempt)
+    return _grown(_SORT_MB, 30 + 60 * size.hours + size.raw_mb / 100, attempt)
 
 
 def cohort_needs(n_sessions: int, *, attempt: int = 1) -> dict[str, int]:
     """Return memory and time of a job over all sessions: tables of all of them in memory."""
-    return _grown(2 * _BASE_MB + 40 * n_sessions, 20 + n_sessions / 2, attempt)
+    return _grown(2 * _BASE_MB + _SESSION_MB * n_sessions, 20 + n_sessions / 2, attempt)
 
 
 def _grown(mem_mb: float, runtime: float, attempt: int) -> dict[str, Any]:
