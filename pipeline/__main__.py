@@ -51,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     unblind.add_argument("--reason", default="", help="why now")
     unblind.add_argument("--who", default="", help="who was blind until now, in words")
     unblind.add_argument("--directory", type=Path, help="where results/ lies; here by default")
+    commands.add_parser("why", help="say why jobs would run: snakemake -n 2>&1 | ... why")
     power = commands.add_parser("power", help="how many animals and units, for which answer")
     add_power_arguments(power)
     calibrate = commands.add_parser("calibrate", help="error rates in simulated cohorts")
@@ -93,6 +94,11 @@ def main(arguments: list[str] | None = None) -> int:
             who=chosen.who,
             directory=chosen.directory,
         )
+    if chosen.command == "why":
+        from pipeline.commands.why import explained
+
+        print(explained(sys.stdin.read()), end="")
+        return 0
     if chosen.command == "power":
         from pipeline.commands.power import power as run_power
 
