@@ -109,6 +109,11 @@ class Metric:
         Default baseline rule of the metric; the config may override it.
     weight : {"seconds", "n_effective"}
         How several intervals of one cell are weighted when they are combined.
+    across_cells : bool
+        Whether a value rests on other cells of its session (stated at the lowest rate of all
+        cells, also after the dose): then a difference before the dose is no sign of carry-over.
+    read_with : tuple of str
+        Metrics that show what this one hides ("units_up" beside a mean over units).
     options : tuple of str
         Config keys that ``compute`` reads from ``options``, dotted ("lfp.bands").
     description : str
@@ -136,6 +141,8 @@ class Metric:
     counted: bool = True
     baseline: Literal["change", "none"] = "change"
     weight: Literal["seconds", "n_effective"] = "seconds"
+    across_cells: bool = False
+    read_with: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
 
 

@@ -74,10 +74,10 @@ def test_of_several_outcomes_the_surest_has_the_numbers():
 
 
 def test_a_weakened_finding_is_not_the_surest_and_says_why():
-    weak = [(), ("only movement: the effect is in none of the strata",)]
+    weak = [(), ("not seen within rest or walk: in every stratum it is clearly smaller",)]
     said = answer([process(), process(RATE)], ROWS + RATES, weak)
     assert "most surely theta band power in mPFC, from −0.50 dB" in said
-    assert said.endswith("; also firing rate in mPFC (only movement).")
+    assert said.endswith("; also firing rate in mPFC (not seen within rest or walk).")
     least = process(RATE) | {"pattern": "negligible"}
     said = answer([process(), least], ROWS + RATES)
     assert "most surely theta band power" in said
@@ -110,14 +110,14 @@ def test_what_does_not_depend_what_is_small_and_what_cannot_be_told():
     )
     assert said == (
         "For no primary outcome was a drug's effect shown to depend on context. "
-        "Alike in every context was the effect of psilocybin on theta band power in mPFC "
-        "(−1.30 dB). "
+        "With no difference of interest between contexts was the effect of psilocybin on theta "
+        "band power in mPFC (−1.30 dB). "
         "In one context only, so that pill and process cannot be told apart: psilocybin on trials "
         "to criterion (−7.4 trials). "
         "These 8 rats cannot tell whether ketamine changes theta band power in mPFC and whether "
         "the effect of ketamine on firing rate in mPFC depends on context. "
-        "The other 1 of the 5 effects was smaller in every context than the smallest effect of "
-        "interest."
+        "The other of the 5 effects was shown to be smaller in every context than the smallest "
+        "effect of interest (90 % intervals)."
     )
 
 
@@ -262,7 +262,7 @@ def test_the_paragraph_names_each_declared_verdict_once():
     small = rows[rows["verdict"] == "no drug effect"]
     if len(small):
         last = said[-1].lead.replace(numbers.SPACE, " ")
-        assert last == f"The other {len(small)} of the 9 effects"
+        assert last.startswith("The other") and last.endswith("of the 9 effects")
     leads = " ".join(one.lead for one in said)
     for drug in rows.loc[rows["verdict"] == "process", "condition"].unique():
         assert leads.count(f"The effect of {drug} depends on context") == 1
@@ -279,7 +279,9 @@ def test_each_cell_of_the_matrix_holds_its_row_of_the_tables():
     for row in rows.to_dict("records"):
         cell = shown[row["outcome"], row["condition"]]
         assert cell.verdict == row["verdict"]
-        assert cell.n.replace(numbers.SPACE, " ") == f"{row['n_animals']:.0f} rats"
+        # rat03 had no ketamine, rat06 no MDMA
+        lost = row["condition"] != "psilocybin"
+        assert cell.n.replace(numbers.SPACE, " ") == ("7 of 8 rats" if lost else "8 rats")
         for estimate, name in zip(cell.estimates, ("drug", "interaction"), strict=False):
             limits = re.findall(r"[+-]?[\d.]+", estimate.interval.replace(numbers.MINUS, "-"))
             values = [estimate.amount.replace(numbers.MINUS, "-"), *limits]
@@ -348,15 +350,20 @@ def test_a_caveat_is_marked_in_its_cell_and_said_in_words():
     one = few()
     flags = ["agrees_on_other_scale", "agrees_with_companion"]
     changed = one.verdicts.astype(dict.fromkeys(flags, object))
-    mine = (changed["outcome"] == RATE) & (changed["condition"] == "ketamine")
     changed[flags] = ""
-    changed.loc[mine & (changed["split"] == ""), "agrees_on_other_scale"] = "False"
-    panel = first_panel(replace(one, verdicts=changed))
-    part = render("answer", one, panels=[panel])
-    assert part.count('<b class="sign" title="depends on the scale: not so on the other one">') == 1
+    rows = one.contrasts.assign(other_p_adjusted=np.nan)
+    ketamine = (rows["outcome"] == RATE) & (rows["condition"] == "ketamine") & (rows["split"] == "")
+    mine = changed[(changed["outcome"] == RATE) & (changed["condition"] == "ketamine")].iloc[0]
+    level = ketamine & (rows["level"] == mine["interaction_level"])
+    level &= rows["contrast"] == "difference_of_differences"
+    rows.loc[level, ["other_p_adjusted", "other_scale"]] = [0.004, "linear"]
+    panel = first_panel(replace(one, verdicts=changed, contrasts=rows))
+    part = render("answer", one, panels=[panel]).replace(numbers.SPACE, " ")
+    words = "a difference between contexts on the linear scale: adjusted p = .004"
+    assert part.count(f'<b class="sign" title="{words}">') == 1
     listed = part[part.index('class="caveats"') :]
-    assert "! a</b> depends on the scale: not so on the other one" in listed
-    assert "firing rate in mPFC (+0.63\xa0log2; depends on the scale)" in part
+    assert f"! a</b> {words}" in listed
+    assert "(+0.63 log2; a difference between contexts on the linear scale)" in part
 
 
 def test_while_blind_the_tests_of_the_declared_outcomes_stand_open():
@@ -408,7 +415,9 @@ def answer_page(tmp_path_factory):
     questions = [PlanQuestion(modifier="context", reference="home_cage", phases=["acute", "late"],
                               levels=one.plan.contexts)]  # fmt: skip
     names = Names(plan=plan(phases=["acute", "late"], questions=questions), metrics=METRICS)
-    weak = {(outcomes[0], "MDMA", "acute", "context"): "only movement: in none of the strata"}
+    weak = {
+        (outcomes[0], "MDMA", "acute", "context"): "not seen within rest or walk: clearly smaller"
+    }
     shown = panels(six(one.verdicts), Contrasts(six(one.contrasts)), outcomes, names, weak)
     body = render("answer", one, panels=shown, names=names, plan=names.plan)
     style = "".join(map(template_text, ("style.css", "answer.css")))
@@ -449,7 +458,7 @@ def test_on_a_phone_the_matrix_is_a_list_and_caveats_are_spelt_out(visit, answer
     page = visit(answer_page, (390, 844)).page
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     words = page.query_selector(".verdicts .words-of")
-    assert words.bounding_box()["height"] > 10 and "only movement" in words.inner_text()
+    assert words.bounding_box()["height"] > 10 and "not seen within" in words.inner_text()
     assert page.query_selector(".verdicts .who").inner_text() == "psilocybin"
 
 

@@ -382,7 +382,8 @@ def test_of_many_exploratory_outcomes_those_with_an_effect_are_drawn():
     for number in range(MANY + 1):
         name = f"band_power/theta@R{number:02d}"
         many.append(one.assign(outcome=name))
-        tests.append(contrasts.assign(outcome=name, p_adjusted=0.01 if number == 7 else 0.5))
+        found = 0.01 if number == 7 else 0.5
+        tests.append(contrasts.assign(outcome=name, p_adjusted=1 - found, q_value=found))
     outcomes, index = pd.concat(many), Contrasts(pd.concat(tests))
     drawn = {key.outcome for key in figure_keys(outcomes, names, index)}
     declared = tables.outcomes[tables.outcomes["priority"] != "exploratory"]
@@ -391,7 +392,7 @@ def test_of_many_exploratory_outcomes_those_with_an_effect_are_drawn():
         "band_power/theta@R07"
     }
     # where all of them are found, the surest: those of the cohort itself, then these in their order
-    sure = [one.assign(p_adjusted=0.001 * (at + 1)) for at, one in enumerate(tests[1:])]
+    sure = [one.assign(q_value=0.001 * (at + 1)) for at, one in enumerate(tests[1:])]
     found = figure_keys(outcomes, names, Contrasts(pd.concat([tests[0], *sure])))
     exploratory = set(outcomes.loc[outcomes["priority"] == "exploratory", "outcome"])
     chosen = {key.outcome for key in found} & exploratory

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 from report_example import METRICS, few, plan
 
+from pipeline import registry
 from pipeline.compare.tables import CONTRASTS, VERDICTS
 from pipeline.errors import InputError
 from pipeline.experiment.plan import PlanBound, PlanCondition
@@ -27,7 +29,8 @@ def contrast(kind: str, level: str, numbers_: tuple[float, ...], **more) -> dict
         "reference_condition": "vehicle", "modifier": "context", "level": level,
         "reference_level": "home_cage" if kind.startswith("difference") else "",
         "phase": "acute", "step": 1, "estimate": estimate, "ci_low": low, "ci_high": high,
-        "p": p / 2, "p_adjusted": p, "n_animals": 8, "n_units": 8, **more,
+        "p": p / 2, "p_adjusted": p, "n_animals": 8, "n_units": 8, "n_complete": 8,
+        "n_condition": 8, "n_reference": 8, "other_p_adjusted": NAN, **more,
     }  # fmt: skip
 
 
@@ -62,12 +65,13 @@ def test_process_amplified():
     )
 
 
-def test_amplified_from_next_to_nothing_is_not_called_further():
-    rows = [*ROWS, ROWS[1] | {"estimate": 0.02}]
-    rows.remove(ROWS[1])
+def test_amplified_from_next_to_nothing_says_both_with_the_interval_of_the_first():
+    near = ROWS[1] | {"estimate": 0.02, "ci_low": -0.18, "ci_high": 0.21}
     row = verdict("process", pattern="amplified", interaction_level="set_shifting")
-    assert "it was +0.02 dB in home cage and larger in set shifting, by −1.90 dB (" in say(
-        row, rows
+    assert say(row, [ROWS[0], near, *ROWS[2:]]) == (
+        "The effect of psilocybin on theta band power in mPFC depends on context: it was +0.02 dB "
+        "in home cage (95 % CI −0.18 to +0.21) and −2.40 dB in set shifting: a difference of "
+        "−1.90 dB (95 % CI −2.60 to −1.20; adjusted p = .002; 8 rats)."
     )
 
 
@@ -104,9 +108,9 @@ def test_process_names_every_level_that_differs():
 
 def test_pill():
     assert say(verdict("pill")) == (
-        "Psilocybin changed theta band power in mPFC alike in both contexts: by −1.30 dB on "
-        "average against vehicle (95 % CI −1.70 to −0.90; adjusted p < .001; 8 rats). No context "
-        "differed from home cage by as much as 1 dB."
+        "Psilocybin changed theta band power in mPFC by −1.30 dB on average against vehicle (95 % "
+        "CI −1.70 to −0.90; adjusted p < .001; 8 rats), with no difference of 1 dB or more between "
+        "home cage and the other context."
     )
 
 
@@ -116,6 +120,62 @@ def test_no_drug_effect_is_said_against_the_smallest_effect():
         "difference was −1.30 dB on average against vehicle (95 % CI −1.70 to −0.90; adjusted "
         "p < .001; 8 rats)."
     )
+
+
+def test_a_significant_effect_that_is_too_small_is_not_called_none():
+    row = verdict("no drug effect", pattern="negligible")
+    assert say(row) == (
+        "Psilocybin changed theta band power in mPFC, but by less than 1 dB in every context: the "
+        "difference was −1.30 dB on average against vehicle (95 % CI −1.70 to −0.90; adjusted "
+        "p < .001; 8 rats)."
+    )
+    # the mean is not significant, set shifting is: the sentence must not hide which
+    quiet = [ROWS[0] | {"p_adjusted": 0.2}, ROWS[1] | {"p_adjusted": 0.3}, *ROWS[2:]]
+    said = say(row, quiet)
+    assert said.endswith(
+        "p = .200; 8 rats); in set shifting −2.40 dB (95 % CI −3.00 to −1.80; adjusted p < .001)."
+    )
+
+
+def test_one_level_is_called_by_its_name():
+    said = say(verdict("no drug effect"), [ROWS[1]])
+    assert "by as much as 1 dB in home cage: the difference was −0.50 dB against vehicle" in said
+
+
+def test_a_mean_over_units_that_did_not_change_points_to_what_it_hides():
+    rate = "firing_rate@mPFC"
+    up = replace(METRICS["firing_rate"], name="units_up", label="Units that go up")
+    metrics = METRICS | {
+        "firing_rate": replace(METRICS["firing_rate"], read_with=("units_up", "units_down")),
+        "units_up": up,
+    }
+    rows = [row | {"outcome": rate} for row in ROWS]
+    end = "Single units may have changed, in opposite directions: see units that go up."
+    assert say(verdict("no drug effect", outcome=rate), rows, metrics=metrics).endswith(end)
+    assert "Single units" not in say(verdict("pill", outcome=rate), rows, metrics=metrics)
+    assert registry.metrics()["firing_rate"].read_with == ("units_up", "units_down")
+    assert set(registry.metrics()) >= {"units_up", "units_down"}
+
+
+LOST = {"n_complete": 7, "n_condition": 7, "n_reference": 8}
+
+
+def test_animals_that_lack_an_arm_are_counted_apart():
+    rows = [row | LOST for row in ROWS]
+    assert "p < .001; 7 of 8 rats with both), with no difference" in say(verdict("pill"), rows)
+    # every animal has both arms, one lacks a context of one
+    rows = [row | LOST | {"n_condition": 8} for row in ROWS]
+    assert "; 7 of 8 rats with every cell)" in say(verdict("pill"), rows)
+    # parallel groups of eight, one animal without a context: nobody could have both
+    rows = [row | {"n_animals": 16, "n_complete": 15, "n_condition": 8} for row in ROWS]
+    assert "; 15 of 16 rats with every cell)" in say(verdict("pill"), rows)
+    said = say(verdict("inconclusive", why="drug effect open"), [row | LOST for row in ROWS])
+    assert "these 8 rats (7 with both) cannot tell" in said
+
+
+def test_numbers_of_older_tables_are_what_they_were():
+    rows = pd.DataFrame(ROWS).drop(columns=["n_complete", "n_condition", "n_reference"])
+    assert "; 8 rats)" in say(verdict("pill"), rows.to_dict("records"))
 
 
 def test_one_context():
@@ -185,7 +245,7 @@ def test_inconclusive_never_reads_as_no_effect(why):
 
 
 def test_cages_are_counted_where_they_are_the_unit():
-    rows = [row | {"n_units": 4} for row in ROWS]
+    rows = [row | {"n_units": 4, "n_complete": 4} for row in ROWS]
     assert "; 4 cages)" in say(verdict("pill"), rows, plan(unit="cage"))
 
 

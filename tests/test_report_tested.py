@@ -17,6 +17,7 @@ from pipeline.compare import compare, contrasts, families, sensitivity, trends
 from pipeline.experiment.plan import PlanBound
 from pipeline.report import lookup
 from pipeline.report.beside import beside_verdict
+from pipeline.report.carry_over import carry_over
 from pipeline.report.chapters import chapters
 from pipeline.report.figures import write_figures
 from pipeline.report.lookup import PLANNED, Contrasts, Evidence
@@ -24,7 +25,6 @@ from pipeline.report.matrix import panels
 from pipeline.report.methods_statistics import statistics_text
 from pipeline.report.names import Names
 from pipeline.report.numbers import bare_p, f_test, ratio
-from pipeline.report.splits import carry_over
 from pipeline.report.survival import (
     survival_caption,
     survival_chart,
@@ -255,7 +255,8 @@ def test_models_and_notes_are_named_once_and_every_letter_has_its_model():
 def test_families_are_counted():
     assert tables().families == (
         "Adjusted p: Holm over 9 drug effects by context, 3 drug effects averaged over contexts, "
-        "6 differences between contexts and 6 dose trends, each kind for itself."
+        "6 differences between contexts and 6 dose trends, each kind for itself. Intervals are not "
+        "adjusted."
     )
 
 
@@ -343,7 +344,7 @@ def test_methods_say_what_was_done_and_how_often():
     one = dosed()
     said = methods(one.contrasts, one.outcomes)
     for words in (
-        "one-sample t test", "Kenward and Roger (1997)", "may be negative", "Dose trends are",
+        "one-sample t test", "Kenward and Roger ([@kenward1997])", "may be negative", "Dose trends are",
         "adjusted for movement",
         "false discovery rate q", "In the phase baseline", "signs of the animals' scores",
     ):  # fmt: skip

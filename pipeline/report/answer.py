@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.report.amounts import amount, ci_text
+from pipeline.report.counted import n_text
 from pipeline.report.lookup import Contrasts, text
-from pipeline.report.names import Names, capital, spoken
+from pipeline.report.names import Names, capital, plural, spoken
 from pipeline.report.numbers import SPACE, count, finite, listing, p_value
 from pipeline.report.sentences import (
     INCONCLUSIVE,
@@ -20,13 +22,13 @@ from pipeline.report.sentences import (
     PILL,
     PROCESS,
     Speaker,
-    amount,
-    ci_text,
-    n_text,
 )
 
 #: priorities of outcomes, from what was asked beforehand to what nobody declared
 PRIMARY, SECONDARY, EXPLORATORY = "primary", "secondary", "exploratory"
+
+#: pattern of what is significant and yet smaller than what matters
+NEGLIGIBLE = "negligible"
 
 #: so many outcomes of one condition are named, so many conditions have their numbers in words;
 #: the matrix below the paragraph holds all
@@ -61,16 +63,16 @@ class Finding:
         """
         found = self.speaker.difference
         if found is None or not finite(found.p_adjusted):
-            return bool(self.caveats), self.pattern == "negligible", 1.0, 0.0
+            return bool(self.caveats), self.pattern == NEGLIGIBLE, 1.0, 0.0
         wide = found.ci_high - found.ci_low
         distance = abs(found.estimate) / wide if finite(wide) and wide > 0 else 0.0
-        return bool(self.caveats), self.pattern == "negligible", found.p_adjusted, -distance
+        return bool(self.caveats), self.pattern == NEGLIGIBLE, found.p_adjusted, -distance
 
     @property
     def named(self) -> str:
         """The outcome and, in brackets, what weakens the finding."""
         remarks = [caveat.partition(":")[0] for caveat in self.caveats]
-        if self.pattern == "negligible":
+        if self.pattern == NEGLIGIBLE:
             remarks.append("by less than the smallest difference of interest")
         return self.speaker.what + (f" ({'; '.join(remarks)})" if remarks else "")
 
@@ -252,7 +254,8 @@ def _alike(found: Sequence[Finding], modifier: str) -> list[Said]:
         return []
     verb = "was the effect" if len(found) == 1 else "were the effects"
     listed = "; ".join(f"of {part}" for part in _by_condition(found, lambda one: one.sized))
-    return [Said(lead=f"Alike in every {modifier}", rest=f" {verb} {listed}.")]
+    lead = f"With no difference of interest between {plural(modifier)}"
+    return [Said(lead=lead, rest=f" {verb} {listed}.")]
 
 
 def _one_level(found: Sequence[Finding], modifier: str) -> list[Said]:
@@ -294,12 +297,21 @@ def _cause(one: Finding) -> tuple[str, str]:
 def _small(found: Sequence[Finding], total: int, modifier: str) -> list[Said]:
     if not found:
         return []
-    which = "All" if len(found) == total else f"The other {len(found)} of the"
+    n = len(found)
+    which = "The other" if n == 1 else f"The other {n}"
+    lead = f"{which} of the {total} effects" if n < total else f"All {total} effects"
+    places = {one.speaker.everywhere("every") for one in found}
+    where = places.pop() if len(places) == 1 else f"in every {modifier}"
+    small_but = [one for one in found if one.pattern == NEGLIGIBLE]
+    though = ""
+    if small_but:
+        which = "it is" if n == 1 else f"{len(small_but)} of them are"
+        though = f"; {which} significant all the same"
     return [
         Said(
-            lead=f"{which} {count(total, 'effect')}",
-            rest=f" {'was' if len(found) == 1 else 'were'} smaller in every {modifier} than the "
-            "smallest effect of interest.",
+            lead="The only effect" if total == 1 else lead,
+            rest=f" {'was' if n == 1 else 'were'} shown to be smaller {where} than the smallest "
+            f"effect of interest (90{SPACE}% intervals){though}.",
         )
     ]
 

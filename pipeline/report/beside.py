@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline.report.amounts import ci_name
 from pipeline.report.lookup import Evidence, text
-from pipeline.report.names import Names, capital, spoken
+from pipeline.report.names import Names, capital, plural, spoken
 from pipeline.report.numbers import SPACE, finite, ratio
-from pipeline.report.sentences import PROCESS, ci_name
+from pipeline.report.sentences import PROCESS
 
 BAYES = "BIC Bayes factor for no interaction"
 
@@ -59,16 +60,16 @@ def _which(odds: float) -> str:
 
 def _crossing(verdict: Mapping[str, Any], evidence: Evidence, names: Names) -> Iterator[str]:
     flag = text(verdict.get("crossing"))
-    modifier = spoken(text(verdict["modifier"]))
+    modifiers = plural(spoken(text(verdict["modifier"])))
     if flag == "True":
         yield (
-            f"Crossing: the drug effect has opposite signs in two {modifier}s, each with its "
+            f"Crossing: the drug effect has opposite signs in two {modifiers}, each with its "
             f"{ci_name(names.plan)} on one side of zero; no change of scale removes such an "
             "interaction."
         )
     elif flag == "False" and text(verdict["verdict"]) == PROCESS:
         yield (
-            f"Not crossing: no two {modifier}s have drug effects of opposite sign beyond doubt, so "
+            f"Not crossing: no two {modifiers} have drug effects of opposite sign beyond doubt, so "
             f"that a change of scale could remove this interaction{_other(verdict, evidence)}."
         )
 

@@ -65,6 +65,11 @@ class Effect:
     companion: str = ""
     companion_floor: float = float("nan")
     other_scale: str = ""
+    other_estimate: float = float("nan")
+    other_p_adjusted: float = float("nan")
+    n_complete: float = float("nan")
+    n_condition: float = float("nan")
+    n_reference: float = float("nan")
 
 
 _TEXT = frozenset(field.name for field in fields(Effect) if field.type == "str")
@@ -113,7 +118,8 @@ def _cells(column: pd.Series) -> list[Any]:
         return _texts(column)
     if column.name == "step":
         return [int(float(word)) if word else 0 for word in _texts(column)]
-    return [float(cell) if cell not in ("", None) else float("nan") for cell in column.tolist()]
+    cells = zip(column.tolist(), column.isna().tolist(), strict=True)
+    return [float("nan") if absent or cell == "" else float(cell) for cell, absent in cells]
 
 
 def _texts(column: pd.Series) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report.amounts import digits_of, interval_text
 from pipeline.report.answer import (
     EXPLORATORY,
     SECONDARY,
@@ -16,19 +17,15 @@ from pipeline.report.answer import (
     findings,
     paragraph,
 )
+from pipeline.report.carry_over import before_dose, before_words
+from pipeline.report.counted import n_short
 from pipeline.report.lookup import Contrasts, Effect, Evidence, step_of, text
+from pipeline.report.meanings import VERDICTS, key_text, meanings
 from pipeline.report.names import Names, spoken
-from pipeline.report.numbers import finite, signed
+from pipeline.report.numbers import finite, p_value, signed
 from pipeline.report.reasons import Reasons, disagreements
 from pipeline.report.sentences import (
-    INCONCLUSIVE,
-    NO_EFFECT,
-    ONE_CONTEXT,
-    PILL,
     PROCESS,
-    digits_of,
-    interval_text,
-    n_text,
     strongest,
     verdict_sentence,
 )
@@ -38,29 +35,6 @@ from pipeline.report.whiskers import Whisker, WhiskerScale
 
 if TYPE_CHECKING:
     import pandas as pd
-
-#: verdict -> (class of the cell and name of its icon, what the verdict means)
-VERDICTS: dict[str, tuple[str, str]] = {
-    PROCESS: ("process", "the drug's effect differs between {modifier}s: pill and process"),
-    PILL: (
-        "pill",
-        "the drug has an effect, and it is the same in every {modifier} within the "
-        "smallest difference of interest: the pill by itself",
-    ),
-    NO_EFFECT: (
-        "none",
-        "in every {modifier} the drug's effect is smaller than the smallest effect of interest",
-    ),
-    ONE_CONTEXT: (
-        "one",
-        "the drug has an effect on an outcome that exists in one {modifier} only, "
-        "so pill and process cannot be told apart",
-    ),
-    INCONCLUSIVE: (
-        "open",
-        "these data, or this design, cannot tell; it does not mean that there is no effect",
-    ),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +93,8 @@ class Panel:
         What weakens a verdict of the rows that answer -> the letter that marks it there.
     meanings : tuple of (str, str, str)
         Verdict, its class, what it means: those that occur.
+    reading : str
+        How to read a cell, and for how many tests p is adjusted.
     """
 
     phase: str
@@ -131,6 +107,7 @@ class Panel:
     said: tuple[Said, ...]
     caveats: dict[str, str]
     meanings: tuple[tuple[str, str, str], ...]
+    reading: str = ""
 
     @property
     def answering(self) -> tuple[Row, ...]:
@@ -188,10 +165,12 @@ def panels(
         In the plan's order of questions and phases; without verdicts, empty.
     """
     said = remarks or {}
+    before = {key: before_words(e, names) for key, e in before_dose(contrasts, names).items()}
     records = [
         {
             **row,
             "remark": said.get((row["outcome"], row["condition"], row["phase"], row["modifier"])),
+            "before_dose": before.get((row["outcome"], row["condition"])),
         }
         for row in verdicts.to_dict("records")
         if text(row["split"]) == ""
@@ -267,7 +246,7 @@ def _panel(
     said = findings(
         [verdict for verdict, _ in behind],
         [label for _, label in behind],
-        [disagreements(verdict) for verdict, _ in behind],
+        [_caveats(verdict, contrasts, names) for verdict, _ in behind],
         contrasts,
         names,
     )
@@ -282,11 +261,8 @@ def _panel(
         rows=rows,
         said=paragraph(said, basis=basis, modifier=modifier),
         caveats={caveat: _letter(index) for index, caveat in enumerate(weak)},
-        meanings=tuple(
-            (verdict, kind, meaning.format(modifier=spoken(modifier)))
-            for verdict, (kind, meaning) in VERDICTS.items()
-            if verdict in occurring
-        ),
+        meanings=meanings(occurring, modifier, names),
+        reading=key_text(modifier, basis, len(answering), names),
     )
     return panel, said
 
@@ -372,16 +348,28 @@ def _cell(
         adds = f"{spoken(difference.level)} adds"
         estimates.append(_estimate(adds, difference, bound.interaction, scale, names))
     why = text(verdict["why"])
+    pattern = text(verdict["pattern"]) or (Reasons.of(why).short if why else "")
     return Cell(
         condition=label,
         verdict=kind,
         kind=VERDICTS.get(kind, ("open", ""))[0],
-        detail=text(verdict["pattern"]) or (Reasons.of(why).short if why else ""),
+        detail="; ".join(filter(None, (pattern, _search(verdict)))),
         estimates=tuple(estimates),
         sentence=verdict_sentence(verdict, contrasts, names.plan, names.metrics),
-        n="" if drug is None else n_text(drug, names),
-        caveats=disagreements(verdict),
+        n="" if drug is None else n_short(drug, names),
+        caveats=_caveats(verdict, contrasts, names),
     )
+
+
+def _caveats(verdict: Mapping[str, Any], contrasts: Contrasts, names: Names) -> tuple[str, ...]:
+    return disagreements(verdict, contrasts.of(verdict), alpha=names.plan.alpha)
+
+
+def _search(verdict: Mapping[str, Any]) -> str:
+    """``q = .51`` of a dependence that nobody asked for first, over the outcomes of its domain."""
+    q = verdict.get("q_value", float("nan"))
+    searched = text(verdict["verdict"]) == PROCESS and finite(q)
+    return p_value(float(q), name="q") if searched else ""
 
 
 def _estimate(

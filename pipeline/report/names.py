@@ -26,6 +26,15 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def plural(noun: str) -> str:
+    """``contexts``, ``sexes``, ``cohorts``: of a noun as it is spoken."""
+    if noun in _PLURALS:
+        return _PLURALS[noun]
+    if noun.endswith(("s", "x", "ch", "sh")):
+        return f"{noun}es"
+    return f"{noun}s"
+
+
 def small(text: str) -> str:
     """First letter small, unless the word is an abbreviation (``LFP power``)."""
     return text if text[1:2].isupper() else text[:1].lower() + text[1:]
@@ -144,7 +153,7 @@ class Names:
         if self.plan.unit == "cage":
             return "cage", "cages"
         species = self.plan.species or "animal"
-        return species, _PLURALS.get(species, f"{species}s")
+        return species, plural(species)
 
     def reference(self, condition: str) -> str:
         """Condition that this one is compared with, "" for a reference itself."""

@@ -13,6 +13,7 @@ from pipeline.report.behaviour import BehaviourTables
 from pipeline.report.bibliography import parts
 from pipeline.report.blinding import notice, omnibus_lines
 from pipeline.report.calibration import calibration_view
+from pipeline.report.carry_over import carry_over
 from pipeline.report.chapters import chapters, outcome_order
 from pipeline.report.cohort_maps_tables import MapTables
 from pipeline.report.design_tables import completeness_view, design_table, n_words
@@ -38,7 +39,7 @@ from pipeline.report.names import Names, parse
 from pipeline.report.quality import quality_view
 from pipeline.report.spikes import SpikeTables
 from pipeline.report.spikes_quality import unit_quality
-from pipeline.report.splits import carry_over, remarks, split_tables
+from pipeline.report.splits import remarks, split_tables
 from pipeline.report.time_courses import time_course_methods
 from pipeline.report.timeline import timeline_chart
 from pipeline.report.views import figure_keys

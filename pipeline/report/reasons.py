@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.report.lookup import text
-from pipeline.report.names import spoken
-from pipeline.report.numbers import listing
+from pipeline.report.lookup import Evidence, text
+from pipeline.report.names import plural, spoken
+from pipeline.report.numbers import SPACE, finite, listing, p_value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +60,11 @@ class Reasons:
         )
 
     @property
+    def barred(self) -> bool:
+        """Whether the design forbids a verdict, whatever the data are."""
+        return bool(self.unestimable or self.confounded or self.few)
+
+    @property
     def undeclared_sentence(self) -> str:
         """A sentence to append, "" when the smallest effects are declared."""
         if not self.undeclared:
@@ -74,7 +79,7 @@ class Reasons:
         if self.confounded:
             return "design cannot tell"
         if self.few:
-            return "too few animals"
+            return "too few cages" if "cages" in self.few else "too few animals"
         if self.interaction_open and not self.drug_open:
             return "drug acts, dependence open"
         if self.drug_open:
@@ -94,14 +99,55 @@ _REASONS = (
 )
 
 
-def disagreements(verdict: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the reader must know when a split, the companion test or the other scale disagree."""
+def disagreements(
+    verdict: Mapping[str, Any], evidence: Evidence | None = None, *, alpha: float = 0.05
+) -> tuple[str, ...]:
+    """What the reader must know when a split, a test before the dose or another test disagree.
+
+    Parameters
+    ----------
+    verdict : mapping
+        Row of verdicts.tsv; ``remark`` and ``before_dose`` are put there by the matrix.
+    evidence : Evidence, optional
+        The contrasts behind it, for the other scale.
+    alpha : float
+        Level of the adjusted p values.
+
+    Returns
+    -------
+    tuple of str
+        What follows a colon is detail. Where the design forbids a verdict, neither a permutation
+        nor another scale could disagree with it: nothing is said of them.
+    """
     remarks = [part for part in text(verdict.get("remark")).split("; ") if part]
+    remarks += filter(None, [text(verdict.get("before_dose"))])
+    if Reasons.of(text(verdict.get("why"))).barred:
+        return tuple(remarks)
     if text(verdict.get("agrees_with_companion")) == "False":
         remarks.append("the permutation test disagrees")
-    if text(verdict.get("agrees_on_other_scale")) == "False":
-        remarks.append("depends on the scale: not so on the other one")
+    remarks += filter(None, [_other_scale(verdict, evidence or Evidence(), alpha)])
     return tuple(remarks)
+
+
+def _other_scale(verdict: Mapping[str, Any], evidence: Evidence, alpha: float) -> str:
+    """What the strongest difference of differences is on the other scale, where that matters.
+
+    Two estimates near zero that differ in sign do not.
+    """
+    found = evidence.difference(text(verdict.get("interaction_level")))
+    if found is None or not finite(found.other_p_adjusted):
+        return ""
+    levels = plural(spoken(text(verdict["modifier"])))
+    scale = f"on the {spoken(found.other_scale)} scale" if found.other_scale else "on another scale"
+    p = p_value(found.other_p_adjusted, name=f"adjusted{SPACE}p")
+    there = found.other_p_adjusted < alpha
+    if text(verdict["verdict"]) != "process":
+        return f"a difference between {levels} {scale}: {p}" if there else ""
+    if not there:
+        return f"depends on the scale: no difference between {levels} is shown {scale}, {p}"
+    if found.estimate * found.other_estimate < 0:
+        return f"depends on the scale: the difference goes the other way {scale}, {p}"
+    return ""
 
 
 def _detail(reason: str) -> str:

@@ -11,20 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.metric import Metric
+from pipeline.report.amounts import (
+    amount,
+    amount_in_words,
+    bound_text,
+    certainty,
+    ci_text,
+)
+from pipeline.report.counted import total, who
 from pipeline.report.lookup import Contrasts, Effect, Evidence, text
-from pipeline.report.names import Names, capital, spoken
+from pipeline.report.names import Names, capital, parse, plural, small, spoken
 from pipeline.report.numbers import (
     SPACE,
     count,
     decimals,
     finite,
-    fold,
     interval,
     listing,
-    number,
-    p_value,
-    signed,
-    with_unit,
 )
 from pipeline.report.reasons import Reasons
 
@@ -70,66 +73,6 @@ def verdict_sentence(
     table = contrasts if isinstance(contrasts, Contrasts) else Contrasts(contrasts)
     speaker = Speaker(verdict, table.of(verdict), Names(plan=plan, metrics=metrics))
     return speaker.sentence()
-
-
-def amount(effect: Effect, names: Names) -> str:
-    """An estimate on its scale: ``−1.90 dB``."""
-    return with_unit(signed(effect.estimate, digits_of(effect, names)), names.unit(effect.outcome))
-
-
-def factor(effect: Effect, names: Names) -> str:
-    """What a difference of logarithms means as a factor: ``0.50 times``; "" on other scales."""
-    return fold(effect.estimate) if names.scale(effect.outcome) in ("log2", "count") else ""
-
-
-def amount_in_words(effect: Effect, names: Names) -> str:
-    """An estimate that no bracket follows: ``−1.00 log2 (0.50 times)``."""
-    words = factor(effect, names)
-    return amount(effect, names) + (f" ({words})" if words else "")
-
-
-def digits_of(effect: Effect, names: Names) -> int:
-    """Digits after the point for an effect and its interval."""
-    numbers = (effect.estimate, effect.ci_low, effect.ci_high)
-    return decimals(numbers, scale=names.scale(effect.outcome))
-
-
-def ci_name(plan: AnalysisPlan) -> str:
-    """``95 % CI``: the level follows from alpha."""
-    return f"{100 * (1 - plan.alpha):g}{SPACE}%{SPACE}CI"
-
-
-def certainty(effect: Effect, names: Names, *, with_n: bool = True) -> str:
-    """What stands in the brackets after an estimate: factor, interval, adjusted p, n."""
-    parts = [factor(effect, names), ci_text(effect, names)]
-    parts.append(p_value(effect.p_adjusted, name=f"adjusted{SPACE}p"))
-    if with_n:
-        parts.append(n_text(effect, names))
-    return "; ".join(filter(None, parts))
-
-
-def ci_text(effect: Effect, names: Names) -> str:
-    """``95 % CI −2.61 to −1.19``."""
-    known = finite(effect.ci_low) and finite(effect.ci_high)
-    return (f"{ci_name(names.plan)} " if known else "") + interval_text(effect, names)
-
-
-def interval_text(effect: Effect, names: Names) -> str:
-    """``−2.61 to −1.19``, where something else says of which level it is."""
-    if not (finite(effect.ci_low) and finite(effect.ci_high)):
-        return "no confidence interval"
-    return interval(effect.ci_low, effect.ci_high, digits_of(effect, names))
-
-
-def n_text(effect: Effect, names: Names) -> str:
-    """``8 rats``; the number of cages where they are the experimental unit."""
-    by_cage = names.plan.unit == "cage" and finite(effect.n_units)
-    return count(effect.n_units if by_cage else effect.n_animals, *names.animals())
-
-
-def bound_text(bound: float, outcome: str, names: Names) -> str:
-    """A smallest effect of interest, as it was declared: ``0.5 dB``."""
-    return with_unit(number(bound), names.unit(outcome))
 
 
 def strongest(evidence: Evidence, verdict: Mapping[str, Any]) -> Effect | None:
@@ -203,8 +146,11 @@ class Speaker:
         size, sure = amount(found, self.names), certainty(found, self.names)
         begin = f"it was {amount_in_words(base, self.names)} in {reference}" if base else ""
         match text(self.verdict["pattern"]):
-            case "amplified" if base and base.estimate * found.estimate < 0:
-                return f"{begin} and larger in {at}, by {size} ({sure})"
+            case "amplified" if base and there and base.estimate * found.estimate < 0:
+                # From next to nothing, to the other side: neither "further" nor "weaker".
+                near = f" ({ci_text(base, self.names)})"
+                grown = amount(there, self.names)
+                return f"{begin}{near} and {grown} in {at}: a difference of {size} ({sure})"
             case "amplified" if base:
                 return f"{begin} and a further {size} in {at} ({sure})"
             case "attenuated" if base:
@@ -235,23 +181,59 @@ class Speaker:
         return f"; it also differed in {listing(others)}" if others else ""
 
     def _pill(self) -> str:
-        first = f"{capital(self.drug)} changed {self.what} alike in {self._everywhere()}"
+        first = f"{capital(self.drug)} changed {self.what}"
         if self.drug_effect is not None:
-            first += f": by {self._average(self.drug_effect)}"
+            first += f" by {self._average(self.drug_effect)}"
         limit = self.bound.interaction
         if limit is None or self.difference is None:
-            return f"{first}."
+            return f"{first}, without a difference of interest between {plural(self.modifier)}."
         size = bound_text(limit, self.outcome, self.names)
         reference = spoken(self.difference.reference_level)
-        return f"{first}. No {self.modifier} differed from {reference} by as much as {size}."
+        others = f"{'the' if self._n_levels() == 2 else 'any'} other {self.modifier}"
+        return f"{first}, with no difference of {size} or more between {reference} and {others}."
 
     def _no_effect(self) -> str:
         limit = self.bound.drug
-        size = f" by as much as {bound_text(limit, self.outcome, self.names)}" if limit else ""
-        first = f"{capital(self.drug)} did not change {self.what}{size} in any {self.modifier}"
-        if self.drug_effect is None:
-            return f"{first}."
-        return f"{first}: the difference was {self._average(self.drug_effect)}."
+        size = bound_text(limit, self.outcome, self.names) if limit else ""
+        drug, where = capital(self.drug), self.everywhere("any")
+        if text(self.verdict["pattern"]) == "negligible":
+            where = self.everywhere("every")
+            less = f"less than {size}" if size else "less than the smallest effect of interest"
+            first = f"{drug} changed {self.what}, but by {less} {where}"
+        else:
+            by = f" by as much as {size}" if size else ""
+            first = f"{drug} did not change {self.what}{by} {where}"
+        if self.drug_effect is not None:
+            first += f": the difference was {self._average(self.drug_effect)}"
+        return f"{first}{self._though_small()}.{self._read_with()}"
+
+    def _though_small(self) -> str:
+        """Levels in which an effect that is too small to matter is significant."""
+        if text(self.verdict["pattern"]) != "negligible" or self._n_levels() < 2:
+            return ""
+        alpha = self.names.plan.alpha
+        said = [
+            f"{spoken(effect.level)} {amount(effect, self.names)} "
+            f"({certainty(effect, self.names, with_n=False)})"
+            for effect in self.evidence.simple
+            if effect.p_adjusted < alpha
+        ]
+        main = self.evidence.main
+        if not said or (main is not None and main.p_adjusted < alpha):
+            return ""
+        return f"; in {listing(said)}"
+
+    def _read_with(self) -> str:
+        """Which other outcomes show what a mean hides, where it did not change."""
+        metric = self.names.metrics.get(parse(self.outcome).metric)
+        if metric is None or self.outcome in self.names.plan.declared:
+            return ""
+        beside = [self.names.metrics[n].label for n in metric.read_with if n in self.names.metrics]
+        if not beside:
+            return ""
+        listed = listing(map(small, beside))
+        ones = f"{metric.entity}s".replace("_", " ")
+        return f" Single {ones} may have changed, in opposite directions: see {listed}."
 
     def _one_context(self) -> str:
         found = self.drug_effect
@@ -359,18 +341,18 @@ class Speaker:
     def _n_levels(self) -> int:
         return len({effect.level for effect in self.evidence.simple})
 
-    def _everywhere(self) -> str:
-        n = self._n_levels()
-        noun = f"{self.modifier}s"
-        return {0: f"every {self.modifier}", 1: "the one level", 2: f"both {noun}"}.get(
-            n, f"all {n} {noun}"
-        )
+    def everywhere(self, each: str) -> str:
+        """``in every context``, ``in any context``; with one level only, ``in home cage``."""
+        levels = {effect.level for effect in self.evidence.simple}
+        only = spoken(next(iter(levels))) if len(levels) == 1 else ""
+        return f"in {only or f'{each} {self.modifier}'}"
 
     def these(self) -> str:
-        """``these 8 rats``; cages where they are the experimental unit."""
-        singular, plural = self.names.animals()
-        by_cage = self.names.plan.unit == "cage" and self.drug_effect is not None
-        n = self.drug_effect.n_units if by_cage else self.verdict["n_animals"]
-        if not finite(n):
-            return f"these {plural}"
-        return ("this " if round(n) == 1 else "these ") + count(n, singular, plural)
+        """``these 8 rats (7 with both)``; cages where they are the experimental unit."""
+        if self.drug_effect is not None and finite(total(self.drug_effect, self.names)):
+            return who(self.drug_effect, self.names)
+        singular, plural_ = self.names.animals()
+        n = self.verdict["n_animals"]
+        if not finite(n) or self.names.plan.unit == "cage":
+            return f"these {plural_}"
+        return ("this " if round(n) == 1 else "these ") + count(n, singular, plural_)

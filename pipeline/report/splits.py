@@ -1,35 +1,27 @@
-"""Tables beside the answer: the same question split by movement or learning, and carry-over."""
+"""Tables beside the answer: the same question split by movement or learning.
+
+An effect is remarked to be *not seen within* the strata by a strict rule (docs/statistics.md):
+the unsplit verdict is an effect of a size that matters, and in **every** stratum the same contrast
+has enough animals, is no effect by its own verdict, is less than half as large, and has a 95 %
+confidence interval that excludes the unsplit estimate. Verdicts alone would not do: "no drug
+effect" means smaller than the smallest effect of interest, and a stratum with few animals is
+inconclusive whatever is there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from pipeline.report.lookup import MAIN, OMNIBUS, SIMPLE, Contrasts, Effect, Evidence, text
+from pipeline.report.amounts import amount, interval_text
+from pipeline.report.counted import n_bare
+from pipeline.report.lookup import Contrasts, Effect, Evidence, text
 from pipeline.report.matrix import EXPLORATORY, VERDICTS
 from pipeline.report.names import Names, spoken
-from pipeline.report.numbers import (
-    SPACE,
-    bare_p,
-    count,
-    f_test,
-    finite,
-    interval,
-    listing,
-    number,
-    p_value,
-)
-from pipeline.report.sentences import (
-    NO_EFFECT,
-    ONE_CONTEXT,
-    PILL,
-    PROCESS,
-    amount,
-    digits_of,
-    n_text,
-)
-from pipeline.report.tested import NOTHING
+from pipeline.report.numbers import SPACE, finite, listing
+from pipeline.report.reasons import Reasons
+from pipeline.report.sentences import ONE_CONTEXT, PILL, PROCESS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,13 +93,32 @@ class SplitTable:
         )
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A row of verdicts.tsv and the contrasts behind it."""
+
+    verdict: Mapping[str, Any]
+    evidence: Evidence
+
+    @property
+    def word(self) -> str:
+        return text(self.verdict["verdict"])
+
+    @property
+    def drug(self) -> Effect | None:
+        """The drug effect, averaged over levels where there are several."""
+        if self.evidence.main is not None:
+            return self.evidence.main
+        return self.evidence.simple[0] if len(self.evidence.simple) == 1 else None
+
+
 def split_tables(
     verdicts: pd.DataFrame, contrasts: Contrasts, order: Sequence[str], names: Names
 ) -> list[SplitTable]:
     """Set each split outcome's strata beside the unsplit result.
 
-    An effect that is there without the split and in no stratum came with the time spent in the
-    strata: it is movement (or learning) only, which one sees only side by side.
+    An effect that is there without the split and within no stratum may have come with the time
+    spent in the strata, which one sees only side by side.
     """
     records = verdicts.to_dict("records")
     tables = []
@@ -119,7 +130,7 @@ def split_tables(
         )
         known = [level for level in _LEVELS.get(split, ()) if level in met]
         levels = (*known, *(level for level in met if level not in known))
-        cells: dict[tuple[str, ...], dict[str, SplitCell]] = {}
+        cells: dict[tuple[str, ...], dict[str, _Found]] = {}
         exploratory = {
             text(row["outcome"]) for row in records if text(row.get("priority")) == EXPLORATORY
         }
@@ -127,8 +138,8 @@ def split_tables(
             if text(row["split"]) not in ("", split):
                 continue
             key = tuple(text(row[name]) for name in ("outcome", "condition", "phase", "modifier"))
-            cell = _cell(text(row["verdict"]), contrasts.of(row), names)
-            cells.setdefault(key, {})[text(row["split_level"])] = cell
+            one = _Found(row, contrasts.of(row))
+            cells.setdefault(key, {})[text(row["split_level"])] = one
         rows = [
             _row(key, found, levels, split, names)
             for key, found in cells.items()
@@ -158,216 +169,63 @@ def remarks(tables: Sequence[SplitTable]) -> dict[tuple[str, ...], str]:
     return {key: "; ".join(said) for key, said in found.items()}
 
 
-def _cell(verdict: str, evidence: Evidence, names: Names) -> SplitCell:
-    drug = evidence.main or (evidence.simple[0] if len(evidence.simple) == 1 else None)
+def _cell(found: _Found, names: Names) -> SplitCell:
+    drug = found.drug
     known = drug is not None and finite(drug.estimate)
     return SplitCell(
-        verdict=verdict,
-        kind=VERDICTS.get(verdict, ("open", ""))[0],
+        verdict=found.word,
+        kind=VERDICTS.get(found.word, ("open", ""))[0],
         estimate=amount(drug, names) if known else "–",
-        interval=_interval(drug, names) if known else "",
-        n=f"n{SPACE}={SPACE}{drug.n_animals:.0f}" if known else "",
+        interval=interval_text(drug, names) if known else "",
+        n=f"n{SPACE}={SPACE}{n_bare(drug, names)}" if known else "",
     )
 
 
 def _row(
     key: tuple[str, ...],
-    found: dict[str, SplitCell],
+    found: Mapping[str, _Found],
     levels: Sequence[str],
     split: str,
     names: Names,
 ) -> tuple[str, SplitRow]:
     outcome, condition, phase, _ = key
-    strata = [found[level] for level in levels if level in found]
-    whole = found.get("")
-    remark = ""
-    if whole is not None and whole.verdict in _EFFECTS:
-        still = [cell for cell in strata if cell.verdict in _EFFECTS]
-        if all(cell.verdict == NO_EFFECT for cell in strata):
-            remark = f"only {split}: the effect is in none of the strata"
-        elif not still:
-            remark = f"perhaps only {split}: no stratum shows the effect, but none excludes it"
+    cells = {level: _cell(one, names) for level, one in found.items()}
     return outcome, SplitRow(
         key=key,
         title=names.title(outcome),
         condition=spoken(condition),
         phase=spoken(phase),
-        cells=(whole, *(found.get(level) for level in levels)),
-        remark=remark,
+        cells=(cells.get(""), *(cells.get(level) for level in levels)),
+        remark=_remark(found, levels, split),
     )
 
 
-def _interval(effect: Effect, names: Names) -> str:
-    if not (finite(effect.ci_low) and finite(effect.ci_high)):
-        return "no confidence interval"
-    return interval(effect.ci_low, effect.ci_high, digits_of(effect, names))
-
-
-@dataclass(frozen=True, kw_only=True)
-class CarryOverRow:
-    """Differences between conditions before the dose, of one outcome and condition."""
-
-    title: str
-    condition: str
-    reference: str
-    differences: tuple[str, ...]
-    least_p: str
-    suspicious: bool
-    declared: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class BaselineTest:
-    """Omnibus test of all conditions before the dose, of one outcome."""
-
-    title: str
-    test: str
-    p: str
-    q: str
-    n: str
-    note: str
-    suspicious: bool
-    declared: bool = True
-
-
-_Row = TypeVar("_Row", CarryOverRow, BaselineTest)
-
-
-def _shown(rows: Sequence[_Row]) -> tuple[_Row, ...]:
-    """Rows of declared outcomes, and the others that are suspicious; all, where none is declared.
-
-    With hundreds of exploratory outcomes the others hide them: they stand in contrasts.tsv.
-    """
-    some = any(row.declared for row in rows)
-    return tuple(row for row in rows if row.declared or row.suspicious or not some)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CarryOver:
-    """The carry-over check."""
-
-    levels: tuple[str, ...]
-    rows: tuple[CarryOverRow, ...]
-    omnibus: tuple[BaselineTest, ...]
-    summary: str
-
-    @property
-    def shown(self) -> tuple[CarryOverRow, ...]:
-        """Differences that the page lists."""
-        return _shown(self.rows)
-
-    @property
-    def shown_tests(self) -> tuple[BaselineTest, ...]:
-        """Tests that the page lists."""
-        return _shown(self.omnibus)
-
-
-def carry_over(contrasts: Contrasts, order: Sequence[str], names: Names) -> CarryOver:
-    """Differences between conditions in the baseline phase: what the last dose left behind."""
-    phase = names.plan.baseline_phase
-    found: dict[tuple[str, str], list[Effect]] = {}
-    for effect in contrasts:
-        before = effect.phase == phase and effect.split == "" and effect.contrast in (SIMPLE, MAIN)
-        if before and finite(effect.estimate):
-            found.setdefault((effect.outcome, effect.condition), []).append(effect)
-    met = {effect.level for group in found.values() for effect in group}
-    levels = tuple(level for level in (*names.plan.contexts, "") if level in met)
-    levels += tuple(sorted(met - set(levels)))
-    rows = []
-    for outcome in order:
-        for condition in (entry.name for entry in names.plan.conditions):
-            group = found.get((outcome, condition))
-            if group:
-                rows.append(_carry_over_row(group, levels, names))
-    tests = [] if names.plan.blind else _baseline_tests(contrasts, order, names)
-    return CarryOver(
-        levels=tuple(spoken(level) or "all" for level in levels),
-        rows=tuple(rows),
-        omnibus=tuple(tests),
-        summary=_summary(rows, tests, names),
-    )
-
-
-def _baseline_tests(contrasts: Contrasts, order: Sequence[str], names: Names) -> list[BaselineTest]:
-    """Omnibus tests of the baseline phase, in the order of the page."""
-    found = [
-        effect
-        for effect in contrasts
-        if effect.contrast == OMNIBUS
-        and effect.phase == names.plan.baseline_phase
-        and effect.split == ""
-    ]
-    steps = len({effect.step for effect in found}) > 1
-    ranks = {outcome: index for index, outcome in enumerate(order)}
-    found.sort(key=lambda effect: (ranks.get(effect.outcome, len(ranks)), effect.step))
-    return [
-        BaselineTest(
-            title=names.title(e.outcome) + (f", dose {e.step}" if steps else ""),
-            test=f_test(e.statistic, e.df_numerator, e.df),
-            p=bare_p(e.p),
-            q=bare_p(e.q_value),
-            n=n_text(e, names),
-            note=e.note,
-            suspicious=finite(e.p) and e.p < names.plan.alpha,
-            declared=_declared(e.outcome, names),
-        )
-        for e in found
-    ]
-
-
-def _carry_over_row(group: Sequence[Effect], levels: Sequence[str], names: Names) -> CarryOverRow:
-    by_level = {effect.level: effect for effect in group}
-    known = [effect.p_adjusted for effect in group if finite(effect.p_adjusted)]
-    least = min(known, default=float("nan"))
-    shown = []
-    for level in levels:
-        effect = by_level.get(level)
-        shown.append(
-            "–" if effect is None else f"{amount(effect, names)} ({_interval(effect, names)})"
-        )
-    return CarryOverRow(
-        title=names.title(group[0].outcome),
-        condition=spoken(group[0].condition),
-        reference=spoken(group[0].reference_condition),
-        differences=tuple(shown),
-        least_p=p_value(least),
-        suspicious=finite(least) and least < names.plan.alpha,
-        declared=_declared(group[0].outcome, names),
-    )
-
-
-def _declared(outcome: str, names: Names) -> bool:
-    return outcome in (*names.plan.primary, *names.plan.secondary)
-
-
-def _summary(rows: Sequence[CarryOverRow], tests: Sequence[BaselineTest], names: Names) -> str:
-    if names.plan.blind:
-        return (
-            "While blind, no condition is compared with its reference before the dose; omnibus "
-            f"tests of the phase {spoken(names.plan.baseline_phase)} stand under Answer."
-        )
-    if not rows and not tests:
-        return "No outcome has a baseline phase, so that carry-over cannot be checked."
-    bad = [f"{row.title} ({row.condition})" for row in rows if row.suspicious]
-    pairs = (
-        f"Before the dose, conditions already differ in {listing(bad)}: carry-over is likely there."
-        if bad
-        else "No baseline differs between a condition and its reference at the adjusted level; "
-        "with few animals that does not exclude carry-over: look at the intervals."
-    )
-    return f"{pairs}{_omnibus_summary(tests, names)}"
-
-
-def _omnibus_summary(tests: Sequence[BaselineTest], names: Names) -> str:
-    """How many baselines differ when all conditions are tested at once."""
-    tested = [test for test in tests if test.p != NOTHING]
-    if not tested:
+def _remark(found: Mapping[str, _Found], levels: Sequence[str], split: str) -> str:
+    """``not seen within rest or walk``, by the rule at the head of this module; else ""."""
+    whole = found.get("")
+    strata = {level: found[level] for level in levels if level in found}
+    if whole is None or whole.word not in _EFFECTS or len(strata) < 2:
         return ""
-    low = [test.title for test in tested if test.suspicious]
-    alpha = number(names.plan.alpha)
-    which = f": {listing(low)}" if low else ""
-    return (
-        f" All conditions at once (omnibus test per outcome): p below {alpha} in {len(low)} of "
-        f"{count(len(tested), 'test')}{which}. Without any carry-over about "
-        f"{number(round(names.plan.alpha * len(tested), 1))} would be expected by chance."
-    )
+    if text(whole.verdict["pattern"]) == "negligible":
+        return ""
+    level = text(whole.verdict["interaction_level"]) if whole.word == PROCESS else ""
+    unsplit = whole.evidence.difference(level) if level else whole.drug
+    if unsplit is None or not all(
+        _is_absent(one, one.evidence.difference(level) if level else one.drug, unsplit)
+        for one in strata.values()
+    ):
+        return ""
+    where = listing((spoken(level) for level in strata), last="or")
+    return f"not seen within {where}: in every stratum of {split} it is clearly smaller"
+
+
+def _is_absent(stratum: _Found, effect: Effect | None, unsplit: Effect) -> bool:
+    """Whether an effect is clearly smaller in a stratum, whose verdict does not find any."""
+    barred = Reasons.of(text(stratum.verdict["why"])).barred
+    if effect is None or barred or stratum.word in _EFFECTS:
+        return False
+    numbers = (effect.estimate, effect.ci_low, effect.ci_high, unsplit.estimate)
+    if not all(finite(one) for one in numbers):
+        return False
+    excluded = not effect.ci_low <= unsplit.estimate <= effect.ci_high
+    return excluded and abs(effect.estimate) < abs(unsplit.estimate) / 2

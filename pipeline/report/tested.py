@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pipeline.report.amounts import amount, digits_of
+from pipeline.report.counted import lacking, n_bare, n_text
 from pipeline.report.lookup import (
     DIFFERENCE,
     IN_CONTEXT,
@@ -19,7 +21,7 @@ from pipeline.report.lookup import (
     TREND,
     Effect,
 )
-from pipeline.report.names import Names, capital, spoken
+from pipeline.report.names import Names, capital, plural, spoken
 from pipeline.report.numbers import (
     SPACE,
     bare_p,
@@ -31,7 +33,6 @@ from pipeline.report.numbers import (
     p_value,
     plain,
 )
-from pipeline.report.sentences import amount, digits_of, n_text
 
 #: ends of the names of sensitivity analyses -> what was done
 SENSITIVITIES = {
@@ -41,10 +42,10 @@ SENSITIVITIES = {
     "_first_session_only": "first session of each animal only",
 }
 _FAMILIES = {
-    SIMPLE: "drug effects by {}",
-    MAIN: "drug effects averaged over {}s",
-    DIFFERENCE: "differences between {}s",
-    IN_CONTEXT: "differences between {}s in one context",
+    SIMPLE: "drug effects by {one}",
+    MAIN: "drug effects averaged over {s}",
+    DIFFERENCE: "differences between {s}",
+    IN_CONTEXT: "differences between {s} in one context",
     TREND: "dose trends",
 }
 NOTHING = "–"
@@ -169,7 +170,7 @@ def contrast_words(effect: Effect) -> str:
     base, how = split_kind(effect.contrast)
     reference = spoken(effect.reference_condition)
     level, other = spoken(effect.level), spoken(effect.reference_level)
-    every = f"mean of all {spoken(effect.modifier)}s"
+    every = f"mean of all {plural(spoken(effect.modifier))}"
     if base == TREND:
         words = f"{level} beyond {other}" if other else level or every
     else:
@@ -257,12 +258,16 @@ def _families(effects: Sequence[Effect]) -> str:
         if finite(effect.n_tests) and effect.n_tests > 0
     }
     said = [
-        f"{n:.0f} {_FAMILIES[kind].format(modifier)}"
+        f"{n:.0f} {_FAMILIES[kind].format(one=modifier, s=plural(modifier))}"
         for kind in _FAMILIES
         if kind in sizes
         for n, modifier in [sizes[kind]]
     ]
-    return f"Adjusted p: Holm over {listing(said)}, each kind for itself." if said else ""
+    if not said:
+        return ""
+    return (
+        f"Adjusted p: Holm over {listing(said)}, each kind for itself. Intervals are not adjusted."
+    )
 
 
 class _Table:
@@ -340,8 +345,12 @@ class _Table:
         return size if within == NOTHING else f"{size} ({within})"
 
     def _n(self, effect: Effect) -> str:
-        by_cage = self.names.plan.unit == "cage" and finite(effect.n_units)
-        return plain(effect.n_units if by_cage else effect.n_animals, 0)
+        """Animals (or cages) with every cell, of how many, and which arm lacks some."""
+        words = n_bare(effect, self.names)
+        if effect.n_condition == effect.n_reference or not lacking(effect, self.names):
+            return words
+        drug, reference = spoken(effect.condition), spoken(effect.reference_condition)
+        return f"{words} ({drug} {effect.n_condition:.0f}, {reference} {effect.n_reference:.0f})"
 
     def _notes(self, effect: Effect) -> tuple[int, ...]:
         return tuple(self.numbers[note] for note in dict.fromkeys(_notes_of(effect)))

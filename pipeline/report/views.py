@@ -84,9 +84,10 @@ def figure_keys(
     """Figures of a cohort: each outcome, phase and question that holds data, without splits.
 
     Where there are more than :data:`MANY` exploratory outcomes, those of them are drawn in which
-    something was found, at most :data:`SUREST`, the surest first (:func:`least_p`): a hundred flat
-    figures would hide them. The others keep their row in the matrix and all their numbers in the
-    tables.
+    something was found, at most :data:`SUREST`, the surest first: a hundred flat figures would hide
+    them. They are chosen by the false discovery rate over the outcomes of their domain
+    (:func:`least_q`); only where no omnibus test could be made, by adjusted p (:func:`least_p`).
+    The others keep their row in the matrix and all their numbers in the tables.
 
     Parameters
     ----------
@@ -114,10 +115,19 @@ def figure_keys(
     exploratory -= set(names.plan.declared)
     if len(exploratory) <= MANY:
         return keys
-    least = {key: least_p(key, contrasts) for key in keys if key.outcome in exploratory}
+    searched = [key for key in keys if key.outcome in exploratory]
+    least = {key: least_q(key, contrasts) for key in searched}
+    if not any(map(math.isfinite, least.values())):
+        least = {key: least_p(key, contrasts) for key in searched}
     surest = sorted((p, index) for index, p in enumerate(least.values()) if p < names.plan.alpha)
     drawn = {list(least)[index] for _, index in surest[:SUREST]}
     return [key for key in keys if key.outcome not in exploratory or key in drawn]
+
+
+def least_q(key: FigureKey, contrasts: Contrasts) -> float:
+    """Return the least q of the omnibus tests of what a figure shows; infinity without any."""
+    effects = contrasts.at(outcome=key.outcome, phase=key.phase, modifier=key.modifier)
+    return min((e.q_value for e in effects if finite(e.q_value)), default=math.inf)
 
 
 def least_p(key: FigureKey, contrasts: Contrasts) -> float:

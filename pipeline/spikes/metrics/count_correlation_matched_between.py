@@ -20,6 +20,7 @@ METRIC = Metric(
     scale="linear",
     grain="cell",
     per_band=True,
+    across_cells=True,
     band_names=("100ms", "1s"),
     options=(
         "spikes.pairs.window_s",

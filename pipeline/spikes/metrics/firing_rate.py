@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
 METRIC = Metric(
     name="firing_rate",
-    label="Firing rate",
+    label="Mean firing rate",
     domain="spikes",
     entity="unit",
     needs=("units",),
     value_unit="Hz",
     scale="log2",
     zero_offset="half_count",
+    read_with=("units_up", "units_down"),
     description="Spikes per second of each unit; a unit that falls silent counts as 0 Hz",
     definition="Spikes inside the epoch divided by its seconds",
     reference="Dayan & Abbott 2001, Theoretical Neuroscience, section 1.2",
