@@ -344,7 +344,7 @@ def test_methods_say_what_was_done_and_how_often():
     one = dosed()
     said = methods(one.contrasts, one.outcomes)
     for words in (
-        "one-sample t test", "Kenward and Roger ([@kenward1997])", "may be negative", "Dose trends are",
+        "one-sample t test", "[@kenward1997]", "may be negative", "Dose trends are",
         "adjusted for movement",
         "false discovery rate q", "In the phase baseline", "signs of the animals' scores",
     ):  # fmt: skip
