@@ -1,9 +1,9 @@
 """How large the report's page is, and what it costs, against outcomes and sessions.
 
-The finished run of the sample experiment (``make demo``) in the repository is cut: to its first
-60 and 145 outcomes and to all, and to the sessions of two and of four animals and to all. What
-is not of single outcomes (spectra, time courses, units, behaviour) stays whole. The verdicts of a
-cut cohort mean nothing; only the page's size does.
+The finished run of the sample experiment (``make demo``) in the repository is cut: to 60 and 145
+outcomes (those with a figure first) and to all, and to the sessions of two and of four animals and
+to all. What is not of single outcomes (spectra, time courses, units, behaviour) stays whole. The
+verdicts of a cut cohort mean nothing; only the page's size does.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def reporting(folder: Path, *, where: str, outcomes: int, animals: int) -> Calla
 
     import pandas as pd
 
+    from pipeline.report.slug import slug
     from pipeline.steps import settings
     from pipeline.steps.outcomes_check import load_checked
     from pipeline.steps.paths import (
@@ -59,7 +60,10 @@ def reporting(folder: Path, *, where: str, outcomes: int, animals: int) -> Calla
     for name in ("locking_bands", "event_rates", "autocorrelograms"):
         inputs[name] = SPIKE_TABLES[name]
     whole = pd.read_parquet(COHORT_TABLES["outcomes"])
-    kept = set(sorted(whole["outcome"].unique())[:outcomes])
+    # those that have a figure come first: figures are not drawn again
+    drawn = {path.stem for path in Path(inputs["figures"]).glob("*.svg")}
+    names = sorted(whole["outcome"].unique(), key=lambda name: (slug(name) not in drawn, name))
+    kept = set(names[:outcomes])
     who = set(sorted(whole["animal"].unique())[:animals])
     cut = whole[whole["outcome"].isin(kept) & whole["animal"].isin(who)]
     cut.to_parquet(folder / "outcomes.parquet")
