@@ -172,9 +172,10 @@ def test_matrix_words_and_numbers_are_those_of_the_tables(page):
 
 def test_an_effect_of_movement_alone_is_flagged_where_the_verdict_stands(source):
     answer = source[source.index('id="answer"') : source.index('id="design"')]
-    assert answer.count("only movement: the effect is in none of the strata") == 1
+    words = "not seen within rest, walk or run"
+    assert answer.count(f"{words}: in every stratum of movement it is clearly smaller") == 1
     splits = source[source.index('id="splits"') : source.index('id="carry-over"')]
-    assert splits.count("only movement") == 1
+    assert splits.count(words) == 1
     assert all(f">{level}</th>" in splits for level in ("unsplit", "rest", "walk", "run"))
 
 

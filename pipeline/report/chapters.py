@@ -355,9 +355,10 @@ def _caption(view: OutcomeView, names: Names) -> str:
     numbers = [count(animals, *names.animals()), count(sessions, "session")]
     numbers += [count(entities, "unit") + " in sessions"] if by_unit else []
     parts = [f"n = {', '.join(numbers)}."]
-    models = list(dict.fromkeys(model_kind(e.model) for e in view.effects if e.model))
+    models = list(dict.fromkeys(model_kind(e.model, names) for e in view.effects if e.model))
     if models:
-        parts.append(f"{capital(listing(models, last='or'))}; p adjusted by Holm in each family.")
+        test = capital(listing(models, last="or"))
+        parts.append(f"{test}; p adjusted by Holm in each family, intervals not adjusted.")
     if not names.plan.blind:  # else no effect is drawn against it
         parts.append(_smallest(outcome, names))
     return " ".join([*parts, *_times(view)])

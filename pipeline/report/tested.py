@@ -158,7 +158,7 @@ def tables_of(effects: Sequence[Effect], names: Names) -> Tables:
         ),
         groups=tuple((title, lines) for title, lines in groups if lines),
         sensitivity=tuple(table.beside(effect, planned) for effect in beside),
-        models=tuple((letters[model], model) for model in models),
+        models=tuple((letters[model], model_words(model, names)) for model in models),
         notes=tuple((index, note) for note, index in notes.items()),
         companions=kinds,
         families=_families([*planned, *narrow, *trends]),
@@ -191,9 +191,14 @@ def split_kind(contrast: str) -> tuple[str, str]:
     return contrast, ""
 
 
-def model_kind(model: str) -> str:
+def model_kind(model: str, names: Names) -> str:
     """A model in two words: its formula stands in the table of tests."""
-    return "mixed model" if "REML" in model else model
+    return "mixed model" if "REML" in model else model_words(model, names)
+
+
+def model_words(model: str, names: Names) -> str:
+    """Name a model by the experimental unit that its scores are of."""
+    return model.replace("per-animal", "per-cage") if names.plan.unit == "cage" else model
 
 
 def omnibus_term(effect: Effect) -> str:
