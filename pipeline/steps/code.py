@@ -258,7 +258,16 @@ LIBRARIES = {
     "shuffles": ("numpy", "pandas", "pyarrow", "scipy"),
     "tables": ("openpyxl", "pandas", "pyarrow"),
     "report": ("altair", "jinja2", "pandas", "scipy", "vl-convert-python"),
-    "pages": ("altair", "h5py", "jinja2", "numpy", "pandas", "pyarrow", "scipy", "xarray"),
+    "pages": (
+        "altair",
+        "h5py",
+        "jinja2",
+        "numpy",
+        "pandas",
+        "pyarrow",
+        "vl-convert-python",
+        "xarray",
+    ),
 }
 
 
