@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help install sample demo demo-sorting test lint bench lock clean
+.PHONY: help install sample demo demo-sorting test lint bench lock licences audit clean
 
 help:
 	@echo "make demo   install, make the sample recordings, run the workflow on them"
@@ -17,6 +17,7 @@ help:
 	@echo "make test   run the whole test suite"
 	@echo "make lint   ruff, snakemake --lint, snakefmt"
 	@echo "make bench  speed and memory beside other packages (a quarter of an hour with peers, 5 GB of temporary files)"
+	@echo "make audit  hold the locked packages against published advisories, if the network lets it"
 	@echo "make clean  remove results and sample recordings (not .venv)"
 
 install: $(VENV)/.installed
@@ -62,6 +63,14 @@ lock: install
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header \
 	  requirements/main.in requirements/dev.in -o $(LOCK)
+
+# Write docs/licences.md from the lock and the installed packages (after make lock).
+licences: install
+	@$(BIN)/python -m pipeline.commands.licences
+
+# Fails on an advisory that is not in requirements/advisories.txt; says so where nothing answers.
+audit: install
+	@$(BIN)/python -m pipeline.commands.audit
 
 clean:
 	rm -rf results sample_data/recordings sample_data/sorting .snakemake
