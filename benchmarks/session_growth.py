@@ -32,6 +32,8 @@ SERIES: dict[str, tuple[float, ...]] = {
     "channels": (4, 16, 64, 128),
     "units": (5, 50, 200, 500),
 }
+#: the session that docs/scale.md counts with; ``measure`` alone
+TYPICAL = {"seconds": 3600.0, "channels": 64, "units": 100}
 #: seconds of LFP that are made at a time
 _PIECE_S = 600.0
 
@@ -169,6 +171,8 @@ def benchmark(
                 key = _key(size)
                 if key not in found[job]:
                     found[job][key] = _one(folder / "session", job, size, repeats)
+    if "measure" in found:
+        found["measure"].setdefault(_key(TYPICAL), _one(folder / "session", "measure", TYPICAL, 1))
     lines = {
         job: {name: _fits(job, name, middle, series, found) for name in series} for job in found
     }

@@ -2,9 +2,9 @@
 
 The tables say how long a session lasts and how many of its channels are analysed; the size of its
 files says how much is read (channels x samples x bytes), known before anything is opened. The
-memory that is asked for is about twice what was measured (docs/scale.md), the time several times as
-much, for nodes and file systems are slower than the machine it was measured on. Both grow with each
-attempt, for a job that was killed for memory or time is submitted again.
+memory that is asked for is at least twice what was measured (docs/scale.md), the time several times
+as much, for nodes and file systems are slower than the machine it was measured on. Both grow with
+each attempt, for a job that was killed for memory or time is submitted again.
 """
 
 from __future__ import annotations
