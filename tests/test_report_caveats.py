@@ -101,6 +101,8 @@ def test_the_key_says_what_p_and_intervals_are_adjusted_for():
     said = plainly(key_text("context", "primary", 6, NAMES))
     assert "p values corrected over all drugs and contexts of an outcome (Holm)." in said
     assert "not corrected over the 6 primary outcomes, and intervals not at all." in said
+    assert "7 of 8" not in said
+    assert "7 of 8" in key_text("context", "primary", 6, NAMES, incomplete=True)
     assert "Intervals are not corrected." in key_text("context", "primary", 1, NAMES)
 
 
@@ -155,6 +157,7 @@ def test_animals_without_an_arm_stand_in_cell_and_table_of_tests():
     names = Names(plan=one.plan, metrics=one.metrics)
     index = Contrasts(one.contrasts)
     (panel,) = panels(one.verdicts, index, [BETA], names)
+    assert "(7 of 8: so many of them have every cell)" in panel.reading
     cells = {cell.condition: plainly(cell.n) for cell in panel.rows[0].cells}
     assert cells == {"psilocybin": "8 rats", "ketamine": "7 of 8 rats", "MDMA": "7 of 8 rats"}
     shown = tables_of(index.at(outcome=BETA, phase="acute", modifier="context"), names)

@@ -141,11 +141,11 @@ def before_dose(contrasts: Contrasts, names: Names) -> dict[tuple[str, str], Eff
 def before_words(effect: Effect, names: Names) -> str:
     """Say what a difference before the dose does to a verdict; what follows a colon is detail.
 
-    Where no baseline is taken off, that much of the effect was there before the drug.
+    Without a baseline that is taken off or adjusted for, that much of the effect was there before.
     """
     size = amount(effect, names)
-    taken_off = names.baseline_rule(effect.outcome) == "change"
-    start = f"baselines differ by {size}" if taken_off else f"{size} already before the dose"
+    allowed_for = names.baseline_rule(effect.outcome) in ("change", "covariate")
+    start = f"baselines differ by {size}" if allowed_for else f"{size} already before the dose"
     sure = (ci_text(effect, names), p_value(effect.p_adjusted, name=f"adjusted{SPACE}p"))
     place = f"{spoken(effect.level)}, " if effect.level else ""
     return f"{start}: {place}{', '.join(sure)}"

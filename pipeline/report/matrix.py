@@ -251,6 +251,7 @@ def _panel(
         names,
     )
     weak = dict.fromkeys(caveat for r in answering for cell in r.cells for caveat in cell.caveats)
+    incomplete = any(" of " in cell.n for row in rows for cell in row.cells)
     panel = Panel(
         phase=phase,
         modifier=modifier,
@@ -262,7 +263,7 @@ def _panel(
         said=paragraph(said, basis=basis, modifier=modifier),
         caveats={caveat: _letter(index) for index, caveat in enumerate(weak)},
         meanings=meanings(occurring, modifier, names),
-        reading=key_text(modifier, basis, len(answering), names),
+        reading=key_text(modifier, basis, len(answering), names, incomplete=incomplete),
     )
     return panel, said
 

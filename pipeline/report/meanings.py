@@ -62,7 +62,9 @@ def meanings(
     )
 
 
-def key_text(modifier: str, basis: str, n_outcomes: int, names: Names) -> str:
+def key_text(
+    modifier: str, basis: str, n_outcomes: int, names: Names, *, incomplete: bool = False
+) -> str:
     """How to read a cell of the matrix, and for how many tests p and intervals are adjusted.
 
     Parameters
@@ -75,19 +77,22 @@ def key_text(modifier: str, basis: str, n_outcomes: int, names: Names) -> str:
         How many of them there are.
     names : Names
         Labels, alpha, the question's levels.
+    incomplete : bool
+        Whether some cell says "7 of 8", which must be explained.
     """
     one, several = spoken(modifier), len(_question(modifier, names)[0]) > 1
     effect = f"the drug effect averaged over the {plural(one)}" if several else "the drug effect"
     adds = f", and what the named {one} adds to it, each" if several else ","
     level = f"{100 * (1 - names.plan.alpha):g}{SPACE}%"
     asked = f" {basis}" if basis else ""
+    counted = " (7 of 8: so many of them have every cell)" if incomplete else ""
     over = (
         f" p is not corrected over the {n_outcomes}{asked} outcomes, and intervals not at all."
         if n_outcomes > 1
         else " Intervals are not corrected."
     )
     return (
-        f"Each cell: verdict, number of {names.animals()[1]} (7 of 8: so many have every cell), "
+        f"Each cell: verdict, number of {names.animals()[1]}{counted}, "
         f"{effect}{adds} with its {level} confidence interval. Verdicts read p values corrected "
         f"over all drugs{f' and {plural(one)}' if several else ''} of an outcome (Holm).{over} In "
         "the small pictures the line at zero is dotted and the smallest effect of interest is "
