@@ -80,6 +80,60 @@ def test_on_paper_every_chart_is_there(visit, results):
     assert seen.complaints == []
 
 
+def test_on_paper_only_what_stands_nowhere_else_is_unfolded(visit, results):
+    seen = visit(results / "report" / "index.html")
+    seen.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    opened = seen.page.eval_on_selector_all("details[open]", "all => all.map((d) => d.outerHTML)")
+    assert all(one.startswith("<details data-paper") for one in opened)
+    assert seen.page.locator("details:not([open])").count() > 3
+
+
+def test_an_address_of_a_figure_leads_to_it_though_those_above_are_not_laid_out(visit, results):
+    name = visit(results / "report" / "index.html").page.eval_on_selector_all(
+        ".chapter article[id]:not([data-panel][hidden])", "all => all.at(-1).id"
+    )
+    seen = visit(results / "report" / "index.html")
+    seen.page.evaluate("(name) => { location.hash = name; }", name)
+    seen.page.wait_for_timeout(400)
+    top = seen.page.evaluate(f"document.getElementById('{name}').getBoundingClientRect().top")
+    assert 0 <= top < 300
+    skipped = (
+        "all => all.filter((one) => getComputedStyle(one).contentVisibility === 'auto').length"
+    )
+    assert seen.page.eval_on_selector_all(".chapter .outcome", skipped) > 3
+
+
+def test_only_what_scrolls_is_reached_by_key(visit, results):
+    seen = visit(results / "report" / "index.html")
+    seen.scroll()
+    idle = """frames => frames.filter((one) => one.tabIndex >= 0
+              && one.scrollWidth <= one.clientWidth && one.scrollHeight <= one.clientHeight
+              ).length"""
+    stuck = """frames => frames.filter((one) => one.tabIndex < 0
+               && !one.closest("details:not([open])")
+               && one.scrollWidth > one.clientWidth + 1).length"""
+    seen.page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    seen.scroll()
+    seen.page.wait_for_timeout(200)
+    assert seen.page.eval_on_selector_all(".scroll, .chart", idle) == 0
+    assert seen.page.eval_on_selector_all(".scroll, .chart", stuck) == 0
+
+
+def test_an_edge_with_more_beyond_it_is_shaded(visit, results):
+    seen = visit(results / "report" / "index.html", NARROW)
+    shaded = "part => getComputedStyle(part).boxShadow !== 'none'"
+    bar = seen.page.locator(".sections ul")
+    seen.page.wait_for_timeout(200)
+    assert bar.evaluate("bar => bar.scrollWidth > bar.clientWidth") and bar.evaluate(shaded)
+    assert bar.get_attribute("class") == "more-after"
+    bar.evaluate("bar => bar.scrollTo(bar.scrollWidth, 0)")
+    seen.page.wait_for_timeout(200)
+    assert bar.get_attribute("class") == "more-before"
+    wide = visit(results / "report" / "index.html", (1600, 900)).page.locator(".sections ul")
+    assert not wide.evaluate("bar => bar.scrollWidth > bar.clientWidth + 1")
+    assert not wide.evaluate(shaded)
+
+
 def test_every_link_inside_the_page_can_be_reached_by_keyboard(visit, results):
     seen = visit(results / "report" / "index.html")
     seen.page.keyboard.press("Tab")

@@ -148,13 +148,13 @@ def test_links_of_a_session_page_lead_to_its_sections_and_its_tables_sort(visit,
 
 
 def test_a_session_page_prints_every_chart(visit, page):
-    seen = visit(page)
-    seen.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    seen = visit(page)  # and neither scrolls nor prints: they are drawn while nothing else is done
     for _ in range(200):
         if set(seen.states()) == {"live"}:
             break
         seen.page.wait_for_timeout(50)
     assert set(seen.states()) == {"live"}
+    seen.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     seen.page.emulate_media(media="print")
     assert not seen.page.locator("nav.sections").is_visible()
     assert seen.page.pdf(format="A4").startswith(b"%PDF")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -402,3 +403,55 @@ def test_of_many_exploratory_outcomes_those_with_an_effect_are_drawn():
     few = pd.concat(many[: MANY - tables.outcomes["outcome"].nunique()])
     everything = {key.outcome for key in figure_keys(few, names, index)}
     assert everything == set(few["outcome"])
+
+
+# -- the drawings of the page ---------------------------------------------------------------------
+
+OF_WORDS = {"font-size", "font-weight", "font-style", "text-anchor"}
+INHERITED = OF_WORDS | {"fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity",
+                        "stroke-dasharray", "stroke-dashoffset", "stroke-linecap",
+                        "stroke-linejoin"}  # fmt: skip
+
+
+def looks(svg):
+    """What each mark of a drawing shows, from itself or the nearest group around it that says."""
+    marks = []
+
+    def walk(element, given):
+        given = given | {name: element.attrib[name] for name in INHERITED if name in element.attrib}
+        name = element.tag.rpartition("}")[2]
+        if name not in ("svg", "g"):
+            # no shape has letters
+            shown = INHERITED if name in ("text", "tspan") else INHERITED - OF_WORDS
+            own = {k: v for k, v in element.attrib.items() if k not in INHERITED}
+            marks.append((name, own, {k: given[k] for k in shown if k in given}))
+        for child in element:
+            walk(child, given)
+
+    walk(ElementTree.fromstring(svg), {})
+    return marks
+
+
+def test_what_members_say_alike_stands_once_on_their_group():
+    plain = (
+        '<svg xmlns="http://www.w3.org/2000/svg"><g>'
+        '<path d="M0,0" fill="red" stroke="blue" opacity="0.5"/>'
+        '<path d="M1,1" fill="red"/><path d="M2,2" fill="green"/>'
+        '<text fill="red" font-size="9px">a</text><text fill="red" font-size="9px">b</text>'
+        "</g></svg>"
+    )
+    kept = str(inline_svg(plain))
+    # not every mark names a stroke: it stays where it is; opacity is never inherited
+    assert '<g font-size="9px" fill="red">' in kept or '<g fill="red" font-size="9px">' in kept
+    assert kept.count("red") == 1 and '<path d="M2,2" fill="green" />' in kept
+    assert '<path d="M0,0" stroke="blue" opacity="0.5" />' in kept and "<text>a</text>" in kept
+
+
+def test_no_mark_looks_otherwise_for_it(figures, monkeypatch):
+    drawings = [path.read_text() for path in sorted(figures[0].glob("*.svg"))]
+    small = [str(inline_svg(svg, choices=True)) for svg in drawings]
+    monkeypatch.setattr("pipeline.report.embed._hoist", lambda root: None)
+    large = [str(inline_svg(svg, choices=True)) for svg in drawings]
+    for one, other in zip(small, large, strict=True):
+        assert looks(one) == looks(other)
+    assert sum(map(len, small)) < 0.88 * sum(map(len, large))

@@ -27,7 +27,7 @@ from pipeline.report.spectra import (
     spectra_data,
     spectra_views,
 )
-from pipeline.report.spectra_chart import spectra_chart
+from pipeline.report.spectra_chart import label_places, spectra_chart
 
 HZ = np.arange(1.0, 31.0)
 MAINS = (20.0, 21.0)
@@ -105,6 +105,17 @@ def test_clusters_stand_under_the_axis_as_they_were_tested():
     planted = next(bar for bar in bars if (bar["f"], bar["to"]) == (5.5, 10.5))
     p = hit.loc[hit["start_hz"] == 6, "p"].iloc[0]
     assert plainly(planted["words"]) == f"p = {p:.3f}".replace("0.", ".")
+
+
+def test_labels_of_clusters_neither_cover_each_other_nor_leave_the_panel():
+    words = ["p = .008"] * 2 + ["p = .030", "p = .012"]  # 40 pixels each
+    # 0 to 100 Hz on 200 pixels: the second lies under the first, the third fits just behind it
+    places = label_places([0.0, 10.0, 22.0, 95.0], words, (0.0, 100.0), 200.0)
+    assert [text for _, text in places] == ["p = .008", "", "p = .030", "p = .012"]
+    assert [at for at, _ in places] == pytest.approx([0.0, 10.0, 22.0, 80.0])
+    # on a logarithmic axis the same in pixels
+    ((at, _),) = label_places([90.0], ["p = .012"], (1.0, 100.0), 200.0)
+    assert at == pytest.approx(100 ** (160 / 200))
 
 
 def test_every_test_is_listed_with_its_adjusted_p_and_n():

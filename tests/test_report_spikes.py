@@ -45,9 +45,12 @@ SORTED = {"units": "unit_quality", "modulation": "unit_modulation",
           "fractions": "modulation_fractions"}  # fmt: skip
 
 
+SETTINGS = {"config": {"spikes": {"modulation": {"level": 0.05, "least_log2": 1.0}}}}
+
+
 def tables_in(folder):
     named = {SORTED.get(name, name): path for name, path in vars(make(folder)).items()}
-    return spike_tables(SimpleNamespace(**named))
+    return spike_tables(SimpleNamespace(**named), SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +128,21 @@ def test_changes_of_units_are_said_to_fall_by_regression(tables):
             assert "vehicle" in figure.caption or "the reference" in figure.caption
     (scatter,) = [f for f in figures if f.name == "unit-changes-mPFC"]
     assert "No test takes these units together" in scatter.caption
+
+
+def test_captions_tell_what_a_call_needs_and_how_many_sure_changes_it_leaves_out(tables):
+    rows = tables.modulation[tables.modulation["region"] == "mPFC"].copy()
+    rows["q"], rows["call"] = 0.2, 0
+    # three with a small q: one called, one too small, one whose step goes the other way
+    rows.iloc[:3, rows.columns.get_indexer(["q", "call"])] = [[0.01, 1], [0.01, 0], [0.049, 0]]
+    own = replace(tables, modulation=rows, rule={"level": 0.05, "least_log2": 1.0})
+    said = {f.kind: f.caption for f in spike_figures(own, NAMES_OF)[0] if "mPFC" in f.title}
+    for kind in ("Before and after", "Calls"):
+        assert "q below 0.05 and a change of at least 1 on log2 (2 times)" in said[kind]
+        assert f": 2 of {len(rows)} tests of a unit in a cell." in said[kind]
+    alone = replace(own, rule={"level": 0.1, "least_log2": None})
+    said = {f.kind: f.caption for f in spike_figures(alone, NAMES_OF)[0] if "mPFC" in f.title}
+    assert "Called: q below 0.1. " in said["Calls"] and "log2 (" not in said["Calls"]
 
 
 def test_maps_show_units_by_time_sorted_by_their_change(tables, drawn):

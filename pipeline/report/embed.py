@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,21 @@ _SPARE = (
     "stroke-miterlimit",
     "class",
 )
+#: attributes that a group's members inherit, so that one on the group may stand for those of all:
+#: first the ones that only words have; opacity and transform are not inherited but add up
+_OF_WORDS = ("font-size", "font-weight", "font-style", "text-anchor")
+_OF_MARKS = (
+    "fill",
+    "fill-opacity",
+    "stroke",
+    "stroke-width",
+    "stroke-opacity",
+    "stroke-dasharray",
+    "stroke-dashoffset",
+    "stroke-linecap",
+    "stroke-linejoin",
+)
+_INHERITED = frozenset(_OF_WORDS + _OF_MARKS)
 #: attributes that hold places, and numbers in them with more than hundredths
 _PLACES = frozenset(("d", "transform", "x", "y", "x1", "x2", "y1", "y2", "width", "height"))
 #: class of the marks of a panel that shows one context, and the context's place in the plan
@@ -111,7 +127,9 @@ def inline_svg(svg: str, *, choices: bool = False) -> Markup:
     if choices:
         _keep_choices(root)
     _strip(root)
-    root.set("style", f"max-width:{width}px")
+    _hoist(root)
+    _flatten(root)
+    root.set("style", f"max-width:{width}px;--wide:{width}px")
     root.set("aria-hidden", "true")  # the figure around it has the label
     ElementTree.register_namespace("", _SVG[1:-1])
     return Markup(ElementTree.tostring(root, encoding="unicode"))
@@ -150,19 +168,63 @@ def _strip(element: ElementTree.Element) -> None:
         element.attrib.pop(name, None)
     if element.attrib.get("opacity") == "1":
         del element.attrib["opacity"]
-    children = []
+    element[:] = [child for child in element if _seen(child)]
     for child in element:
-        if not _seen(child):
-            continue
         _strip(child)
-        # a group that says nothing of its members
-        plain = child.tag == f"{_SVG}g" and not child.attrib
-        children += list(child) if plain else [child]
-    element[:] = children
     for name in _PLACES & set(element.attrib):
         element.set(name, _LONG.sub(_hundredths, element.attrib[name]))
     if element.attrib.get("transform") == "translate(0,0)":
         del element.attrib["transform"]
+
+
+def _hoist(group: ElementTree.Element) -> frozenset[str]:
+    """Write what the members of a group say alike once, on the group: a quarter of a drawing.
+
+    Only what every member states itself moves (or needs not, as a shape needs no font size), so
+    that none inherits what it did not say. The marks that the page highlights keep their filling,
+    by which its style sheet knows areas from lines.
+
+    Returns
+    -------
+    frozenset of str
+        Attributes that nothing outside this group can change within it.
+    """
+    stated = [_hoist(child) if child.tag == f"{_SVG}g" else _states(child) for child in group]
+    if group.tag == f"{_SVG}g" and stated:
+        for name in sorted(_INHERITED.intersection(*stated).difference(group.keys())):
+            held = Counter(child.attrib[name] for child in group if name in child.attrib)
+            if not held:
+                continue
+            shared = held.most_common(1)[0][0]
+            group.set(name, shared)
+            for child in group:
+                if name == "fill" and "data-a" in child.attrib:
+                    continue
+                if child.attrib.get(name) == shared:
+                    del child.attrib[name]
+    return _INHERITED.intersection(*stated).union(group.keys())
+
+
+def _flatten(element: ElementTree.Element) -> None:
+    """Take away groups that say nothing, or of one member only; a panel keeps its own, framed."""
+    children = []
+    for child in element:
+        _flatten(child)
+        spare = child.tag == f"{_SVG}g" and _INHERITED.issuperset(child.keys())
+        if not spare or "data-c" in element.attrib or (child.attrib and len(child) != 1):
+            children.append(child)
+            continue
+        for member in child:
+            member.attrib.update(child.attrib | member.attrib)
+            children.append(member)
+    element[:] = children
+
+
+def _states(leaf: ElementTree.Element) -> frozenset[str]:
+    """What a mark takes from no group: what it says, and what nothing of its kind can show."""
+    if leaf.tag in (f"{_SVG}image", f"{_SVG}defs"):
+        return _INHERITED
+    return frozenset(leaf.attrib if leaf.tag == f"{_SVG}text" else (*leaf.attrib, *_OF_WORDS))
 
 
 def _seen(element: ElementTree.Element) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.report.assembly import Specification, concatenated, figure, layered
@@ -13,6 +15,8 @@ from pipeline.report.spectra import LIKE, SpectraView
 from pipeline.report.style import INK, MUTED, condition_colours
 
 _WIDTH, _HEIGHT = 760, 105
+#: pixels of a letter of a cluster's p, on average, and between two of them
+_LETTER, _APART = 5.0, 4.0
 _TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -74,16 +78,21 @@ def _panel(
             x=alt.X("f:Q"), x2=alt.X2("to:Q"), y=alt.Y("y:Q")
         ),
         bars.mark_text(align="left", baseline="top", dy=4, fontSize=9, color=INK).encode(
-            x=alt.X("f:Q"), y=alt.Y("y:Q"), text=alt.Text("words:N")
+            x=alt.X("at:Q"), y=alt.Y("y:Q"), text=alt.Text("words:N")
         ),
     ]
     title = f"{arm} minus {spoken(str(rows['reference_condition'].iloc[0]))}, {spoken(level)}"
     return layered(
         *layers,
-        width=max(150.0, min(330.0, _WIDTH / len(view.levels))),
+        width=_width(view),
         height=_HEIGHT,
         title=alt.TitleParams(title, frame="group", fontSize=11),
     )
+
+
+def _width(view: SpectraView) -> float:
+    """Pixels of a panel."""
+    return max(150.0, min(330.0, _WIDTH / len(view.levels)))
 
 
 def _panel_name(arm: str, level: str) -> str:
@@ -122,13 +131,60 @@ def _bars(view: SpectraView, low: float, foot: float, names: Names) -> list[dict
     found = view.clusters[
         (view.clusters["contrast"] == SIMPLE) & (view.clusters["p"] < names.plan.alpha)
     ]
-    return [
-        {
-            "panel": _panel_name(row["arm"], row["level"]),
-            "f": _short(max(row["start_hz"] - half, axis.min())),
-            "to": _short(min(row["stop_hz"] + half, axis.max())),
-            "y": _short(low - 0.3 * foot),
-            "words": p_value(row["p"]),
-        }
-        for row in found.to_dict("records")
-    ]
+    ends = (float(axis.min()), float(axis.max()))
+    records = []
+    for (arm, level), rows in found.groupby(["arm", "level"], sort=False):
+        rows = rows.sort_values("start_hz", kind="stable")
+        starts = [max(float(start) - half, ends[0]) for start in rows["start_hz"]]
+        stops = [min(float(stop) + half, ends[1]) for stop in rows["stop_hz"]]
+        labels = label_places(starts, [p_value(p) for p in rows["p"]], ends, _width(view))
+        records += [
+            {
+                "panel": _panel_name(arm, level),
+                "f": _short(start),
+                "to": _short(stop),
+                "at": _short(at),
+                "y": _short(low - 0.3 * foot),
+                "words": words,
+            }
+            for start, stop, (at, words) in zip(starts, stops, labels, strict=True)
+        ]
+    return records
+
+
+def label_places(
+    starts: Sequence[float], words: Sequence[str], ends: tuple[float, float], width: float
+) -> list[tuple[float, str]]:
+    """Where words under an axis begin, so that none covers another or leaves the panel.
+
+    Parameters
+    ----------
+    starts : sequence of float
+        Hz: where each would best begin, in rising order.
+    words : sequence of str
+        What stands there.
+    ends : (float, float)
+        Hz: of the axis, which is logarithmic where it begins above zero.
+    width : float
+        Pixels of the axis.
+
+    Returns
+    -------
+    list of (float, str)
+        Hz and words; "" where there is no room: the neighbour before says the same, or the table
+        of tests does.
+    """
+    scale, back = (math.log, math.exp) if ends[0] > 0 else (float, float)
+    low, high = scale(ends[0]), scale(ends[1])
+    per_pixel = (high - low) / width
+    free = -math.inf
+    places = []
+    for start, text in zip(starts, words, strict=True):
+        long = len(text) * _LETTER
+        pixel = min((scale(start) - low) / per_pixel, width - long)
+        if pixel < free:
+            places.append((start, ""))
+            continue
+        free = pixel + long + _APART
+        places.append((back(low + max(pixel, 0.0) * per_pixel), text))
+    return places

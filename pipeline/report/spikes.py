@@ -6,9 +6,9 @@ Nothing is computed here: means and intervals are rows of the tables
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
 from pipeline.report.behaviour import (
     BehaviourFigure,
@@ -52,13 +52,19 @@ class SpikeTables:
     event_rates: pd.DataFrame
     autocorrelograms: pd.DataFrame
     unit_rates: pd.DataFrame
+    #: the config's spikes.modulation, for what a call needs
+    rule: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def by_name(self) -> dict[str, pd.DataFrame]:
         """The tables by the names that the downloads have."""
         known = {"units": "unit_quality", "modulation": "unit_modulation",
                  "fractions": "modulation_fractions"}  # fmt: skip
-        return {known.get(f.name, f.name): getattr(self, f.name) for f in fields(self)}
+        return {
+            known.get(f.name, f.name): getattr(self, f.name)
+            for f in fields(self)
+            if f.name != "rule"
+        }
 
 
 def spike_figures(
@@ -128,6 +134,30 @@ def _beside(names: Names) -> str:
     return f"{REGRESSION}: a change means something only beside {named}."
 
 
+def _called(rows: pd.DataFrame, rule: Mapping[str, Any]) -> str:
+    """What a call needs, and how many changes it leaves out: they are no less sure, only small.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        unit_modulation.tsv, with q and call, whatever is shown.
+    rule : mapping
+        The config's ``spikes.modulation``: level, least_log2.
+    """
+    level, least = rule.get("level"), rule.get("least_log2")
+    if level is None:
+        return ""
+    needs = f" Called: q below {number(level)}"
+    if least is None:
+        return f"{needs}."
+    small = int(((rows["q"] < level) & (rows["call"] == 0)).sum())
+    return (
+        f"{needs} and a change of at least {number(least)} on log2 ({number(2**least)} times); "
+        f"not called with q below {number(level)}, for the change is smaller or its step goes the "
+        f"other way: {small} of {len(rows)} tests of a unit in a cell."
+    )
+
+
 def _stem(base: str, region: str, part: Slice, names: Names) -> str:
     return figure_stem(f"{base}-{slug(region)}", part, names)
 
@@ -180,7 +210,8 @@ def _scatters(tables: SpikeTables, region: str, names: Names) -> Iterator[Behavi
             caption=(
                 "One point per unit: rate in the baseline and in the cell, both axes logarithmic; "
                 "on the line nothing changed. Orange, above the line: called up; blue, below it: "
-                "called down; grey: neither. Silent units lie on the lower edge; points that "
+                "called down; grey: not called."
+                f"{_called(rows, tables.rule)} Silent units lie on the lower edge; points that "
                 f"cover each other are drawn once. {unit_words(rows, names)}. {_beside(names)} No "
                 "test takes these units together: animals are tested."
             ),
@@ -196,15 +227,17 @@ def _fractions(tables: SpikeTables, region: str, names: Names) -> Iterator[Behav
         lines = "" if names.plan.blind else (
             " Lines across a bar: the same one's session under the reference."
         )  # fmt: skip
+        own = tables.modulation[tables.modulation["region"] == region]
+        called = _called(own[own["phase"] == part.phase], tables.rule)
         yield BehaviourFigure(
             name=_stem("modulated-units", region, part, names),
             kind=_CALLS,
             title=f"Units that go up, stay and go down, {region}{where_words(part, names)}",
             caption=(
                 f"One bar per {names.animals()[0]}: share of its tested units that are called up "
-                "(orange, from above), down (blue, from below) or neither (grey)."
-                f"{lines} {_held(part, names)}. Some units change under any condition, for the "
-                "null of their test is a rate without change beyond drift; and "
+                "(orange, from above), down (blue, from below) or not called (grey)."
+                f"{lines}{called} {_held(part, names)}. Some units change under any condition, for "
+                "the null of their test is a rate without change beyond drift; and "
                 f"{REGRESSION[0].lower()}{REGRESSION[1:]}. What a drug does is the difference from "
                 f"the reference. {not_tested('the shares of units going up and down', names)}"
             ),

@@ -70,7 +70,7 @@ def behaviour_tables(inputs: Any, settings: Mapping[str, Any]) -> BehaviourTable
     )
 
 
-def spike_tables(inputs: Any) -> SpikeTables | None:
+def spike_tables(inputs: Any, settings: Mapping[str, Any]) -> SpikeTables | None:
     """Units and what was made of them; None where the run has none."""
     if getattr(inputs, "unit_modulation", None) is None:
         return None
@@ -84,6 +84,7 @@ def spike_tables(inputs: Any) -> SpikeTables | None:
         event_rates=pd.read_parquet(inputs.event_rates),
         autocorrelograms=pd.read_parquet(inputs.autocorrelograms),
         unit_rates=pd.read_parquet(inputs.unit_rates),
+        rule=settings.get("config", {}).get("spikes", {}).get("modulation", {}),
     )
 
 
@@ -133,7 +134,7 @@ def figures(*, inputs: Any, outputs: Any, settings: Mapping[str, Any], processes
         **_spectra(inputs),
         **_time_courses(inputs),
         behaviour=behaviour_tables(inputs, settings),
-        units=spike_tables(inputs),
+        units=spike_tables(inputs, settings),
         maps=map_tables(inputs),
         processes=processes,
     )
@@ -186,7 +187,7 @@ def report(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
         **_time_courses(inputs),
         calibration=_table(inputs, "calibration", _RATES),
         behaviour=behaviour_tables(inputs, settings),
-        units=spike_tables(inputs),
+        units=spike_tables(inputs, settings),
         maps=map_tables(inputs),
     )
     write_session_index(

@@ -6,8 +6,11 @@
   // width of the page's column in CSS pixels -> panels in a row
   const COLUMNS = [[480, 1], [720, 2], [1000, 3]];
 
+  const data = (chart) =>
+    JSON.parse(chart.querySelector("script[type='application/json']").textContent);
+
   function specification(chart) {
-    const spec = JSON.parse(chart.querySelector("script[type='application/json']").textContent);
+    const spec = data(chart);
     const fit = COLUMNS.find(([width]) => chart.clientWidth < width);
     if (spec.concat && fit) spec.columns = Math.min(spec.columns, fit[1]);
     return spec;
@@ -108,7 +111,7 @@
       return animals.get(animal);
     };
     if ("chart" in chart.dataset) {
-      const spec = specification(chart);
+      const spec = data(chart); // not its layout: that would lay out the whole page
       for (const row of (spec.datasets || {}).animals || []) {
         for (const session of row.sessions.split(", ")) of(row.animal).set(session, row.condition);
       }
@@ -236,10 +239,50 @@
       { rootMargin: "300px 0px" },
     );
     for (const chart of charts) seen.observe(chart);
+    // a chart without a drawing would be an empty box on paper: such are drawn in any case, one
+    // whenever the browser has nothing else to do
+    const bare = [...charts].filter((chart) => !chart.querySelector(".drawing"));
+    const idle = window.requestIdleCallback || ((then) => setTimeout(then, 200));
+    const next = () => {
+      if (!bare.length) return;
+      draw(bare.shift());
+      idle(next);
+    };
+    idle(next);
   }
 
-  // On paper the drawings stand for the charts, in their wide layout; tables that are a section's
-  // only content are opened, the numbers under each figure stay as the reader left them.
+  // What scrolls can be reached by key, and nothing else of its kind; without this script all can.
+  // An edge with more beyond it is shaded.
+  const FRAMES = ".scroll, .chart, .sections ul";
+
+  function reach() {
+    const more = (whole, part) => whole > part + 1;
+    const edges = (frame) => {
+      const { scrollLeft, scrollWidth, clientWidth } = frame;
+      frame.classList.toggle("more-before", scrollLeft > 1);
+      frame.classList.toggle("more-after", more(scrollWidth, scrollLeft + clientWidth));
+    };
+    const sizes = new ResizeObserver((entries) => {
+      for (const frame of new Set(entries.map((entry) => entry.target.closest(FRAMES)))) {
+        edges(frame);
+        if (frame.matches("ul")) continue; // its links are reached
+        const { scrollWidth, clientWidth, scrollHeight, clientHeight } = frame;
+        const scrolls = more(scrollWidth, clientWidth) || more(scrollHeight, clientHeight);
+        if (scrolls) frame.tabIndex = 0;
+        else if (frame !== document.activeElement) frame.removeAttribute("tabindex");
+      }
+    });
+    for (const frame of document.querySelectorAll(FRAMES)) {
+      frame.removeAttribute("tabindex");
+      frame.addEventListener("scroll", () => edges(frame), { passive: true });
+      sizes.observe(frame);
+      // what is inside may grow while the frame around it stays
+      for (const child of frame.children) sizes.observe(child);
+    }
+  }
+
+  // On paper the drawings stand for the charts, in their wide layout; what a page says nowhere else
+  // is opened (data-paper), all other tables stay as the reader left them.
   function paper(on) {
     for (const chart of document.querySelectorAll("[data-chart]")) {
       const drawing = chart.querySelector(".drawing");
@@ -251,7 +294,7 @@
       }
     }
     if (!on) return;
-    for (const details of document.querySelectorAll("section > details")) details.open = true;
+    for (const details of document.querySelectorAll("details[data-paper]")) details.open = true;
   }
 
   // The switch of phases and questions; without this script all of them are shown.
@@ -285,6 +328,7 @@
   choose();
   highlight();
   watch();
+  reach();
   window.addEventListener("beforeprint", () => paper(true));
   window.addEventListener("afterprint", () => paper(false));
 })();
