@@ -30,7 +30,7 @@ HOSTILE = '=HYPERLINK("http://x")'
 
 def contrasts(priorities):
     """One row per priority; every column holds something of its type."""
-    made = {"str": "a", "int64": 3, "float64": 0.25, "bool": True}
+    made = {"str": "a", "int64": 3, "Int64": 3, "float64": 0.25, "bool": True}
     rows = [
         {name: made[kind] for name, kind in CONTRASTS.items()} | {"priority": p, "outcome": p}
         for p in priorities
