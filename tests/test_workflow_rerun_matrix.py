@@ -275,7 +275,6 @@ def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 def test_no_key_of_the_config_is_left_out():
     tried = [key.split(" ")[0] for key in KEYS]
     assert set(keys_of(Config)) == {*tried, *REPORT_ONLY, *APART}
-    assert len([key for key in tried if tried.count(key) == 1]) + len(APART) > 120
 
 
 @pytest.mark.parametrize("key", KEYS)
