@@ -414,7 +414,40 @@ def test_a_row_of_a_table_changes_these_jobs_and_no_other(lab, before, change):
     assert ("report", "") in jobs or ("cohort", "") in jobs
 
 
-def test_a_comment_an_order_of_rows_and_blanks_change_nothing(lab, before):
+@pytest.fixture(scope="module")
+def long_lab(tmp_path_factory):
+    """The same experiment with its files in recordings.tsv and behaviours.tsv."""
+    folder = tmp_path_factory.mktemp("long")
+    path = write_full(folder)
+    sessions = rows_of(folder / "sessions.tsv")
+    kinds = {"recordings": "recording", "behaviours": "behaviour"}
+    for table, kind in kinds.items():
+        rows = [
+            {"session": row["session"], "file": row[kind], "format": row[f"{kind}_format"]}
+            for row in sessions
+        ]
+        write_table(folder / f"{table}.tsv", [row | {"starts_at_s": "0"} for row in rows])
+    moved = {*kinds.values(), *(f"{kind}_format" for kind in kinds.values())}
+    kept = [{k: v for k, v in row.items() if k not in moved} for row in sessions]
+    write_table(folder / "sessions.tsv", kept)
+    config = yaml.safe_load(path.read_text())
+    config["tables"] |= {table: f"{table}.tsv" for table in kinds}
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    return path
+
+
+@pytest.mark.parametrize("table", ["recordings", "behaviours"])
+def test_a_row_of_a_table_of_files_changes_its_session(long_lab, table):
+    before = settings_of(long_lab)
+    jobs = edited(long_lab, before, table, 1, starts_at_s="1")
+    assert {job for job in jobs if job[0] not in LATE} == {("extract", "r0_w1")}
+    other = long_lab.with_name(f"other_{table}.tsv")
+    other.write_bytes(long_lab.with_name(f"{table}.tsv").read_bytes())
+    renamed = with_config(long_lab, set_key(f"tables.{table}", other.name))
+    assert changed(before, renamed) == {("report", "")}
+
+
+def test_a_comment_line_ends_and_blanks_change_nothing(lab, before):
     """The hash of a table that the report prints is the one thing that knows of them."""
     path = lab.with_name("contexts.tsv")
     kept = path.read_bytes()
