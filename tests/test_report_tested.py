@@ -255,8 +255,7 @@ def test_models_and_notes_are_named_once_and_every_letter_has_its_model():
 def test_families_are_counted():
     assert tables().families == (
         "Adjusted p: Holm over 9 drug effects by context, 3 drug effects averaged over contexts, "
-        "6 differences between contexts and 6 dose trends, each kind for itself. Intervals are not "
-        "adjusted."
+        "6 differences between contexts and 6 dose trends, each kind for itself."
     )
 
 

@@ -268,11 +268,7 @@ def _families(effects: Sequence[Effect]) -> str:
         if kind in sizes
         for n, modifier in [sizes[kind]]
     ]
-    if not said:
-        return ""
-    return (
-        f"Adjusted p: Holm over {listing(said)}, each kind for itself. Intervals are not adjusted."
-    )
+    return f"Adjusted p: Holm over {listing(said)}, each kind for itself." if said else ""
 
 
 class _Table:
