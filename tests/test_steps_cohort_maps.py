@@ -163,6 +163,18 @@ def test_nobody_with_coupling_leaves_an_empty_table(tmp_path):
 # -- spectrograms ----------------------------------------------------------------------------------
 
 
+def test_sessions_of_no_condition_leave_no_map(tmp_path):
+    """Recordings without a dose: there is coupling, and nobody to compare."""
+    plan, settings = given(TWO)
+    settings = settings | {"anchors": []}
+    cells = {("baseline", HOME): 0.01, ("acute", HOME): 0.02}
+    paths = [write_coupling(tmp_path / name, cells) for name, _, _ in TWO]
+    table = comodulograms(paths, plan, settings)
+    assert set(table["part"]) <= {"baseline"}
+    grams = [write_gram(tmp_path / name, lambda place, minute: 0.0) for name, _, _ in TWO]
+    assert spectrograms(grams, plan, settings).empty
+
+
 def test_points_and_rows_are_few_enough():
     assert point_width(-600, 600, 10) == 30  # 40 points
     assert point_width(-1800, 7200, 10) == 120  # 75

@@ -115,7 +115,7 @@ def _sessions(paths: Sequence[Path]) -> tuple[Maps, np.ndarray, np.ndarray]:
                 region=np.tile(regions, len(index))
             )
         )
-        values.append(whole.reshape(-1, len(slow), len(fast)))
+        values.append(whole.reshape(len(whole) * n, len(slow), len(fast)))
     maps = Maps(pd.concat(keys, ignore_index=True), np.concatenate(values))
     return maps.where(np.isfinite(maps.values).any(axis=(1, 2))), slow, fast
 

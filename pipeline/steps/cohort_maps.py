@@ -178,7 +178,7 @@ def mean_over(maps: Maps, keys: Sequence[str], *, count: str | None = None) -> M
     np.add.at(known, number, has)
     values = np.divide(total, known, out=np.full(shape, np.nan), where=known > 0)
     if count is not None:
-        any_value = has.reshape(len(has), -1).any(axis=1)
+        any_value = has.any(axis=tuple(range(1, has.ndim)))  # where there are no rows, too
         names = names.assign(**{count: np.bincount(number[any_value], minlength=len(names))})
     return Maps(names, values)
 

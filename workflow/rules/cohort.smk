@@ -14,7 +14,7 @@ rule cohort:
         mem_mb=cohort_needs("mem_mb"),
         runtime=cohort_needs("runtime"),
     params:
-        settings=settings.cohort_settings(EXPERIMENT, MISSING_SAMPLE),
+        settings=lambda wildcards: settings.cohort_settings(EXPERIMENT, MISSING_SAMPLE),
     script:
         "../scripts/cohort.py"
 
