@@ -391,7 +391,7 @@ def test_warnings_of_many_sessions_are_folded_failures_never():
     warned = completeness_view(one.completeness.assign(warnings="odd"))
     top = render("attention", one, completeness=warned)
     assert "Warnings of 30 sessions" in top
-    before, after = top.split("<details>")
+    before, after = top.split("<details data-paper>")
     assert FAILED in before and "rat01_vehicle" not in before and "rat01_vehicle" in after
 
 
