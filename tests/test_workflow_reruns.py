@@ -6,16 +6,25 @@ import html
 import json
 import os
 import re
+import shutil
+import subprocess
+import sys
 import zipfile
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from mini import EXCLUDED, write_full
+from rerun_matrix import changed, plan_of, settings_of
 from workflow_runs import (
     AFTER_COHORT,
     AFTER_DESIGN,
+    REPOSITORY,
+    can_unshare,
     cohort_table,
     copied,
+    cut_off,
     digest,
     edit_cells,
     edit_config,
@@ -27,13 +36,18 @@ from workflow_runs import (
     run,
 )
 
+from pipeline.commands.why import explained
+from pipeline.steps.outcomes_check import load_checked
+from pipeline.steps.paths import BEHAVIOUR_TABLES, SPECTRA_TABLES, SPIKE_TABLES, session_file
+
 pytestmark = pytest.mark.workflow
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """The experiment with every kind of data, run once; tests copy it."""
-    return finished_run(tmp_path_factory.mktemp("full"), write_full)
+    """The experiment with every kind of data, run once, without network; tests copy it."""
+    folder = tmp_path_factory.mktemp("full")
+    return finished_run(folder, write_full, network_log=folder / "network.log")
 
 
 @pytest.fixture
@@ -77,14 +91,66 @@ CHANGES = {
         lambda f: edit_cells(f, "contexts", 0, stop_s="15"),
         {"measure": 1, "pages": 1, **AFTER_DESIGN},
     ),
+    "a region": (
+        lambda f: edit_cells(f, "channels", 0, region="CA1"),
+        {"extract": 4, "measure": 4, "pages": 1, **AFTER_DESIGN},
+    ),
+    "a measurement": (lambda f: edit_cells(f, "measurements", 0, value="11"), AFTER_COHORT),
+    "why a session is excluded": (
+        lambda f: edit_cells(f, "sessions", 4, exclude="file lost for good"),
+        AFTER_COHORT,
+    ),
+    "the level of tests": (
+        lambda f: edit_config(f, lambda c: c["statistics"].update(alpha=0.01)),
+        AFTER_DESIGN,
+    ),
+    "a fact of the animals": (
+        lambda f: edit_config(f, lambda c: c.update(reporting={"strain": "Long-Evans"})),
+        {"report": 1, "acknowledge": 1},
+    ),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_only_what_changed_reruns(experiment, change):
+def test_only_what_changed_reruns(experiment, change, monkeypatch):
+    """Snakemake plans what is expected, and what a comparison of settings foretells.
+
+    The second holds the matrix of tests/test_workflow_rerun_matrix.py against Snakemake itself.
+    """
     apply, expected = CHANGES[change]
+    monkeypatch.chdir(experiment / "run")
+    before = settings_of(experiment / "lab" / "config.yaml")
     apply(experiment)
     assert planned(experiment) == expected
+    assert plan_of(changed(before, settings_of(experiment / "lab" / "config.yaml"))) == expected
+
+
+def test_another_version_of_a_library_reruns_what_it_made(finished, tmp_path, monkeypatch):
+    """A package's metadata that Python finds first; the dry run and its words name the version."""
+    (tmp_path / "specparam-99.dist-info").mkdir()
+    stated = "Metadata-Version: 2.1\nName: specparam\nVersion: 99\n"
+    (tmp_path / "specparam-99.dist-info" / "METADATA").write_text(stated)
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    monkeypatch.setenv("PYTHONPATH", path)
+    process = run(finished, "-n")
+    assert jobs_run(process) == {"measure": 4, "pages": 1, **AFTER_DESIGN}
+    words = explained(process.stdout + process.stderr)
+    told = re.search(r"measure \(r0_w0, r0_w1, r1_w0, r1_w1\)\n +changed: (.*)\n\n", words)
+    assert re.fullmatch(r"version of specparam: \S+ -> 99", told[1])
+
+
+def test_another_source_file_reruns_the_rules_that_run_it(finished, tmp_path):
+    """One line more in a module of the LFP, in a copy of the repository."""
+    copy = tmp_path / "repository"
+    for name in ("pipeline", "workflow", "profiles", "config", "requirements"):
+        shutil.copytree(REPOSITORY / name, copy / name)
+    for name in ("Snakefile", "environment.yml", "pyproject.toml"):
+        shutil.copy2(REPOSITORY / name, copy / name)
+    with (copy / "pipeline" / "lfp" / "multitaper.py").open("a") as stream:
+        stream.write("# a thought\n")
+    process = run(finished, "-n", "--snakefile", str(copy / "Snakefile"), repository=copy)
+    assert jobs_run(process) == {"measure": 4, "pages": 1, **AFTER_DESIGN}
+    assert "our source code of this step: " in explained(process.stdout + process.stderr)
 
 
 def test_a_recording_replaced_by_an_older_file_reruns_its_session(experiment):
@@ -92,6 +158,83 @@ def test_a_recording_replaced_by_an_older_file_reruns_its_session(experiment):
     data.write_bytes(data.read_bytes()[::-1])
     os.utime(data, (1, 1))
     assert planned(experiment) == {"extract": 1, "measure": 1, "pages": 1, **AFTER_DESIGN}
+
+
+#: rule -> its inputs of all sessions, and values of the plan that it is not told
+NOT_TOLD = {
+    "behaviour": (
+        {"trials": "scored_trials.tsv", "sets": "sets.tsv"},
+        {"minimum_epoch_s": 3000.0, "minimum_units": 500, "washout_days": 99.0, "seed": 7},
+    ),
+    "spikes": (
+        {
+            "units": "units.tsv",
+            "modulation": "modulation.tsv",
+            "locking": "locking.parquet",
+            "responses": "responses.parquet",
+            "autocorrelograms": "autocorrelograms.parquet",
+            "unit_rates": "unit_rates.parquet",
+        },
+        {"washout_days": 99.0, "seed": 7},
+    ),
+    "spectra": (
+        {
+            "spectra": "spectra.nc",
+            "epochs": "epochs.tsv",
+            "timecourses": "timecourse.parquet",
+            "couplings": "coupling.nc",
+        },
+        {"washout_days": 99.0, "minimum_units": 500},
+    ),
+}
+TABLES = {"behaviour": BEHAVIOUR_TABLES, "spikes": SPIKE_TABLES, "spectra": SPECTRA_TABLES}
+
+
+@pytest.mark.parametrize("rule", NOT_TOLD)
+def test_what_a_rule_is_not_told_of_the_plan_changes_none_of_its_tables(
+    finished, tmp_path, monkeypatch, rule
+):
+    """With the whole plan, and odd values in what settings leave out, the run's very bytes."""
+    monkeypatch.chdir(finished / "run")
+    experiment = load_checked(finished / "lab" / "config.yaml")
+    told = settings_of(finished / "lab" / "config.yaml")[rule, ""]
+    files, odd = NOT_TOLD[rule]
+    plan = experiment.plan.model_dump(mode="json")
+    assert set(odd) <= set(plan)
+    whole = told | {"plan": plan | odd | {"baseline": told["plan"].get("baseline", {})}}
+    inputs = {
+        key: [session_file(session.name, name) for session in experiment.included]
+        for key, name in files.items()
+    }
+    outputs = {key: str(tmp_path / Path(path).name) for key, path in TABLES[rule].items()}
+    step = getattr(import_module(f"pipeline.steps.{rule}"), rule)
+    step(inputs=SimpleNamespace(**inputs), outputs=SimpleNamespace(**outputs), settings=whole)
+    for key, path in TABLES[rule].items():
+        assert Path(outputs[key]).read_bytes() == Path(path).read_bytes(), key
+
+
+def test_a_whole_run_from_recordings_to_report_asks_for_no_network(finished):
+    """It was made where there is none (see finished); nothing so much as looked up a name."""
+    assert not (finished / "network.log").exists(), (finished / "network.log").read_text()
+    assert (finished / "run" / "results" / "report" / "index.html").is_file()
+    assert (finished / "run" / "results" / "report" / "figures").is_dir()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "192.0.2.1"])  # the second is nobody's
+def test_where_that_run_was_made_there_is_no_network(tmp_path, address):
+    log = tmp_path / "network.log"
+    code = f"import socket; socket.create_connection(({address!r}, 9), timeout=2)"
+    command, environment = cut_off([sys.executable, "-c", code], log)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert "this run has no network" in done.stderr
+    assert address in log.read_text()
+    if can_unshare():  # and libraries that are not Python have none either
+        command, _ = cut_off(["cat", "/proc/net/dev"], log)
+        devices = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert [line.split(":")[0].strip() for line in devices.splitlines()[2:]] == ["lo"]
+        command, _ = cut_off(["cat", "/proc/net/route"], log)
+        routes = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert routes.splitlines()[1:] == []  # after the header
 
 
 def completeness(folder):

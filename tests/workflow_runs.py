@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -29,19 +30,50 @@ AFTER_COHORT = {
 AFTER_DESIGN = AFTER_COHORT | {"spectra": 1, "behaviour": 1, "spikes": 1}
 
 
+@cache
+def can_unshare() -> bool:
+    """Whether this machine lets a process have a network of its own, with nothing in it."""
+    if shutil.which("unshare") is None:
+        return False
+    done = subprocess.run(["unshare", "-rn", "true"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def cut_off(command: list[str], log: Path) -> tuple[list[str], dict[str, str]]:
+    """A command and environment without network: not even the machine's own (127.0.0.1).
+
+    Linux takes the network away from the whole process tree, libraries in C and Rust included;
+    beside it, or where it may not, every Python process refuses it and writes it to `log`.
+    """
+    first = ["unshare", "-rn"] if can_unshare() else []
+    paths = [str(REPOSITORY / "tests" / "cut_off"), os.environ.get("PYTHONPATH", "")]
+    own = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "NETWORK_LOG": str(log)}
+    return [*first, *command], {**os.environ, **own}
+
+
 def run_snakemake(
-    config: Path | None, directory: Path, *arguments: str
+    config: Path | None,
+    directory: Path,
+    *arguments: str,
+    repository: Path = REPOSITORY,
+    network_log: Path | None = None,
 ) -> subprocess.CompletedProcess:
-    """Run snakemake as a user would, from the repository."""
+    """Run snakemake as a user would, from the repository (or a copy of it).
+
+    With a `network_log` it runs without network, and what asked for one is written there.
+    """
     command = [str(Path(sys.executable).with_name("snakemake")), "--cores", "2"]
     command += ["--directory", str(directory)]
     if config is not None:
         command += ["--configfile", str(config)]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command, environment = [*command, *arguments], dict(os.environ)
+    if network_log is not None:
+        command, environment = cut_off(command, network_log)
     return subprocess.run(
-        [*command, *arguments],
-        cwd=REPOSITORY,
-        env={**os.environ, "PATH": path},
+        command,
+        cwd=repository,
+        env={**environment, "PATH": path},
         capture_output=True,
         text=True,
         timeout=900,
@@ -49,15 +81,17 @@ def run_snakemake(
     )
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+def run(folder: Path, *arguments: str, **options: Path) -> subprocess.CompletedProcess:
     """Run the experiment of a folder: its tables are in lab, its results in run."""
-    return run_snakemake(folder / "lab" / "config.yaml", folder / "run", *arguments)
+    return run_snakemake(folder / "lab" / "config.yaml", folder / "run", *arguments, **options)
 
 
-def finished_run(folder: Path, write: Callable[..., Path], **options) -> Path:
+def finished_run(
+    folder: Path, write: Callable[..., Path], *, network_log: Path | None = None, **options
+) -> Path:
     """Write an experiment and run it to its end; tests work on copies of the folder."""
     write(folder / "lab", **options)
-    process = run(folder)
+    process = run(folder, network_log=network_log)
     assert process.returncode == 0, process.stderr[-3000:]
     return folder
 
