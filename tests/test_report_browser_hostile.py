@@ -21,10 +21,12 @@ pytestmark = [pytest.mark.browser]
 ANIMAL = "<img src=x onerror='window.ran=1'>&\"`"
 CONDITION = "</script><script>window.ran=1</script>"
 CONTEXT = "\"><svg onload='window.ran=1'>{{7*7}}"
+LONG = "condition_without_any_break_" + "x" * 60
 TITLE = '=HYPERLINK("http://example.org")</title><script>window.ran=1</script><!--'
 RENAMED = {
     "rat01": ANIMAL,
     "psilocybin": CONDITION,
+    "MDMA": LONG,
     "open_field": CONTEXT,
     "Psilocybin, ketamine and MDMA across three contexts": TITLE,
 }
@@ -76,6 +78,13 @@ def test_all_of_it_can_be_read(visit, report):
     for text in specifications:
         assert "<" not in text
         json.loads(text)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+def test_no_label_makes_the_page_wider_than_the_screen(visit, report, size):
+    seen = visit(report / "index.html", size)
+    assert LONG in seen.page.evaluate("document.body.textContent")
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= size[0]
 
 
 def test_files_of_the_figures_hold_it_as_text(report):

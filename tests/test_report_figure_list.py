@@ -1,6 +1,7 @@
 """The list of figures, and what Snakemake's own report makes of it."""
 
 import csv
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -52,12 +53,16 @@ def test_outcome_region_and_chapter_are_those_of_the_page(rows):
     assert (curves["outcome"], curves["chapter"]) == ("trials_to_criterion", "Flexibility")
 
 
-def test_captions_are_the_alternative_texts_of_the_page(folder, rows):
-    from markupsafe import escape
+def test_captions_hold_what_the_page_says_beside_the_figure(folder, rows):
+    from html import unescape
 
     page = (folder / "index.html").read_text()
     for row in rows:
-        assert f'aria-label="{escape(row["caption"])}"' in page
+        about = f"about-fig-{row['name']}"
+        beside = rf'<figcaption id="{about}">(?:<b>.*?</b> )?(.*?)(?: <a href|</figcaption>)'
+        assert unescape(re.search(beside, page)[1]) in row["caption"]
+        (label,) = re.findall(rf'aria-label="([^"]*)" aria-describedby="[^"]*{about}"', page)
+        assert len(unescape(label)) < min(400, len(row["caption"]))
 
 
 def test_curves_are_drawn_only_beside_a_figure_that_the_page_shows(tmp_path, monkeypatch):
@@ -77,7 +82,12 @@ def test_two_outcomes_that_bear_one_title_are_told_apart():
     one = few()
     names = Names(plan=one.plan, metrics=one.metrics)
     figure = SimpleNamespace(
-        id="fig-b-c", title=names.title("b"), priority="primary", alt="said", pictures=()
+        id="fig-b-c",
+        title=names.title("b"),
+        priority="primary",
+        alt="short",
+        words="said",
+        pictures=(),
     )
     chapter = SimpleNamespace(title="Spikes", figures=(figure,), spectra=(), pictures=())
     (listed,) = listed_figures([chapter], ["a", "b", "bb"], names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,15 +16,18 @@ from vega import fault
 
 from pipeline.experiment.plan import PlanCondition, PlanQuestion
 from pipeline.report.embed import inline_svg
+from pipeline.report.estimation import estimation_chart
 from pipeline.report.figures import spreadsheet_safe, write_figures
 from pipeline.report.lookup import Contrasts
 from pipeline.report.names import Names
 from pipeline.report.style import (
     CONDITION_COLOURS,
     REFERENCE_COLOURS,
+    colours_repeat,
     condition_colours,
     level_shapes,
 )
+from pipeline.report.survival import condition_dashes, isolated
 from pipeline.report.views import (
     MANY,
     SUREST,
@@ -455,3 +459,49 @@ def test_no_mark_looks_otherwise_for_it(figures, monkeypatch):
     for one, other in zip(small, large, strict=True):
         assert looks(one) == looks(other)
     assert sum(map(len, small)) < 0.88 * sum(map(len, large))
+
+
+# -- many conditions and contexts ------------------------------------------------------------------
+
+
+def test_no_two_of_many_conditions_share_colour_and_dash():
+    many = plan(
+        conditions=[
+            PlanCondition(name=f"c{n}", reference="c0" if n else None, drug=f"c{n}",
+                          dose_mg_per_kg=1, is_reference=n == 0)
+            for n in range(30)
+        ]
+    )  # fmt: skip
+    colours, dashes = condition_colours(many), condition_dashes(many)
+    looks_of = [(colours[name], tuple(dashes[name])) for name in colours]
+    assert len(set(looks_of)) == 30
+    assert colours_repeat(many) and not colours_repeat(plan())
+
+
+def test_panels_of_many_conditions_stand_in_rows_that_can_be_read():
+    names = Names(plan=plan(), metrics=METRICS)
+    view = view_of(few(), "band_power/theta@mPFC")
+    assert estimation_chart(view, names)["columns"] == len(estimation_chart(view, names)["concat"])
+    wide = replace(
+        view,
+        conditions=(*view.conditions, *(f"compound {n}" for n in range(10))),
+        levels=(*view.levels, *(f"a context {n}{' of a very long name' * 3}" for n in range(4))),
+    )
+    many = plan(contexts=list(wide.levels))
+    chart = estimation_chart(wide, Names(plan=many, metrics=METRICS))
+    panel = chart["concat"][0]["width"]
+    assert panel >= 14 * 24 and chart["columns"] * panel <= 900 and chart["columns"] > 1
+    # titles end where the next panel begins; the axis is named once a row
+    last = chart["concat"][len(wide.levels) - 1]
+    assert last["title"]["limit"] <= panel + 20
+    titled = [
+        any(layer["encoding"].get("y", {}).get("title") for layer in part["layer"])
+        for part in chart["concat"][: len(wide.levels)]
+    ]
+    rows = range(0, len(wide.levels), chart["columns"])
+    assert [index for index, one in enumerate(titled) if one] == list(rows)
+
+
+def test_a_label_from_the_right_leaves_the_count_behind_it_in_place():
+    assert isolated("ketamine") == "ketamine"
+    assert isolated("\u0645\u062e\u062f\u0631") == "\u2068\u0645\u062e\u062f\u0631\u2069"

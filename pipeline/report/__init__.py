@@ -5,7 +5,8 @@ module                      does
 ==========================  =====================================================================
 numbers, names, slug        the one way in which numbers, labels and file names are written
 lookup                      rows of contrasts.tsv as records
-sentences                   a verdict in plain words; feeds answer, captions and alternative texts
+sentences                   a verdict in plain words; feeds answer and captions
+alternatives                short alternative texts: what a figure is, verdicts, estimates and n
 assembly                    panels and figures put together as plain specifications
 style                       colours of conditions, shapes of contexts, the look of every chart
 views, marks, estimation    one outcome: what is shown, the marks' records, the chart

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report.alternatives import curves_alt, estimation_alt, survival_alt
 from pipeline.report.behaviour import BehaviourTables
 from pipeline.report.beside import beside_verdict
 from pipeline.report.cohort_maps_tables import MapTables
@@ -89,6 +90,7 @@ class Figure:
     sentences: tuple[Said, ...]
     alt: str
     caption: str
+    words: str
     svg: Markup
     specification: Any
     tests: Tables
@@ -272,7 +274,7 @@ def _time_course(view: TimeCourseView, names: Names, folder: Path) -> Spectrum:
 def _drawing(
     name: str, title: str, said: str, caption: str, lines: Sequence[ClusterLine], folder: Path
 ) -> Picture:
-    """A figure of curves; its alternative text lists the clusters that were found."""
+    """A figure of curves."""
     found = [
         f"{line.condition} {line.contrast}: {listing(line.clusters)}."
         for line in lines
@@ -281,8 +283,9 @@ def _drawing(
     return Picture(
         id=f"fig-{name}",
         title=title,
-        alt=" ".join([f"{said}.", caption, *found]),
+        alt=curves_alt(said, caption, found),
         caption=caption,
+        words=" ".join([f"{said}.", caption, *found]),
         svg=picture_svg(folder, name, choices=True),
         specification=None,
         files=picture_files(name),
@@ -310,19 +313,19 @@ def _figure(
         )
         for row in verdicts
     )
-    title = names.title(outcome)
     priorities = outcomes.loc[outcomes["outcome"] == outcome, "priority"]
     caption = _caption(view, names)
-    said = " ".join(one.sentence for one in sentences)
+    said = [f"Estimation plot of {names.in_sentence(outcome)}.", *(s.sentence for s in sentences)]
     return Figure(
         id=f"fig-{view.name}",
-        title=title,
+        title=names.title(outcome),
         priority=text(priorities.iloc[0]),
         description=names.description(outcome),
         panel=panel,
         sentences=sentences,
-        alt=f"Estimation plot of {names.in_sentence(outcome)}. {said} {caption}".strip(),
+        alt=estimation_alt(view, verdicts, names),
         caption=caption,
+        words=" ".join([*said, caption]),
         svg=picture_svg(folder, view.name),
         specification=read_specification(folder / f"{view.name}.vl.json"),
         pictures=pictures,
@@ -338,8 +341,9 @@ def _survival_picture(view: SurvivalView, names: Names, folder: Path) -> Picture
     return Picture(
         id=f"fig-{view.name}",
         title="Times to the event",
-        alt=f"{names.title(view.outcome)}. {survival_caption(view, names)}",
+        alt=survival_alt(view, names),
         caption=survival_caption(view, names),
+        words=f"{names.title(view.outcome)}. {survival_caption(view, names)}",
         svg=picture_svg(folder, view.name),
         specification=read_specification(folder / f"{view.name}.vl.json"),
         files=picture_files(view.name),

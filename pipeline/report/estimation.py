@@ -37,6 +37,10 @@ _PANEL_HEIGHT = 190
 #: pixels: an effect panel, and all value panels together
 _EFFECT_WIDTH = 165
 _VALUE_WIDTH = 430
+#: pixels: value panels that need more than this stand in several rows
+_WIDEST = 900
+#: pixels of a letter of a bold title, on average
+_LETTER = 6.5
 #: name of the parameter that highlights an animal in all panels of a figure
 HIGHLIGHT = "highlight"
 #: names of the data sets; panels filter them
@@ -60,17 +64,19 @@ def estimation_chart(view: OutcomeView, names: Names) -> Specification:
     """
     import altair as alt
 
-    domain, height = _value_domain(view), _height(view.effects)
+    domain, tall = _value_domain(view), _height(view.effects)
+    columns = _columns(view)
+    height = _PANEL_HEIGHT if columns else tall
     panels = [
-        _value_panel(view, level, domain, height, names, first=level == view.levels[0])
-        for level in view.levels
+        _value_panel(view, level, domain, height, names, first=index % (columns or 99) == 0)
+        for index, level in enumerate(view.levels)
     ]
     # levels of another question are no contexts that a panel could show
     places = [place_of(level, names) for level in view.levels] if _of_contexts(view) else []
     bound = names.bound(view.key.outcome)
     for kind, limit in ((SIMPLE, bound.drug), (DIFFERENCE, bound.interaction)):
         rows = [effect for effect in view.effects if effect.contrast == kind]
-        panels += [_effect_panel(view, kind, rows, limit, height)] if rows else []
+        panels += [_effect_panel(view, kind, rows, limit, tall)] if rows else []
     highlight = alt.TopLevelSelectionParameter(
         name=HIGHLIGHT,
         select=alt.PointSelectionConfig(
@@ -79,7 +85,7 @@ def estimation_chart(view: OutcomeView, names: Names) -> Specification:
         views=[_panel_name(view, level) for level in view.levels],
     )
     places += [None] * (len(panels) - len(places))
-    content = concatenated(panels, columns=len(panels), spacing=20, places=places)
+    content = concatenated(panels, columns=columns or len(panels), spacing=20, places=places)
     content |= {"align": "each", "params": [highlight.to_dict(validate=False), *parameters()]}
     return figure(
         content,
@@ -167,7 +173,15 @@ def _value_panel(
     if names.baseline_rule(view.key.outcome) == "change":
         zero = alt.Chart(alt.InlineData(values=[{"value": 0}]))
         layers.insert(0, zero.mark_rule(color=MUTED, strokeDash=[3, 3]).encode(y=alt.Y("value:Q")))
-    return layered(*layers, width=_width(view), height=height, title=_title(spoken(level)))
+    return layered(
+        *layers, width=_width(view), height=height, title=_title(spoken(level), _width(view))
+    )
+
+
+def _columns(view: OutcomeView) -> int | None:
+    """Panels in a row, where all beside each other would be too small to read; else None."""
+    needed = len(view.levels) * _width(view)
+    return None if needed <= _WIDEST else max(1, int(_WIDEST // (_width(view) + 20)))
 
 
 def _width(view: OutcomeView) -> float:
@@ -317,7 +331,10 @@ def _tooltip(**titles: str) -> list[alt.Tooltip]:
     return [alt.Tooltip(field, type="nominal", title=title) for field, title in titles.items()]
 
 
-def _title(text: str) -> alt.TitleParams:
+def _title(text: str, width: float = _EFFECT_WIDTH) -> alt.TitleParams:
+    """A panel's title, cut where it would run into the next one."""
     import altair as alt
 
+    if len(text) * _LETTER > width:
+        return alt.TitleParams(text, frame="group", limit=width + 10)
     return alt.TitleParams(text, frame="group")

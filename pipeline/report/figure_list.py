@@ -78,12 +78,12 @@ def listed_figures(
                 "region": "–".join(filter(None, (parts.region, parts.region_b))),
                 "priority": figure.priority,
             }
-            yield Listed(name=name, title=figure.title, caption=figure.alt, **own)
+            yield Listed(name=name, title=figure.title, caption=figure.words, **own)
             for picture in figure.pictures:
                 yield Listed(
                     name=picture.id.removeprefix(_ID),
                     title=f"{figure.title}: {picture.title}",
-                    caption=picture.alt,
+                    caption=picture.words,
                     **own,
                 )
         further = [(one.title, one.picture) for one in chapter.spectra]
@@ -92,7 +92,7 @@ def listed_figures(
                 name=picture.id.removeprefix(_ID),
                 chapter=chapter.title,
                 title=title,
-                caption=picture.alt,
+                caption=picture.words,
             )
 
 

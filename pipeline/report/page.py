@@ -40,6 +40,7 @@ from pipeline.report.quality import quality_view
 from pipeline.report.spikes import SpikeTables
 from pipeline.report.spikes_quality import unit_quality
 from pipeline.report.splits import remarks, split_tables
+from pipeline.report.style import colours_repeat
 from pipeline.report.time_courses import time_course_methods
 from pipeline.report.timeline import timeline_chart
 from pipeline.report.views import figure_keys
@@ -213,6 +214,7 @@ def write_report(
             balance=balance_view(design, lost, names),
             timeline=_timeline(design, config, lost, names),
             chapters=parted,
+            colours_repeat=colours_repeat(plan),
             splits=splits,
             carry_over=carry_over(index, order, names),
             unit_quality=unit_quality(None if units is None else units.units),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report.alternatives import brief
 from pipeline.report.behaviour import BehaviourFigure, BehaviourTables, behaviour_figures
 from pipeline.report.cohort_maps import MapFigure
 from pipeline.report.cohort_maps_tables import MapTables, map_figures
@@ -22,12 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A further figure of an outcome or a chapter; without a specification it stays a drawing."""
+    """A further figure of an outcome or a chapter; without a specification it stays a drawing.
+
+    ``alt`` is short, for the caption follows it on the page; ``words`` are all of both, for lists.
+    """
 
     id: str
     title: str
     alt: str
     caption: str
+    words: str
     svg: Markup
     specification: Any
     files: tuple[tuple[str, str], ...]
@@ -99,11 +104,16 @@ def map_pictures(
     found = {}
     for domain, (figures, absent) in map_figures(tables, names).items():
         pictures = tuple(
-            (title, replace(picture, alt=figure.alt))
+            (title, replace(picture, alt=_without(figure), words=figure.alt))
             for figure, (title, picture) in zip(figures, _pictures(figures, folder), strict=True)
         )
         found[domain] = (pictures, absent if domain in domains else ())
     return found
+
+
+def _without(figure: MapFigure) -> str:
+    """A map's title and numbers, without the caption that stands beside it."""
+    return figure.alt.removesuffix(figure.caption).strip()
 
 
 def _pictures(
@@ -115,8 +125,9 @@ def _pictures(
             Picture(
                 id=f"fig-{figure.name}",
                 title=figure.kind,
-                alt=f"{figure.title}. {figure.caption}",
+                alt=brief(figure.title, figure.caption),
                 caption=figure.caption,
+                words=f"{figure.title}. {figure.caption}",
                 svg=picture_svg(folder, figure.name, choices=True),
                 specification=None,
                 files=picture_files(figure.name),

@@ -158,6 +158,19 @@ def _called(rows: pd.DataFrame, rule: Mapping[str, Any]) -> str:
     )
 
 
+def _unplaced(tables: SpikeTables, region: str) -> str:
+    """How many units the sorting names no channel of: their own waveform may be in the LFP."""
+    units = tables.units
+    if units.empty or "channel" not in units:
+        return ""
+    own = units[(units["region"] == region) & (units["kept"] == "yes")]
+    unknown = int((own["channel"].astype(str) == "").sum())
+    return "" if not unknown else (
+        f" Of {unknown} of {count(len(own), 'kept unit')} the sorting names no channel: nothing "
+        "keeps their own waveforms out of the LFP that their phases are taken from."
+    )  # fmt: skip
+
+
 def _stem(base: str, region: str, part: Slice, names: Names) -> str:
     return figure_stem(f"{base}-{slug(region)}", part, names)
 
@@ -261,7 +274,7 @@ def _locking(tables: SpikeTables, region: str, names: Names) -> Iterator[Behavio
                 f"each {names.animals()[0]}'s mean over its units; lines: means and "
                 f"{level_words(names)}. Each band has its own scale, the same in all contexts. "
                 f"{_held(part, names)}. Levels in the phase itself, not changes from the "
-                f"baseline. {not_tested('locking', names)}"
+                f"baseline.{_unplaced(tables, region)} {not_tested('locking', names)}"
             ),
             data=part.table,
             draw=lambda part=part: locking_chart(part, names),
@@ -286,8 +299,8 @@ def _preferred(tables: SpikeTables, region: str, names: Names) -> Iterator[Behav
                 f"{names.animals()[1]}. Phase 0, on the right, is the peak of the filtered LFP of "
                 "the unit's channel, angles go anticlockwise; its sign depends on the layer and "
                 f"the reference of that channel. {_held(part, names)}, at most "
-                f"{count(locked, 'locked unit')} in a band and context. Preferred phases are "
-                "shown, not tested."
+                f"{count(locked, 'locked unit')} in a band and context.{_unplaced(tables, region)} "
+                "Preferred phases are shown, not tested."
             ),
             data=part.table,
             draw=lambda part=part: preferred_chart(part, names),

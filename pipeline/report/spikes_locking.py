@@ -9,7 +9,7 @@ from pipeline.report.behaviour import Slice, in_order
 from pipeline.report.highlight import BETWEEN, of_animal, place_of
 from pipeline.report.marks import rounded
 from pipeline.report.names import Names, spoken
-from pipeline.report.numbers import finite
+from pipeline.report.numbers import MINUS, finite
 from pipeline.report.spikes_panels import named
 from pipeline.report.style import BAND, INK, MUTED, RULE, condition_colours
 from pipeline.report.survival import condition_dashes
@@ -113,14 +113,14 @@ def _band(
     x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[-0.6, n - 0.4], nice=False))
     y = alt.Y(
         "v:Q",
-        title=spoken(context) if first else None,
+        title=[spoken(context), "phase consistency"] if first else None,
         scale=alt.Scale(domain=[low, high], nice=False, zero=False),
         axis=alt.Axis(tickCount=3, format="~g", labelFontSize=9.5),
     )
     colour = _colour(part, names)
     here = named(data, means)
     zero = alt.Chart(alt.InlineData(values=[{"v": 0}]))
-    title = spoken(band) if context == part.contexts[0] else ""
+    heads = _heads(data, band, domain) if context == part.contexts[0] else []
     return layered(
         zero.mark_rule(color=MUTED, strokeDash=[3, 3]).encode(y=y),
         of_animal(
@@ -132,10 +132,30 @@ def _band(
         here.mark_point(shape="stroke", size=110, strokeWidth=2.4).encode(
             x=alt.X("m:Q"), y=y, color=colour
         ),
+        *heads,
         width=width,
         height=_HIGH,
-        title=_head(title),
     )
+
+
+def _heads(data: dict[str, Any], band: str, domain: tuple[float, float]) -> list[alt.Chart]:
+    """Name of a column and the reach of its axis: those of bands differ up to a hundredfold.
+
+    Marks and not a title: that would stand higher where a label of the axis reaches out.
+    """
+    import altair as alt
+
+    low, high = (f"{end:.1g}".replace("-", MINUS) for end in domain)
+    lines = (
+        (spoken(band), -22, 11, "bold", INK),
+        (f"axis: {low} to {high}", -9, 9, "normal", MUTED),
+    )
+    return [
+        named(data, [{"t": words}])
+        .mark_text(align="left", fontSize=size, fontWeight=weight, color=colour)
+        .encode(x=alt.value(0), y=alt.value(up), text=alt.Text("t:N"))
+        for words, up, size, weight, colour in lines
+    ]
 
 
 def _head(words: str) -> alt.TitleParams:

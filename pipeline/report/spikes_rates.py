@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: calls, their colours and how they are named; place tells them apart too
-CALLS = {1: ("up", DIVERGING[5]), 0: ("no change", BAND), -1: ("down", DIVERGING[1])}
+CALLS = {1: ("up", DIVERGING[5]), 0: ("not called", BAND), -1: ("down", DIVERGING[1])}
 _BARS = 96
 _SPACING = {"row": 12, "column": GAP}
 
@@ -221,7 +221,17 @@ def _bars(
         "from:Q",
         title="share of units" if first else None,
         scale=alt.Scale(domain=[0, 1], nice=False),
-        axis=alt.Axis(values=[0, 0.5, 1], format=".0%", labels=first, ticks=first, domain=first),
+        axis=alt.Axis(
+            values=[0, 0.5, 1],
+            format=".0%",
+            labels=first,
+            ticks=first,
+            domain=first,
+            # within the panel: else the first column's title would stand higher than the others
+            labelBaseline=alt.ConditionalAxisLabelBaseline(
+                condition={"test": "datum.value===1", "value": "top"}, value="middle"
+            ),
+        ),
     )
     colour = alt.Color(
         "k:N",

@@ -61,6 +61,12 @@ def condition_colours(plan: AnalysisPlan) -> dict[str, str]:
     return colours
 
 
+def colours_repeat(plan: AnalysisPlan) -> bool:
+    """Whether the plan has more conditions than the palette has colours."""
+    own = [entry for entry in plan.conditions if not entry.is_reference or entry.reference]
+    return len(own) > len(CONDITION_COLOURS)
+
+
 def level_shapes(levels: Sequence[str], plan: AnalysisPlan) -> dict[str, str]:
     """Shape of each context; levels of another modifier count in their own order."""
     order = plan.contexts if set(levels) <= set(plan.contexts) else tuple(levels)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from unicodedata import bidirectional
 
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.report.assembly import Specification, concatenated, figure, layered
@@ -186,9 +187,14 @@ def _lines(view: SurvivalView) -> int:
 
 
 def condition_dashes(plan: AnalysisPlan) -> dict[str, list[int]]:
-    """Dashes of each condition's line, in the plan's order."""
+    """Dashes of each condition's line, in the plan's order.
+
+    Where colours begin again (:func:`pipeline.report.style.condition_colours`) dashes begin one
+    later, so that no two conditions share both.
+    """
     return {
-        entry.name: _DASHES[index % len(_DASHES)] for index, entry in enumerate(plan.conditions)
+        entry.name: _DASHES[(index + index // len(_DASHES)) % len(_DASHES)]
+        for index, entry in enumerate(plan.conditions)
     }
 
 
@@ -222,10 +228,17 @@ def _key(view: SurvivalView) -> list[dict[str, Any]]:
                     "from": 0.0,
                     "to": round(0.12 * last, 6),
                     "share": round(1 + _KEY_SHARE * (n_lines - index), 3),
-                    "words": f"{name}: {row['n_reached']} of {row['n_animals']}",
+                    "words": f"{isolated(name)}: {row['n_reached']} of {row['n_animals']}",
                 }
             )
     return rows
+
+
+def isolated(label: str) -> str:
+    """A label as it stands within a line: one that runs from the right would turn what follows."""
+    if any(bidirectional(letter) in ("R", "AL") for letter in label):
+        return f"\N{FIRST STRONG ISOLATE}{label}\N{POP DIRECTIONAL ISOLATE}"
+    return label
 
 
 def survival_caption(view: SurvivalView, names: Names) -> str:

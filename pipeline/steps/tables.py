@@ -58,6 +58,7 @@ TYPES: dict[str, Mapping[str, str]] = {
                 "n_units_sorted",
                 "n_bursts",
                 "n_units_kept",
+                "units_of_unknown_channel",
             ),
             "Int64",
         ),
