@@ -31,6 +31,7 @@
         if (drawing) drawing.hidden = true;
         target.hidden = false;
         chart.dataset.state = "live";
+        fit(chart);
         join(chart, view);
       },
       (error) => {
@@ -255,25 +256,29 @@
   // An edge with more beyond it is shaded.
   const FRAMES = ".scroll, .chart, .sections ul";
 
+  const more = (whole, part) => whole > part + 1;
+
+  function edges(frame) {
+    const { scrollLeft, scrollWidth, clientWidth } = frame;
+    frame.classList.toggle("more-before", scrollLeft > 1);
+    frame.classList.toggle("more-after", more(scrollWidth, scrollLeft + clientWidth));
+  }
+
+  function fit(frame) {
+    edges(frame);
+    if (frame.matches("ul")) return; // its links are reached
+    const { scrollWidth, clientWidth, scrollHeight, clientHeight } = frame;
+    const scrolls = more(scrollWidth, clientWidth) || more(scrollHeight, clientHeight);
+    if (scrolls) frame.tabIndex = 0;
+    else if (frame !== document.activeElement) frame.removeAttribute("tabindex");
+  }
+
+  // What is not laid out yet stays as it was written: within reach.
   function reach() {
-    const more = (whole, part) => whole > part + 1;
-    const edges = (frame) => {
-      const { scrollLeft, scrollWidth, clientWidth } = frame;
-      frame.classList.toggle("more-before", scrollLeft > 1);
-      frame.classList.toggle("more-after", more(scrollWidth, scrollLeft + clientWidth));
-    };
     const sizes = new ResizeObserver((entries) => {
-      for (const frame of new Set(entries.map((entry) => entry.target.closest(FRAMES)))) {
-        edges(frame);
-        if (frame.matches("ul")) continue; // its links are reached
-        const { scrollWidth, clientWidth, scrollHeight, clientHeight } = frame;
-        const scrolls = more(scrollWidth, clientWidth) || more(scrollHeight, clientHeight);
-        if (scrolls) frame.tabIndex = 0;
-        else if (frame !== document.activeElement) frame.removeAttribute("tabindex");
-      }
+      new Set(entries.map((entry) => entry.target.closest(FRAMES))).forEach(fit);
     });
     for (const frame of document.querySelectorAll(FRAMES)) {
-      frame.removeAttribute("tabindex");
       frame.addEventListener("scroll", () => edges(frame), { passive: true });
       sizes.observe(frame);
       // what is inside may grow while the frame around it stays
