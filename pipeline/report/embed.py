@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 TEMPLATES = Path(__file__).with_name("templates")
+#: the bundle carries no notice of its own; the licence asks for one where it is passed on
+_NOTICE = (
+    "/*! Vega, Vega-Lite and Vega-Embed: Copyright (c) 2013-2025 University of Washington "
+    "Interactive Data Lab and contributors; BSD-3-Clause, "
+    "https://github.com/vega/vega/blob/main/LICENSE */"
+)
 _SVG = "{http://www.w3.org/2000/svg}"
 #: how an image inside a drawing must begin
 _PNG = "data:image/png;base64,"
@@ -252,7 +258,7 @@ def vega_library() -> str:
     library = vl_convert.javascript_bundle()
     if "</script" in library.lower() or "<!--" in library:
         raise InputError("the chart library cannot stand inside a page; is vl-convert too new?")
-    return library
+    return f"{_NOTICE}\n{library}"
 
 
 def script_hash(script: str) -> str:
