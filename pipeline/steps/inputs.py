@@ -110,12 +110,18 @@ def files_of(
         for file, size in absent.items()
         if any(file == place or file.startswith(place + os.sep) for place in places)
     }
-    seen = (session.name, *places)
-    if seen not in experiment.listed:
-        files = session_files(experiment, session)
-        experiment.listed[seen] = {file: _stated(file) for file in files}
-    found = experiment.listed[seen]
+    if planned:  # once the rule has made them, they are as they lie there
+        found = _listed(experiment, session)
+    else:
+        seen = (session.name, *places)
+        if seen not in experiment.listed:
+            experiment.listed[seen] = _listed(experiment, session)
+        found = experiment.listed[seen]
     return dict(sorted({**planned, **found}.items()))
+
+
+def _listed(experiment: Experiment, session: Session) -> dict[str, list[str | int]]:
+    return {file: _stated(file) for file in session_files(experiment, session)}
 
 
 def absent_files(experiment: Experiment) -> list[Problem]:
