@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help install sample demo demo-sorting test lint bench lock licences audit clean
+.PHONY: help install sample demo demo-sorting test lint bench docs references lock licences audit clean
 
 help:
 	@echo "make demo   install, make the sample recordings, run the workflow on them"
@@ -17,6 +17,7 @@ help:
 	@echo "make test   run the whole test suite"
 	@echo "make lint   ruff, snakemake --lint, snakefmt"
 	@echo "make bench  speed and memory beside other packages (a quarter of an hour with peers, 5 GB of temporary files)"
+	@echo "make docs   the documentation as a site: docs/_build/html/index.html"
 	@echo "make audit  hold the locked packages against published advisories, if the network lets it"
 	@echo "make clean  remove results and sample recordings (not .venv)"
 
@@ -58,6 +59,11 @@ lint: install
 bench: install
 	@$(BIN)/python -m benchmarks.run
 
+# Every warning is an error, but all are shown first.
+docs: install
+	@$(BIN)/python -m sphinx --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
+	@echo "The documentation: $(CURDIR)/docs/_build/html/index.html"
+
 # Solve requirements/*.in again (needs an index); review the difference before you commit it.
 lock: install
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
@@ -73,4 +79,4 @@ audit: install
 	@$(BIN)/python -m pipeline.commands.audit
 
 clean:
-	rm -rf results sample_data/recordings sample_data/sorting .snakemake
+	rm -rf docs/_build results sample_data/recordings sample_data/sorting .snakemake
