@@ -10,25 +10,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.compare.verdicts import (
+    INCONCLUSIVE,
+    NEGLIGIBLE,
+    NO_EFFECT,
+    ONE_CONTEXT,
+    PILL,
+    PROCESS,
+)
 from pipeline.report.amounts import amount, ci_text
 from pipeline.report.counted import n_text
 from pipeline.report.lookup import Contrasts, text
 from pipeline.report.names import Names, capital, plural, spoken
 from pipeline.report.numbers import SPACE, count, finite, listing, p_value
-from pipeline.report.sentences import (
-    INCONCLUSIVE,
-    NO_EFFECT,
-    ONE_CONTEXT,
-    PILL,
-    PROCESS,
-    Speaker,
-)
+from pipeline.report.sentences import Speaker
 
 #: priorities of outcomes, from what was asked beforehand to what nobody declared
 PRIMARY, SECONDARY, EXPLORATORY = "primary", "secondary", "exploratory"
-
-#: pattern of what is significant and yet smaller than what matters
-NEGLIGIBLE = "negligible"
 
 #: so many outcomes of one condition are named, so many conditions have their numbers in words;
 #: the matrix below the paragraph holds all

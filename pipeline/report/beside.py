@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline.compare.verdicts import PROCESS
 from pipeline.report.amounts import ci_name
 from pipeline.report.lookup import Evidence, text
 from pipeline.report.names import Names, capital, plural, spoken
 from pipeline.report.numbers import SPACE, finite, ratio
-from pipeline.report.sentences import PROCESS
 
 BAYES = "BIC Bayes factor for no interaction"
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.compare.families import OMNIBUS
 from pipeline.report.lookup import step_of, text
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import SPACE, finite, listing, p_value, plain
@@ -14,7 +15,6 @@ from pipeline.report.views import FigureKey, figure_name
 if TYPE_CHECKING:
     import pandas as pd
 
-OMNIBUS = "omnibus"
 #: states of a run
 OPEN, BLIND, UNBLINDED = "open", "blind", "unblinded"
 

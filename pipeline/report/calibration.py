@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.report.lookup import DIFFERENCE, MAIN, SIMPLE, text
+from pipeline.compare.contrasts import DIFFERENCE, MAIN, SIMPLE
+from pipeline.report.lookup import text
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import SPACE, finite, listing
 

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from pipeline.compare.contrasts import MAIN, SIMPLE
+from pipeline.compare.families import OMNIBUS
 from pipeline.report.amounts import amount, ci_text, interval_text
 from pipeline.report.counted import n_bare
-from pipeline.report.lookup import MAIN, OMNIBUS, SIMPLE, Contrasts, Effect
+from pipeline.report.lookup import Contrasts, Effect
 from pipeline.report.names import Names, parse, small, spoken
 from pipeline.report.numbers import SPACE, bare_p, count, f_test, finite, listing, number, p_value
 from pipeline.report.tested import NOTHING

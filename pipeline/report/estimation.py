@@ -13,9 +13,10 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipeline.compare.contrasts import DIFFERENCE, SIMPLE
 from pipeline.report.assembly import Specification, concatenated, figure, layered
 from pipeline.report.highlight import by_animal, by_level, parameters, place_of
-from pipeline.report.lookup import DIFFERENCE, SIMPLE, Effect
+from pipeline.report.lookup import Effect
 from pipeline.report.marks import (
     PART,
     effect_records,

@@ -6,17 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from pipeline.compare.contrasts import DIFFERENCE, MAIN, SIMPLE
+from pipeline.compare.families import OMNIBUS
+from pipeline.compare.trends import TREND
 from pipeline.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SIMPLE = "simple"
-MAIN = "main"
-DIFFERENCE = "difference_of_differences"
-IN_CONTEXT = "difference_of_differences_in_context"
-OMNIBUS = "omnibus"
-TREND = "trend"
 #: what the verdicts are read from; every other contrast stands beside
 PLANNED = (MAIN, SIMPLE, DIFFERENCE)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pipeline.report.lookup import DIFFERENCE, Effect
+from pipeline.compare.contrasts import DIFFERENCE
+from pipeline.report.lookup import Effect
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import decimals, finite, interval, p_value, plain, signed, with_unit
 from pipeline.report.style import BAND, condition_colours, level_shapes

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pipeline.compare.verdicts import PROCESS
 from pipeline.report.amounts import digits_of, interval_text
 from pipeline.report.answer import (
     EXPLORATORY,
@@ -24,11 +25,7 @@ from pipeline.report.meanings import VERDICTS, key_text, meanings
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite, p_value, signed
 from pipeline.report.reasons import Reasons, disagreements
-from pipeline.report.sentences import (
-    PROCESS,
-    strongest,
-    verdict_sentence,
-)
+from pipeline.report.sentences import strongest, verdict_sentence
 from pipeline.report.style import condition_colours
 from pipeline.report.views import FigureKey, figure_name
 from pipeline.report.whiskers import Whisker, WhiskerScale

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from pipeline.compare.verdicts import INCONCLUSIVE, NO_EFFECT, ONE_CONTEXT, PILL, PROCESS
 from pipeline.report.names import Names, plural, spoken
 from pipeline.report.numbers import SPACE
-from pipeline.report.sentences import INCONCLUSIVE, NO_EFFECT, ONE_CONTEXT, PILL, PROCESS
 
 #: verdict -> (class of the cell and name of its icon, what the verdict means)
 VERDICTS: dict[str, tuple[str, str]] = {

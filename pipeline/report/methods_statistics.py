@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from pipeline.compare.contrasts import DIFFERENCE, IN_CONTEXT, MAIN, SIMPLE
+from pipeline.compare.families import OMNIBUS
+from pipeline.compare.trends import TREND
 from pipeline.experiment.plan import AnalysisPlan
-from pipeline.report.lookup import DIFFERENCE, IN_CONTEXT, MAIN, OMNIBUS, PLANNED, SIMPLE, TREND
+from pipeline.report.lookup import PLANNED
 from pipeline.report.methods_words import NOT_STATED
 from pipeline.report.names import spoken
 from pipeline.report.numbers import SPACE, count, listing, number

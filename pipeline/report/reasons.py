@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.compare.verdicts import PROCESS
 from pipeline.report.lookup import Evidence, text
 from pipeline.report.names import plural, spoken
 from pipeline.report.numbers import SPACE, finite, listing, p_value
@@ -141,7 +142,7 @@ def _other_scale(verdict: Mapping[str, Any], evidence: Evidence, alpha: float) -
     scale = f"on the {spoken(found.other_scale)} scale" if found.other_scale else "on another scale"
     p = p_value(found.other_p_adjusted, name=f"adjusted{SPACE}p")
     there = found.other_p_adjusted < alpha
-    if text(verdict["verdict"]) != "process":
+    if text(verdict["verdict"]) != PROCESS:
         return f"a difference between {levels} {scale}: {p}" if there else ""
     if not there:
         return f"depends on the scale: no difference between {levels} is shown {scale}, {p}"

@@ -9,6 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pipeline.compare.verdicts import (
+    INCONCLUSIVE,
+    NEGLIGIBLE,
+    NO_EFFECT,
+    ONE_CONTEXT,
+    PILL,
+    PROCESS,
+)
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.metric import Metric
 from pipeline.report.amounts import (
@@ -33,12 +41,6 @@ from pipeline.report.reasons import Reasons
 
 if TYPE_CHECKING:
     import pandas as pd
-
-PROCESS = "process"
-PILL = "pill"
-NO_EFFECT = "no drug effect"
-ONE_CONTEXT = "drug effect, one context"
-INCONCLUSIVE = "inconclusive"
 
 
 def verdict_sentence(
@@ -160,7 +162,7 @@ class Speaker:
                 return (
                     f"{begin} and the other way in {at}, {turned}: a difference of {size} ({sure})"
                 )
-            case "negligible":
+            case pattern if pattern == NEGLIGIBLE:
                 limit = self.bound.interaction
                 least = f" ({bound_text(limit, self.outcome, self.names)})" if limit else ""
                 return (
@@ -196,7 +198,7 @@ class Speaker:
         limit = self.bound.drug
         size = bound_text(limit, self.outcome, self.names) if limit else ""
         drug, where = capital(self.drug), self.everywhere("any")
-        if text(self.verdict["pattern"]) == "negligible":
+        if text(self.verdict["pattern"]) == NEGLIGIBLE:
             where = self.everywhere("every")
             less = f"less than {size}" if size else "less than the smallest effect of interest"
             first = f"{drug} changed {self.what}, but by {less} {where}"
@@ -209,7 +211,7 @@ class Speaker:
 
     def _though_small(self) -> str:
         """Levels in which an effect that is too small to matter is significant."""
-        if text(self.verdict["pattern"]) != "negligible" or self._n_levels() < 2:
+        if text(self.verdict["pattern"]) != NEGLIGIBLE or self._n_levels() < 2:
             return ""
         alpha = self.names.plan.alpha
         said = [

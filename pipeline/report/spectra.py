@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.report.lookup import DIFFERENCE, SIMPLE, text
+from pipeline.compare.contrasts import DIFFERENCE, SIMPLE
+from pipeline.report.lookup import text
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import SPACE, bare_p, count, number, p_value, with_unit
 from pipeline.report.slug import slug

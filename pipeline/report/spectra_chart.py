@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from pipeline.compare.contrasts import SIMPLE
 from pipeline.report.assembly import Specification, concatenated, figure, layered
 from pipeline.report.highlight import place_of
-from pipeline.report.lookup import SIMPLE
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite, p_value
 from pipeline.report.spectra import LIKE, SpectraView

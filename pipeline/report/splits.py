@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pipeline.compare.verdicts import NEGLIGIBLE, ONE_CONTEXT, PILL, PROCESS
 from pipeline.report.amounts import amount, interval_text
 from pipeline.report.counted import n_bare
 from pipeline.report.lookup import Contrasts, Effect, Evidence, text
@@ -21,7 +22,6 @@ from pipeline.report.matrix import EXPLORATORY, VERDICTS
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import SPACE, finite, listing
 from pipeline.report.reasons import Reasons
-from pipeline.report.sentences import ONE_CONTEXT, PILL, PROCESS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -206,7 +206,7 @@ def _remark(found: Mapping[str, _Found], levels: Sequence[str], split: str) -> s
     strata = {level: found[level] for level in levels if level in found}
     if whole is None or whole.word not in _EFFECTS or len(strata) < 2:
         return ""
-    if text(whole.verdict["pattern"]) == "negligible":
+    if text(whole.verdict["pattern"]) == NEGLIGIBLE:
         return ""
     level = text(whole.verdict["interaction_level"]) if whole.word == PROCESS else ""
     unsplit = whole.evidence.difference(level) if level else whole.drug

@@ -9,18 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pipeline.compare.contrasts import DIFFERENCE, IN_CONTEXT, MAIN, SIMPLE
+from pipeline.compare.families import OMNIBUS
+from pipeline.compare.trends import TREND
 from pipeline.report.amounts import amount, digits_of
 from pipeline.report.counted import lacking, n_bare, n_text
-from pipeline.report.lookup import (
-    DIFFERENCE,
-    IN_CONTEXT,
-    MAIN,
-    OMNIBUS,
-    PLANNED,
-    SIMPLE,
-    TREND,
-    Effect,
-)
+from pipeline.report.lookup import PLANNED, Effect
 from pipeline.report.names import Names, capital, plural, spoken
 from pipeline.report.numbers import (
     SPACE,

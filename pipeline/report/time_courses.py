@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.compare.contrasts import DIFFERENCE, SIMPLE
 from pipeline.compare.rules import priority_of
-from pipeline.report.lookup import DIFFERENCE, SIMPLE, text
+from pipeline.report.lookup import text
 from pipeline.report.names import Names, capital, spoken
 from pipeline.report.numbers import SPACE, bare_p, count, number, p_value, with_unit
 from pipeline.report.slug import slug

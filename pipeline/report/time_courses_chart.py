@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.compare.clusters import MINIMUM_ANIMALS
+from pipeline.compare.contrasts import SIMPLE
 from pipeline.report.assembly import Specification, concatenated, figure, layered
 from pipeline.report.highlight import place_of
-from pipeline.report.lookup import SIMPLE
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite, p_value
 from pipeline.report.style import BAND, INK, MUTED, condition_colours

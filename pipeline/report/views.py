@@ -9,8 +9,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.compare.families import OMNIBUS
 from pipeline.experiment.plan import AnalysisPlan
-from pipeline.report.lookup import OMNIBUS, PLANNED, Contrasts, Effect, Evidence, where
+from pipeline.report.lookup import PLANNED, Contrasts, Effect, Evidence, where
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite
 from pipeline.report.slug import slug

@@ -13,11 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.report.lookup import DIFFERENCE, MAIN, SIMPLE, effects_of, step_of, text
+from pipeline.compare.contrasts import DIFFERENCE, MAIN, SIMPLE
+from pipeline.compare.verdicts import INCONCLUSIVE, NO_EFFECT, ONE_CONTEXT, PILL, PROCESS
+from pipeline.report.lookup import effects_of, step_of, text
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite, listing
 from pipeline.report.reasons import Reasons
-from pipeline.report.sentences import INCONCLUSIVE, NO_EFFECT, ONE_CONTEXT, PILL, PROCESS
 from pipeline.report.tested import contrast_words
 from pipeline.report.what_if_checks import Asked, Check, Claim, Row, Words, checks, reach
 

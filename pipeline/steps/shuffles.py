@@ -24,8 +24,11 @@ import pandas as pd
 
 from pipeline.compare import compare
 from pipeline.compare.calibrated import interval
+from pipeline.compare.contrasts import DIFFERENCE
+from pipeline.compare.families import OMNIBUS
 from pipeline.compare.slices import levels_of, units_of
 from pipeline.compare.tables import from_rows
+from pipeline.compare.verdicts import PROCESS
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.files import replacing
 from pipeline.metric import Metric
@@ -346,13 +349,13 @@ def relabelled(outcomes: pd.DataFrame, source: Mapping[str, str]) -> pd.DataFram
 def _count(contrasts: pd.DataFrame, verdicts: pd.DataFrame, alpha: float) -> pd.DataFrame:
     """Hits and tests of one shuffle, by outcome, phase, split, modifier and measure."""
     tested = contrasts[contrasts["p"].notna()]
-    differences = tested[tested["contrast"] == "difference_of_differences"]
-    omnibus = tested[(tested["contrast"] == "omnibus") & tested["term"].str.contains(":")]
+    differences = tested[tested["contrast"] == DIFFERENCE]
+    omnibus = tested[(tested["contrast"] == OMNIBUS) & tested["term"].str.contains(":")]
     parts = [
         _hits(differences, differences["p"] < alpha, "difference"),
         _hits(differences, differences["p_adjusted"] < alpha, "difference_holm", once=True),
         _hits(omnibus, omnibus["p"] < alpha, "omnibus"),
-        _hits(verdicts, verdicts["verdict"] == "process", "process"),
+        _hits(verdicts, verdicts["verdict"] == PROCESS, "process"),
     ]
     return pd.concat(parts, ignore_index=True)
 
