@@ -14,11 +14,11 @@ from vega import valid
 from pipeline.compare import compare
 from pipeline.registry import metrics
 from pipeline.report import write_figures, write_report
+from pipeline.report.curve_words import EVERYWHERE
 from pipeline.report.figures import specification_json, spreadsheet_safe
 from pipeline.report.names import Names
 from pipeline.report.time_courses import (
     EDGES,
-    EVERYWHERE,
     time_course_caption,
     time_course_data,
     time_course_lines,
@@ -27,7 +27,6 @@ from pipeline.report.time_courses import (
     time_course_views,
 )
 from pipeline.report.time_courses_chart import domain_of, time_course_chart
-from pipeline.steps import cohort_time_courses
 
 PLAN = cohorts.two_levels()
 NAMES = Names(plan=PLAN, metrics=metrics())
@@ -56,12 +55,6 @@ def view(**changes):
 
 def plainly(text):
     return text.replace("\xa0", " ")
-
-
-def test_the_reports_words_are_those_of_the_tables():
-    assert EVERYWHERE == cohort_time_courses.EVERYWHERE
-    means, _ = tables()
-    assert set(means["measure"]) == {cohort_time_courses.POWER, cohort_time_courses.SPEED}
 
 
 def test_the_caption_says_that_all_contexts_mix_contexts():

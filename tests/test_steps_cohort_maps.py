@@ -8,8 +8,9 @@ import pytest
 from cohorts import PLACES
 from maps_example import FAST, SLOW, given, write_coupling, write_gram
 
+from pipeline.report.curve_words import DIFFERENCE, MEAN
 from pipeline.steps.cohort_comodulograms import LEVEL, comodulograms
-from pipeline.steps.cohort_maps import DIFFERENCE, MEAN, Maps, mean_over, over_baseline, over_units
+from pipeline.steps.cohort_maps import Maps, mean_over, over_baseline, over_units
 from pipeline.steps.cohort_spectrograms import point_width, row_edges, spectrograms
 
 HOME, FIELD = PLACES

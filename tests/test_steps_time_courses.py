@@ -15,7 +15,8 @@ from time_course_example import DRUGS, bins_of, cohort, fading, planted, setting
 from pipeline.compare.clusters import cluster_test
 from pipeline.compare.partial_clusters import NOWHERE, partial_cluster_test
 from pipeline.lfp.signal import write_lfp
-from pipeline.steps.cohort_time_courses import EVERYWHERE, POWER, SPEED, compared, time_courses
+from pipeline.report.curve_words import EVERYWHERE, POWER, SPEED
+from pipeline.steps.cohort_time_courses import compared, time_courses
 from pipeline.steps.session_data import Quality, SessionData
 from pipeline.steps.time_courses import COLUMNS, session_spectra, write_time_course, zeros_of
 

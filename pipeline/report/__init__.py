@@ -5,6 +5,7 @@ module                      does
 ==========================  =====================================================================
 numbers, names, slug        the one way in which numbers, labels and file names are written
 lookup                      rows of contrasts.tsv as records
+curve_words                 what the tables of curves and maps call their rows
 sentences                   a verdict in plain words; feeds answer and captions
 alternatives                short alternative texts: what a figure is, verdicts, estimates and n
 assembly                    panels and figures put together as plain specifications

@@ -24,16 +24,16 @@ from pipeline.report.cohort_maps import (
     n_words,
     scale_end,
 )
+from pipeline.report.curve_words import DIFFERENCE, EVERYWHERE, MEAN
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import SPACE, finite, listing, number, signed, with_unit
 from pipeline.report.slug import slug
-from pipeline.report.time_courses import EVERYWHERE, MIXED
+from pipeline.report.time_courses import MIXED
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-MEAN, DIFFERENCE = "mean", "difference"
 #: pixels of a map: at most across (it gets whole pixels per point), and up
 _WIDTH, _HEIGHT = 150, 96
 _TICKS_HZ = (1, 8, 40, 100, 200)

@@ -22,6 +22,7 @@ from pipeline.report.cohort_maps import (
     n_words,
     scale_end,
 )
+from pipeline.report.curve_words import DIFFERENCE, LEVEL, MEAN
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import listing, number, plain, signed, with_unit
 from pipeline.report.slug import slug
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-LEVEL, MEAN, DIFFERENCE = "baseline", "mean", "difference"
 #: pixels of a map, at most
 _WIDTH, _HEIGHT = 110, 90
 

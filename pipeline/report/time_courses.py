@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.compare.contrasts import DIFFERENCE, SIMPLE
 from pipeline.compare.rules import priority_of
+from pipeline.report.curve_words import EVERYWHERE, POWER, SPEED
 from pipeline.report.lookup import text
 from pipeline.report.names import Names, capital, spoken
 from pipeline.report.numbers import SPACE, bare_p, count, number, p_value, with_unit
@@ -21,8 +22,6 @@ from pipeline.report.spectra import ClusterLine
 if TYPE_CHECKING:
     import pandas as pd
 
-#: what the tables call power and speed, and the level of all contexts
-POWER, SPEED, EVERYWHERE = "band_power", "speed", "all contexts"
 #: what every cluster must be read with
 EDGES = (
     "A cluster says that there is an effect somewhere along the time; when it begins and ends is "

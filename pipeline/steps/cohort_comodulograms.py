@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.experiment.plan import AnalysisPlan
+from pipeline.report.curve_words import LEVEL
 from pipeline.steps.cohort_maps import (
     CELL,
     Maps,
@@ -25,8 +26,6 @@ from pipeline.steps.cohort_maps import (
     with_design,
 )
 
-#: the part of the table that holds the baseline's own index
-LEVEL = "baseline"
 COLUMNS = ("part", "region", "phase", "context", "condition", "reference_condition", "step",
            "paired", "n_units", "n_reference", "phase_hz", "amplitude_hz", "value")  # fmt: skip
 

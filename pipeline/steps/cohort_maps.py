@@ -16,9 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.experiment.plan import AnalysisPlan
+from pipeline.report.curve_words import DIFFERENCE, MEAN
 
-#: what a row of the tables is
-MEAN, DIFFERENCE = "mean", "difference"
 #: identity of a session's cell
 CELL = ("session", "anchor", "step", "context")
 

@@ -5,7 +5,7 @@ and handling from timecourse.parquet. They are averaged in points of half a minu
 rows of about equal width on the root of the frequency, on the raw scale, and set against the mean
 of the session's own baseline in the same context. As for time courses, a point of a context rests
 on the animals that were there then; under
-:data:`pipeline.steps.cohort_time_courses.EVERYWHERE` each animal's point counts in whichever
+:data:`pipeline.report.curve_words.EVERYWHERE` each animal's point counts in whichever
 context it was spent, against the baseline of that context.
 """
 
@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.lfp.bands import line_bands
+from pipeline.report.curve_words import EVERYWHERE
 from pipeline.steps.cohort_maps import Maps, decoded, over_baseline, over_units, with_design
-from pipeline.steps.cohort_time_courses import EVERYWHERE
 
 COLUMNS = ("part", "region", "level", "condition", "reference_condition", "step", "paired",
            "minute", "width_min", "handling_from", "handling_to", "n_units", "n_reference",

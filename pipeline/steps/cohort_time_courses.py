@@ -30,15 +30,12 @@ from pipeline.experiment.plan import AnalysisPlan, PlanQuestion
 from pipeline.files import replacing
 from pipeline.metric import Metric
 from pipeline.registry import metrics
+from pipeline.report.curve_words import EVERYWHERE, POWER, SPEED
 from pipeline.steps.cohort import join_design
 from pipeline.steps.extract import write_parquet
 
-#: the level of all contexts together
-EVERYWHERE = "all contexts"
 #: points are so wide, or as wide as a bin
 POINT_S = 60.0
-#: what is measured
-POWER, SPEED = "band_power", "speed"
 
 _PHASE = "time course"
 _CELL = ["session", "anchor", "step", "context"]

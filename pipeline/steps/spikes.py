@@ -17,6 +17,7 @@ import pandas as pd
 
 from pipeline.compare.slices import units_of
 from pipeline.experiment.plan import AnalysisPlan
+from pipeline.report.curve_words import EVERYWHERE
 from pipeline.steps.cell_means import cell_means
 from pipeline.steps.cohort import join_design
 from pipeline.steps.measure import COLUMNS
@@ -24,8 +25,6 @@ from pipeline.steps.spike_tables import TYPES, read_modulation, write_table
 
 #: condition of what was measured before, or without, any dose
 NONE = "none"
-#: the level of all contexts together
-EVERYWHERE = "all contexts"
 #: whose rows a row is about, in every table of animals
 WHO = ("part", "unit", "animal")
 PLACE = ("condition", "context", "phase", "region")
