@@ -120,6 +120,11 @@ class Metric:
         One line for tables and the docs.
     definition : str
         The formula in words or symbols, for the methods text and the docs.
+    formula : str
+        The formula alone, in plain text, for the reference in the docs.
+    fails_when : tuple of str
+        One sentence each: when there is no value, when it is censored, when it misleads and what
+        to read beside it; for the reference in the docs.
     reference : str
         Source of the definition.
     """
@@ -134,6 +139,8 @@ class Metric:
     description: str
     definition: str
     reference: str
+    formula: str = ""
+    fails_when: tuple[str, ...] = ()
     grain: Literal["interval", "cell"] = "interval"
     per_band: bool = False
     band_names: tuple[str, ...] = ()

@@ -23,6 +23,12 @@ METRIC = Metric(
     definition=(
         "correct / (correct + error) over all scored trials of the cell; omissions are left out"
     ),
+    formula="correct / (correct + error)",
+    fails_when=(
+        "No value in a cell without a choice.",
+        "Where the box switches at a criterion, all animals are brought to alike accuracies: "
+        "trials_to_criterion tells more.",
+    ),
     reference="Torrado Pacheco et al. 2023, doi 10.1038/s41386-023-01545-z",
     options=("flexibility.task",),
 )

@@ -33,6 +33,12 @@ METRIC = Metric(
         "rule asks for another side than the present one (conflict), or for the same (congruent);"
         " not of sets under a new label for the same sides, where all would be congruent"
     ),
+    formula="correct / (correct + error), on conflict and on congruent trials apart",
+    fails_when=(
+        "No value of a kind without choices, in sets without a previous rule, and under a new "
+        "label for the same sides.",
+        "Congruent trials are right under either rule: high accuracy there is no flexibility.",
+    ),
     reference="in use; docs/flexibility.md",
     options=("flexibility.task",),
 )

@@ -27,6 +27,11 @@ METRIC = Metric(
         "correct / (correct + error) over the first set of a session, if it follows no other "
         "rule and starts in the cell; up to the end of the cell"
     ),
+    formula="correct / (correct + error) of the first set",
+    fails_when=(
+        "No value where the first set follows another day's rule or does not start in the cell.",
+        "Grows with the length of the set that the cell shows.",
+    ),
     reference="in use; docs/flexibility.md",
     options=("flexibility.task",),
 )

@@ -26,6 +26,11 @@ METRIC = Metric(
         "starts in the cell; where the criterion was not met, the trials run so far, right- "
         "censored"
     ),
+    formula="index of the trial that completes the first run meeting the criterion, first set",
+    fails_when=(
+        "No value where the first set follows another day's rule or does not start in the cell.",
+        "Right-censored where the criterion was not met.",
+    ),
     reference="in use; docs/flexibility.md",
     options=("flexibility.task",),
 )

@@ -26,6 +26,13 @@ METRIC = Metric(
         "Wrong choices (omissions excluded) up to the trial that meets the criterion, mean over"
         " the sets completed; where none was completed, the errors made so far, right-censored"
     ),
+    formula="mean over completed sets of wrong choices up to the criterion",
+    fails_when=(
+        "No value in a cell in which no set starts, or no choice was made in one.",
+        "Right-censored where no set of the cell was completed: the true value is at least the one "
+        "given.",
+        "An animal that omits does not err: read omissions beside it.",
+    ),
     reference="in use; docs/flexibility.md",
     options=("flexibility.task",),
 )

@@ -25,6 +25,14 @@ METRIC = Metric(
         "exploit (one per side, and per rule that is not a side), fixed emissions, four transition "
         "probabilities at their posterior mode; at least 60 choices"
     ),
+    formula="mean over choices of P(state = explore | all choices)",
+    fails_when=(
+        "No value with fewer than 60 choices in the cell, with only one rule among them, where a "
+        "side or cue is unknown, or where the fit does not come to rest.",
+        "Under the fixed prior of one cell, estimates are pulled to its centre, more so the fewer "
+        "the choices: docs/models.md has what is recovered.",
+        "A policy that the model has no state for (alternation) reads as exploration.",
+    ),
     reference="Ebitz et al. 2018, Neuron 97:450, with a state for the rule that is no side",
     options=("flexibility.task",),
 )

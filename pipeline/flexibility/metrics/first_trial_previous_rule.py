@@ -30,6 +30,13 @@ METRIC = Metric(
         "whose switch lies in the cell; after an uncued switch it says how firmly the old rule "
         "was held, not perseveration"
     ),
+    formula="choices of the previous rule's side on trial 1 / choices on trial 1, over switches",
+    fails_when=(
+        "No value without a switch in the cell at which the choice and the previous rule's side "
+        "are known.",
+        "After a switch without a cue it says how firmly the old rule was held, not perseveration.",
+        "On congruent first trials the old rule's side is also right.",
+    ),
     reference="in use; docs/flexibility.md",
     options=("flexibility.task",),
 )

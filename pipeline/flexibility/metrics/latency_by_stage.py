@@ -28,6 +28,13 @@ METRIC = Metric(
         "Median latency of all choices of the cell under the rule of each stage; omissions "
         "have none"
     ),
+    formula="median of the choice latencies under the rule of each stage",
+    fails_when=(
+        "No value of a stage without a latency in the cell, in a log without latencies, or in a "
+        "task without stages.",
+        "Omissions have no latency: a drug that turns slow choices into omissions shortens the "
+        "median.",
+    ),
     reference="Birrell & Brown 2000 J Neurosci 20:4320",
     options=("flexibility.task",),
 )

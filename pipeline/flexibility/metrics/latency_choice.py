@@ -29,6 +29,12 @@ METRIC = Metric(
         "is one); by outcome, by conflict, on the first flexibility.task.after_switch_trials "
         "trials after a switch (switch) and on all later trials of a set (stable)"
     ),
+    formula="median(t_choice − t_cue), or of latency_choice of the log",
+    fails_when=(
+        "No value of a kind of trials without a latency in the cell.",
+        "No value in a log without latencies or times.",
+        "Omissions have none: a drug that turns slow choices into omissions shortens the median.",
+    ),
     reference="Torrado Pacheco et al. 2023, doi 10.1038/s41386-023-01545-z (response time)",
     options=("flexibility.task",),
 )

@@ -28,6 +28,12 @@ METRIC = Metric(
         "conflict, on the first flexibility.task.after_switch_trials trials after a switch "
         "(switch) and on all later trials of a set (stable)"
     ),
+    formula="median(t_reward − t_choice) of rewarded trials",
+    fails_when=(
+        "No value of a kind of trials without a latency in the cell.",
+        "No value in a log without the times of rewards.",
+        "A reward that the box delivers is not its collection: check what t_reward is in the log.",
+    ),
     reference="in use; docs/flexibility.md",
     options=("flexibility.task",),
 )

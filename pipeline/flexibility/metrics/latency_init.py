@@ -31,6 +31,12 @@ METRIC = Metric(
         "flexibility.task.after_switch_trials trials after a switch (switch) and on all later "
         "trials of a set (stable)"
     ),
+    formula="median(t_init − t_cue)",
+    fails_when=(
+        "No value of a kind of trials without a latency in the cell.",
+        "No value in tasks in which the initiation brings the cue, or in logs without t_init.",
+        "Few initiations after the cue leave few trials.",
+    ),
     reference="in use; docs/flexibility.md",
     options=("flexibility.task",),
 )

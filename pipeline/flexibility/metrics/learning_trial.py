@@ -28,6 +28,16 @@ METRIC = Metric(
         "number of choices, right-censored. The sets of a cell share one variance, of 0.3 logit^2 "
         "at most; the curve starts with sd 1.5 logits around chance"
     ),
+    formula=(
+        "min{t : lower 95 % bound of P(correct at t′) > chance for all t′ ≥ t}, mean over sets "
+        "after a switch"
+    ),
+    fails_when=(
+        "No value where no set that follows another rule has choices in the cell.",
+        "Right-censored where it exists in no set.",
+        "A set that ends at the criterion ends while the curve is still rising: short sets find it "
+        "late or not at all.",
+    ),
     reference="Smith et al. 2004, J Neurosci 24:447, doi 10.1523/JNEUROSCI.2908-03.2004",
     options=("flexibility.task",),
 )

@@ -33,6 +33,13 @@ METRIC = Metric(
         "the same side is chosen again; cue: the cue is followed both times or neither time; true "
         "and misleading: the reward agrees with the rule or not"
     ),
+    formula="n(loss, shift) / n(loss)",
+    fails_when=(
+        "No value of a kind without such pairs; in a probabilistic task none at all where the log "
+        "has no rewards; by the cue only where cues mark sides.",
+        "With few errors it rests on few pairs: look at n_effective.",
+        "Chance differs from ½ where the animal prefers a side.",
+    ),
     reference=(
         "conditional form: Bari et al. 2010 Neuropsychopharmacology 35:1290; Dalton et al. 2014 "
         "J Neurosci 34:4618"

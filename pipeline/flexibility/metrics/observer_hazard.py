@@ -25,6 +25,18 @@ METRIC = Metric(
         "belief, with hazard rate, noise of feedback and lapse, under a fixed weakly informative "
         "prior; at least 60 choices"
     ),
+    formula=(
+        "h of b′ = (1 − h) · b + h · (1 − b) / (K − 1) from one trial to the next, b the belief in "
+        "each of K rules, matched by choices; posterior mode"
+    ),
+    fails_when=(
+        "No value with fewer than 60 choices in the cell, with only one rule among them, where a "
+        "side or cue is unknown, or where the fit does not come to rest.",
+        "Under the fixed prior of one cell, estimates are pulled to its centre, more so the fewer "
+        "the choices: docs/models.md has what is recovered.",
+        "An animal that errs for other reasons reads as one that expects changes: read "
+        "observer_lapse beside it.",
+    ),
     reference="Wilson, Nassar & Gold 2010, Neural Comput 22:2452 (model and fit: docs/models.md)",
     options=("flexibility.task",),
 )

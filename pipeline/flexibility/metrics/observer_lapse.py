@@ -25,6 +25,14 @@ METRIC = Metric(
         "belief, with hazard rate, noise of feedback and lapse, under a fixed weakly informative "
         "prior; at least 60 choices"
     ),
+    formula="λ of P(choice) = (1 − λ) · Σ_rules b · [rule asks for it] + λ / sides; posterior mode",
+    fails_when=(
+        "No value with fewer than 60 choices in the cell, with only one rule among them, where a "
+        "side or cue is unknown, or where the fit does not come to rest.",
+        "Under the fixed prior of one cell, estimates are pulled to its centre, more so the fewer "
+        "the choices: docs/models.md has what is recovered.",
+        "A preference for a side that no rule asks for reads as lapses.",
+    ),
     reference="Wilson, Nassar & Gold 2010, Neural Comput 22:2452 (model and fit: docs/models.md)",
     options=("flexibility.task",),
 )

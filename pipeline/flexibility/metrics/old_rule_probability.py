@@ -25,6 +25,13 @@ METRIC = Metric(
         "sets that follow another rule, in the explore/exploit hidden Markov model of "
         "explore_probability; at least 60 choices in the cell"
     ),
+    formula="mean of P(state = exploit the previous rule) over the first 10 trials after switches",
+    fails_when=(
+        "No value with fewer than 60 choices in the cell, with only one rule among them, where a "
+        "side or cue is unknown, or where the fit does not come to rest.",
+        "No value without a switch in the cell.",
+        "Where the old rule is a side, it cannot be told from a preference for that side.",
+    ),
     reference="Ebitz et al. 2018, Neuron 97:450, with a state for the rule that is no side",
     options=("flexibility.task",),
 )

@@ -24,6 +24,12 @@ METRIC = Metric(
         "omissions / trials over all scored trials of the cell; an omission has no choice, or a"
         " latency of the response window or longer"
     ),
+    formula="omissions / trials",
+    fails_when=(
+        "No value in a cell without trials.",
+        "A long response window hides omissions as slow choices, a short one makes them: one "
+        "window for all sessions.",
+    ),
     reference="in use; docs/flexibility.md",
     options=("flexibility.task",),
 )

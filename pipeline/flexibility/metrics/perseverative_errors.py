@@ -29,6 +29,15 @@ METRIC = Metric(
         "Errors of type perseverative under flexibility.error_scheme up to the criterion, mean "
         "over the completed sets that follow another rule"
     ),
+    formula="mean over completed shifts of perseverative errors up to the criterion",
+    fails_when=(
+        "No value without a completed set that follows another rule and whose errors the scheme "
+        "can all classify.",
+        "Numbers of different schemes are not the same thing: name flexibility.error_scheme beside "
+        "the number.",
+        "Completed sets only: an animal that never leaves the old rule has no value here, but a "
+        "censored trials_to_criterion.",
+    ),
     reference="depends on the scheme: docs/flexibility.md",
     options=("flexibility.task", "flexibility.error_scheme"),
 )

@@ -26,6 +26,11 @@ METRIC = Metric(
         "of the cell. An animal that errs without regard to the past chooses 1 / (options - "
         "1)"
     ),
+    formula="previous / (previous + other) of three_choice_errors",
+    fails_when=(
+        "No value with two options, or without such errors in completed reversals.",
+        "Chance is 1 / (options − 1), not 0; few errors make it coarse.",
+    ),
     reference="docs/digging_and_reversal.md",
     options=("flexibility.task",),
 )

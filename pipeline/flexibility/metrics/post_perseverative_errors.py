@@ -30,6 +30,14 @@ METRIC = Metric(
         "Errors of type post_perseverative under flexibility.error_scheme up to the criterion, "
         "mean over the completed sets that follow another rule"
     ),
+    formula="mean over completed shifts of post-perseverative errors up to the criterion",
+    fails_when=(
+        "No value without a completed set that follows another rule and whose errors the scheme "
+        "can all classify.",
+        "No value under any scheme but widge_sequence.",
+        "Completed sets only: an animal that never leaves the old rule has no value here, but a "
+        "censored trials_to_criterion.",
+    ),
     reference="depends on the scheme: docs/flexibility.md",
     options=("flexibility.task", "flexibility.error_scheme"),
 )

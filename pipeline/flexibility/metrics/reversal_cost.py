@@ -26,6 +26,13 @@ METRIC = Metric(
         "before it (compound), both begun in the cell. A lower bound, censored, where only "
         "the reversal was not finished; absent where the stage before was not"
     ),
+    formula="trials to criterion, first reversal − the stage that it reverses",
+    fails_when=(
+        "No value where the stage before was not finished, or where either does not start in the "
+        "cell.",
+        "Right-censored where only the reversal was not finished.",
+        "A difference of two single stages: it is noisy in one animal.",
+    ),
     reference="Birrell & Brown 2000 J Neurosci 20:4320",
     options=("flexibility.task",),
 )

@@ -31,6 +31,17 @@ METRIC = Metric(
         "(perseverative; the errors so far, right-censored, without any), with the criterion "
         "met (regressive)"
     ),
+    formula=(
+        "mean over reversals of wrong choices before (perseverative) and after (regressive) the "
+        "first correct one"
+    ),
+    fails_when=(
+        "No value without a reversal in the cell.",
+        "Perseverative is right-censored where no reversal has a correct choice; regressive has no "
+        "value where none met the criterion.",
+        "In a probabilistic task a correct choice that goes unrewarded sends the animal back: "
+        "regressive errors rise with the noise of feedback.",
+    ),
     reference=(
         "Bari et al. 2010 Neuropsychopharmacology 35:1290; the first choice apart: "
         "docs/digging_and_reversal.md"

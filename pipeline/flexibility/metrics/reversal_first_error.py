@@ -25,6 +25,12 @@ METRIC = Metric(
         "Reversals whose first choice is wrong / reversals with a choice; absent where the first "
         "choice is informed (a cued switch, discovery trials)"
     ),
+    formula="reversals with a wrong first choice / reversals with a choice",
+    fails_when=(
+        "No value without a reversal in the cell.",
+        "No value where the first choice is informed (a cued switch, discovery trials).",
+        "Rests on one trial per reversal: look at n_effective.",
+    ),
     reference="docs/digging_and_reversal.md",
     options=("flexibility.task",),
 )

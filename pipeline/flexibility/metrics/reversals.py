@@ -26,6 +26,14 @@ METRIC = Metric(
         "Number of sets that start in the cell and follow another rule of the session by "
         "reversal, in tasks whose rules follow each other by reversal only"
     ),
+    formula="sets that start in the cell by reversal of another rule of the session",
+    fails_when=(
+        "No value in a cell without choices, or in a task in which rules also follow each other "
+        "otherwise.",
+        "Grows with the number of trials: read reversals_per_100_trials in cells of unequal "
+        "length.",
+        "A criterion met on the last trial of a session earns a set and no reversal.",
+    ),
     reference="Bari et al. 2010 Neuropsychopharmacology 35:1290",
     options=("flexibility.task",),
 )

@@ -25,6 +25,12 @@ METRIC = Metric(
         "100 x reversals / choices of the cell (omissions are none), in tasks whose rules "
         "follow each other by reversal only"
     ),
+    formula="100 · reversals / choices",
+    fails_when=(
+        "No value in a cell without choices, or in a task in which rules also follow each other "
+        "otherwise.",
+        "A short cell can hold few reversals: the value is coarse.",
+    ),
     reference="Bari et al. 2010 Neuropsychopharmacology 35:1290 (number of reversals)",
     options=("flexibility.task",),
 )

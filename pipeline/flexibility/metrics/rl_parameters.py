@@ -28,6 +28,20 @@ METRIC = Metric(
         "informative prior; at least 60 choices. attention only where a rule reads the cue;"
         " the learning rate after reward is not stated, for it is not recovered from one session"
     ),
+    formula=(
+        "P(choice) ∝ exp(β · Q + stickiness · [chosen last]), Q = w · V_cue + (1 − w) · V_side; "
+        "both stores learn from reward − Q, V_cue by α · w and V_side by α · (1 − w) times it; "
+        "posterior mode"
+    ),
+    fails_when=(
+        "No value with fewer than 60 choices in the cell, with only one rule among them, where a "
+        "side or cue is unknown, or where the fit does not come to rest.",
+        "No value of attention where no rule reads the cue; none at all where cues mark no side.",
+        "Under the fixed prior of one cell, estimates are pulled to its centre, more so the fewer "
+        "the choices: docs/models.md has what is recovered.",
+        "Parameters trade off (a low learning rate against a high inverse temperature): read them "
+        "together.",
+    ),
     reference="Niv et al. 2015, J Neurosci 35:8145; Daw 2011 (model and fit: docs/models.md)",
     options=("flexibility.task",),
 )

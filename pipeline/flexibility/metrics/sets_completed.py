@@ -25,6 +25,11 @@ METRIC = Metric(
         "Number of sets (runs of one rule) that start in the cell and meet the criterion before"
         " the cell ends"
     ),
+    formula="sets that start in the cell and meet the criterion in it",
+    fails_when=(
+        "No value in a cell in which no set starts.",
+        "Grows with the length of the cell and the animal's pace: compare cells of like length.",
+    ),
     reference="Torrado Pacheco et al. 2023, doi 10.1038/s41386-023-01545-z",
     options=("flexibility.task",),
 )

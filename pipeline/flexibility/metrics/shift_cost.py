@@ -27,6 +27,13 @@ METRIC = Metric(
         "censored, where only the extradimensional stage was not finished; absent where the "
         "intradimensional one was not. Above zero: an attentional set was formed"
     ),
+    formula="trials to criterion, extradimensional − last intradimensional stage before it",
+    fails_when=(
+        "No value where the intradimensional stage was not finished, or where either does not "
+        "start in the cell.",
+        "Right-censored where only the extradimensional stage was not finished.",
+        "A difference of two single stages: it is noisy in one animal.",
+    ),
     reference="Birrell & Brown 2000 J Neurosci 20:4320",
     options=("flexibility.task",),
 )

@@ -28,6 +28,14 @@ METRIC = Metric(
         "with half a choice added to each of the four counts; natural logarithm. Its value "
         "without any bias grows as trials get fewer: compare cells of like length"
     ),
+    formula=(
+        "|logit P(R | R correct) + logit P(R | L correct)| / 2, half a choice added to each count"
+    ),
+    fails_when=(
+        "No value with three sides or more, or unless there are choices with either side correct.",
+        "A magnitude: without any bias it is above 0, more so the fewer the trials. Compare cells "
+        "of like length.",
+    ),
     reference=(
         "criterion of signal detection on the logistic scale: Macmillan & Creelman 2005, "
         "Detection Theory; half a choice: Haldane 1956 Ann Hum Genet 20:309"

@@ -24,6 +24,11 @@ METRIC = Metric(
         "Surplus of choices of one side, as a fraction of all; a side rule moves it: see side_bias"
     ),
     definition="|R - L| / (R + L) over all choices of the cell whose correct side is known",
+    formula="|R − L| / (R + L)",
+    fails_when=(
+        "No value with three sides or more, or without choices whose correct side is known.",
+        "A side rule moves it without any bias: read side_bias.",
+    ),
     reference="in use; docs/flexibility.md",
     options=("flexibility.task",),
 )

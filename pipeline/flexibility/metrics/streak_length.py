@@ -25,6 +25,14 @@ METRIC = Metric(
         "Mean length of the runs of at least flexibility.task.streak_minimum consecutive correct "
         "choices inside a set, then mean over the sets that start in the cell and have a run"
     ),
+    formula=(
+        "mean over sets of the mean length of runs of at least flexibility.task.streak_minimum "
+        "correct choices"
+    ),
+    fails_when=(
+        "No value in a cell without such a run.",
+        "Sets that end at a criterion run cut the last streak at its length.",
+    ),
     reference="Torrado Pacheco et al. 2023, doi 10.1038/s41386-023-01545-z",
     options=("flexibility.task",),
 )

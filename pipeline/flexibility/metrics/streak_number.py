@@ -27,6 +27,13 @@ METRIC = Metric(
         "inside a set, mean over the sets that start in the cell; omissions end a run only where "
         "omissions_break_run says so"
     ),
+    formula=(
+        "mean over sets of the runs of at least flexibility.task.streak_minimum correct choices"
+    ),
+    fails_when=(
+        "No value in a cell in which no set starts, or no choice was made in one.",
+        "Grows with the length of sets: an animal that learns slowly has more streaks.",
+    ),
     reference="Torrado Pacheco et al. 2023, doi 10.1038/s41386-023-01545-z",
     options=("flexibility.task",),
 )

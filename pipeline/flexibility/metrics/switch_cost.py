@@ -31,6 +31,17 @@ METRIC = Metric(
         "choices on either side; omissions are left out. Where the box switches at a criterion "
         "of consecutive correct choices, the first term is 1 by construction"
     ),
+    formula=(
+        "accuracy of the last m trials before − of the first m after the switch, m = "
+        "flexibility.task.switch_cost_trials"
+    ),
+    fails_when=(
+        "No value without a switch in the cell with choices on either side; of a direction that "
+        "does not occur.",
+        "Where the box switches at a criterion of consecutive correct choices, the first term is 1 "
+        "by construction.",
+        "Omissions are left out: where they are many, few trials remain.",
+    ),
     reference=("Leenaars et al. 2012 (first against fifth trial of a block); docs/flexibility.md"),
     options=(
         "flexibility.task",

@@ -31,6 +31,15 @@ METRIC = Metric(
         "under the new rule minus that of the last as many under the old one, over all switches "
         "in the cell with latencies on either side"
     ),
+    formula=(
+        "median latency of the first m trials after − of the last m before the switch, m = "
+        "flexibility.task.switch_cost_trials"
+    ),
+    fails_when=(
+        "No value without a switch in the cell with latencies on either side; of a direction that "
+        "does not occur.",
+        "A difference in seconds: animals that are slow altogether have larger ones.",
+    ),
     reference="Leenaars et al. 2012; docs/flexibility.md",
     options=(
         "flexibility.task",

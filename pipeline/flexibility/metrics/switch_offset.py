@@ -26,6 +26,15 @@ METRIC = Metric(
         "first; posterior mean per set with slope and lapse shared by the sets, mean over the sets"
         " that follow another rule, unfinished ones included; at least 10 conflict choices"
     ),
+    formula=(
+        "P(correct at lag t) = ε + (1 − 2ε) / (1 + e^(−α(t − s))); posterior mean of s, mean over "
+        "sets"
+    ),
+    fails_when=(
+        "No value with fewer than 10 choices on conflict trials.",
+        "A set that never leaves the old rule has its s where the prior lets it (mean 10, sd 20 "
+        "trials): a slow animal reads faster than it is.",
+    ),
     reference="Le et al. 2023, PLoS Comput Biol 19:e1011430 (the form of the curve)",
     options=("flexibility.task",),
 )

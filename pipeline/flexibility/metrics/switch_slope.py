@@ -26,6 +26,15 @@ METRIC = Metric(
         "first; shared by the sets that follow another rule; exp of the posterior mean of log "
         "alpha; at least 3 sets and 30 conflict choices"
     ),
+    formula=(
+        "P(correct at lag t) = ε + (1 − 2ε) / (1 + e^(−α(t − s))); exp of the posterior mean of ln "
+        "α, shared by the sets"
+    ),
+    fails_when=(
+        "No value with fewer than 3 sets that follow another rule or fewer than 30 choices on "
+        "conflict trials.",
+        "One session tells little of it: the prior weighs much.",
+    ),
     reference="Le et al. 2023, PLoS Comput Biol 19:e1011430 (the form of the curve)",
     options=("flexibility.task",),
 )

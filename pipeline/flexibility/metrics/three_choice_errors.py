@@ -29,6 +29,15 @@ METRIC = Metric(
         "completed reversals. previous: of the option that was correct before (A-), other: of "
         "the remaining ones (C-)"
     ),
+    formula=(
+        "wrong choices up to the criterion, of the formerly correct option and of others / "
+        "completed reversals"
+    ),
+    fails_when=(
+        "No value with two options, or without a completed reversal whose choices are all known.",
+        "Of the others there are more options: chance alone gives them more errors with four sides "
+        "or more.",
+    ),
     reference="docs/digging_and_reversal.md",
     options=("flexibility.task",),
 )

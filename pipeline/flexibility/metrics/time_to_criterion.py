@@ -27,6 +27,18 @@ METRIC = Metric(
         "which the set has no trial; mean over the sets completed; where none was "
         "completed, the seconds up to the last trial so far, right-censored"
     ),
+    formula=(
+        "mean over completed sets of t(criterion) − t(first trial), without gaps between intervals "
+        "of the cell"
+    ),
+    fails_when=(
+        "No value in a cell in which no set starts, or no choice was made in one.",
+        "No value where the log has no times of trials.",
+        "Right-censored where no set of the cell was completed: the true value is at least the one "
+        "given.",
+        "A slower animal needs longer for the same number of trials: read it beside "
+        "trials_to_criterion.",
+    ),
     reference="in use; docs/flexibility.md",
     options=("flexibility.task",),
 )

@@ -25,6 +25,17 @@ METRIC = Metric(
         "Index of the trial that completes the first run meeting the criterion, mean over the "
         "sets completed; where none was completed, the trials run so far, right-censored"
     ),
+    formula=(
+        "mean over completed sets of the index of the trial that completes the first run meeting "
+        "the criterion"
+    ),
+    fails_when=(
+        "No value in a cell in which no set starts, or no choice was made in one.",
+        "Right-censored where no set of the cell was completed: the true value is at least the one "
+        "given.",
+        "The mean of completed sets leaves the unfinished one out, which is the hard one: read "
+        "trials_to_criterion_restricted.",
+    ),
     reference=(
         "Torrado Pacheco et al. 2023, doi 10.1038/s41386-023-01545-z (mean over all sets of a "
         "session)"

@@ -27,6 +27,13 @@ METRIC = Metric(
         "As trials_to_criterion, over the sets that follow another rule in that direction; "
         "directions are the dimensions of the rules of flexibility.task, joined by _to_"
     ),
+    formula="as trials_to_criterion, over the sets that follow another rule in that direction",
+    fails_when=(
+        "No value of a direction in which no set starts in the cell.",
+        "Right-censored where no set of the cell was completed: the true value is at least the one "
+        "given.",
+        "Few sets per direction: the value of one session is coarse.",
+    ),
     reference="Torrado Pacheco et al. 2023, doi 10.1038/s41386-023-01545-z",
     options=(
         "flexibility.task",

@@ -29,6 +29,16 @@ METRIC = Metric(
         "flexibility.task); right-censored where the stage was not finished, absent where it "
         "was not begun"
     ),
+    formula=(
+        "index of the trial that completes the first run meeting the criterion, first set of each "
+        "stage"
+    ),
+    fails_when=(
+        "No value of a stage that was not begun in the cell, or in a task without stages.",
+        "Right-censored where the stage was not finished.",
+        "Animals that stop at an early stage have no later ones: those that remain are the able "
+        "ones.",
+    ),
     reference="Birrell & Brown 2000 J Neurosci 20:4320",
     options=("flexibility.task",),
 )

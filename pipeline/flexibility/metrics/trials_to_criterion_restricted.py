@@ -32,6 +32,16 @@ METRIC = Metric(
         "at the longest set where that one is unfinished and shorter; where trials before the "
         "criterion run are counted: of trials up to the criterion, less the run"
     ),
+    formula=(
+        "∫₀^τ S(t) dt, S the Kaplan-Meier curve of trials to criterion over the cell's sets, τ = "
+        "flexibility.task.restricted_at_trials"
+    ),
+    fails_when=(
+        "No value in a cell in which no set starts, or no choice was made in one.",
+        "No value where trials before a criterion run of varying length are counted "
+        "(criterion_run_included: false with a criterion that is no run).",
+        "Right-censored where the longest set is unfinished and shorter than τ.",
+    ),
     reference=(
         "Royston & Parmar 2013 BMC Med Res Methodol 13:152; gap times: Pena, Strawderman & "
         "Hollander 2001 J Am Stat Assoc 96:1299"

@@ -33,6 +33,13 @@ METRIC = Metric(
         "the same side is chosen again; cue: the cue is followed both times or neither time; true "
         "and misleading: the reward agrees with the rule or not"
     ),
+    formula="n(win, stay) / n(win)",
+    fails_when=(
+        "No value of a kind without such pairs; in a probabilistic task none at all where the log "
+        "has no rewards; by the cue only where cues mark sides.",
+        "Under a rule that changes the correct side from trial to trial, staying with the side is "
+        "no good policy: read the kind cue.",
+    ),
     reference=(
         "conditional form: Bari et al. 2010 Neuropsychopharmacology 35:1290; Dalton et al. 2014 "
         "J Neurosci 34:4618"

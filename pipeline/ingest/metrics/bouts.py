@@ -24,6 +24,13 @@ METRIC = Metric(
     description="Bouts of a scored behaviour per second of scored time",
     definition="Bouts that began in the epoch divided by the seconds in which the behaviour was "
     "scored there; a bout that lasts into the epoch began before it",
+    formula="bouts that begin in the epoch / scored seconds",
+    fails_when=(
+        "No value of a behaviour that nobody scored in the epoch; one that was scored and never "
+        "seen is 0.",
+        "A behaviour that fills the epoch has few bouts because it never ends: read time_in_state "
+        "beside it.",
+    ),
     reference="Definition of a rate of events; bouts as a person scored them",
     grain="interval",
     baseline="change",

@@ -23,6 +23,13 @@ METRIC = Metric(
     description="Length of the animal's path; compare it between epochs of equal length only",
     definition="Sum of speed times seconds over all tracked time of the context in the phase; time "
     "without known position adds nothing",
+    formula="Σₖ vₖ · Δtₖ / 100, v in cm/s, Δt the seconds until the next sample",
+    fails_when=(
+        "No value where the position is never known in the cell.",
+        "Epochs of unequal length, or with unequal gaps of the tracking, cannot be compared: read "
+        "speed.",
+        "Jitter of the tracked point adds way to an animal that sits still.",
+    ),
     reference="Definition of distance; smoothing of the position as for the speed",
     grain="cell",
     baseline="none",

@@ -23,6 +23,12 @@ METRIC = Metric(
     scale="linear",
     description="Mean speed of the animal in the epoch",
     definition="Distance travelled divided by the time with known position, in the epoch",
+    formula="Σₖ vₖ · Δtₖ / Σₖ Δtₖ, Δt the seconds until the next sample",
+    fails_when=(
+        "No value where the position is never known in the epoch.",
+        "Jitter of the tracked point reads as slow movement; a wrong scale (cm per pixel) scales "
+        "every value.",
+    ),
     reference="Definition of mean speed; samples weighted by the time until the next sample",
     grain="interval",
     baseline="change",

@@ -25,6 +25,13 @@ METRIC = Metric(
     "freezing, social contact, grooming)",
     definition="Seconds in bouts of the behaviour divided by the seconds in which it was scored, "
     "in the epoch; a behaviour that was scored and never seen is 0",
+    formula="Σ seconds in bouts of the behaviour / scored seconds",
+    fails_when=(
+        "No value of a behaviour that nobody scored in the epoch; one that was scored and never "
+        "seen is 0.",
+        "Scorers differ: one scorer, who does not know the condition, for all sessions that are "
+        "compared.",
+    ),
     reference="Definition of a fraction of time; bouts as a person scored them",
     grain="interval",
     baseline="change",

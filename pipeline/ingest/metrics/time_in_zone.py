@@ -23,6 +23,13 @@ METRIC = Metric(
     description="Fraction of the tracked time that the animal spent in a zone of the arena",
     definition="Seconds with the chosen body part inside the zone divided by the seconds in which "
     "its position is known, in the epoch; zones are declared under movement.zones",
+    formula="Σ Δtₖ of positions inside the zone / Σ Δtₖ of known positions",
+    fails_when=(
+        "No value where the position is never known in the epoch, or where movement.zones declares "
+        "no zone.",
+        "Where tracking is lost in one place (a dark corner, a tube), that zone reads too low.",
+        "Zones lie in the units of the track: a camera that was moved needs its own.",
+    ),
     reference="Definition of a fraction of time; each position weighted by the time to the next",
     grain="interval",
     baseline="change",

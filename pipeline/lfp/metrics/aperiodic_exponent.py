@@ -27,6 +27,18 @@ METRIC = Metric(
         "the spectrum's noise high); no value where R2 is below 0.95 or the mean error above "
         "0.1; the numbers named are defaults of lfp.aperiodic"
     ),
+    formula=(
+        "log₁₀ S(f) = offset − exponent · log₁₀ f + Gaussian peaks (mode knee: − log₁₀(k + "
+        "f^exponent))"
+    ),
+    fails_when=(
+        "No value where the clean time holds no segment of lfp.segment_s (4 s) in one piece.",
+        "No value where the fit fails its gate (R² below lfp.aperiodic.min_r_squared, mean error "
+        "above max_error) or does not converge; a warning counts them.",
+        "A broad peak at an end of the range (gamma up to 100 Hz) biases it: choose "
+        "lfp.aperiodic.fit_hz with background on both sides.",
+        "Broadband activity of muscles flattens the spectrum.",
+    ),
     reference="Donoghue et al. 2020, Nat Neurosci 23:1655",
 )
 

@@ -29,6 +29,14 @@ METRIC = Metric(
         "high); no value where R2 is below 0.95 or the mean error above 0.1; the numbers "
         "named are defaults of lfp.aperiodic"
     ),
+    formula="log₁₀ S(f) = offset − exponent · log₁₀ f + Gaussian peaks, read at 1 Hz",
+    fails_when=(
+        "No value where the clean time holds no segment of lfp.segment_s (4 s) in one piece.",
+        "No value where the fit fails its gate (R² below lfp.aperiodic.min_r_squared, mean error "
+        "above max_error) or does not converge; a warning counts them.",
+        "1 Hz lies beside the fitted range: it moves whenever the exponent does, without any "
+        "change of broadband power.",
+    ),
     reference="Donoghue et al. 2020, Nat Neurosci 23:1655",
 )
 

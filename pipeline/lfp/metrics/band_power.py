@@ -27,6 +27,18 @@ METRIC = Metric(
         "integrated over the band by the rectangle rule; frequencies within 2 Hz of the mains "
         "and its harmonics left out and the rest scaled to the full width"
     ),
+    formula=(
+        "P = (f₂ − f₁) / w · Σ_f S(f) · Δf over the bins of [f₁, f₂) outside the mains, w their "
+        "summed width in Hz"
+    ),
+    fails_when=(
+        "No value where the clean time holds no segment of lfp.segment_s (4 s) in one piece.",
+        "No value for a band that reaches beyond the recording's pass-band or lies wholly under "
+        "the mains' mask.",
+        "A shift of the whole spectrum moves every band: read relative_band_power and "
+        "band_power_above_aperiodic beside it.",
+        "A rhythm present in less than half of the segments hardly moves the median over them.",
+    ),
     reference="Thomson 1982, Proc IEEE 70:1055",
 )
 

@@ -28,6 +28,15 @@ METRIC = Metric(
         "by default), which must hold at least half of it; what lies outside that range is "
         "left out of both"
     ),
+    formula="∫ S(f) df / ∫ A(f) df over the band inside the fitted range, A the aperiodic part",
+    fails_when=(
+        "No value where the clean time holds no segment of lfp.segment_s (4 s) in one piece.",
+        "No value where the fit fails its gate (R² below lfp.aperiodic.min_r_squared, mean error "
+        "above max_error) or does not converge; a warning counts them.",
+        "No value for a band of which no fitted range holds at least half.",
+        "Where the mains or the pass-band cut a range, a band near 60 to 100 Hz may be held "
+        "against the other fit: compare rigs with care.",
+    ),
     reference="Donoghue et al. 2020, Nat Neurosci 23:1655",
 )
 

@@ -28,6 +28,13 @@ METRIC = Metric(
         "0.128 s, each frequency relative to its baseline median, median over a region's "
         "channels); with one region only, bursts of spikes beside a cell layer may count"
     ),
+    formula="bursts that begin in the epoch / recorded seconds",
+    fails_when=(
+        "No value where the pass-band ends below 160 Hz, the baseline is too short to set the "
+        "limits, or the epoch has no recorded time.",
+        "A stand-in: bursts of chewing or grooming count as head twitches do.",
+        "With one region only, bursts of spikes beside a cell layer may count.",
+    ),
     reference="Own detector; a stand-in for head twitches where no video or magnetometer sees them",
 )
 

@@ -33,6 +33,16 @@ METRIC = Metric(
         "lfp.coupling.window_s) and averaged over the blocks, so that every cell has the same "
         "bias. Never zero: unrelated signals have about 0.9 over the root of windows x tapers"
     ),
+    formula="|⟨X · Y*⟩| / √(⟨|X|²⟩ · ⟨|Y|²⟩), ⟨ ⟩ the mean over windows and tapers",
+    fails_when=(
+        "No value where the cell holds fewer than lfp.coupling.windows (40) clean windows of "
+        "lfp.coupling.window_s (2 s), or where fewer than two regions have a good channel.",
+        "No value for a band that reaches beyond the pass-band or lies wholly under the mains' "
+        "mask, and for a pair with a silent channel.",
+        "Counts what has no lag: volume conduction and a common reference pass for coupling. Read "
+        "imaginary_coherence and debiased_wpli beside it, or choose lfp.reference: bipolar.",
+        "Never 0: unrelated signals have about 0.9 / √(windows × tapers), alike in all cells.",
+    ),
     reference="Carter 1987, Proc IEEE 75:236",
 )
 

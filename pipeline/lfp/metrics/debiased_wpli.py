@@ -33,6 +33,16 @@ METRIC = Metric(
         "many windows (lfp.coupling.windows of lfp.coupling.window_s) and averaged over the "
         "blocks, so that every cell has the same bias"
     ),
+    formula="Σ_{j≠k} Iⱼ · Iₖ / Σ_{j≠k} |Iⱼ| · |Iₖ|, I = Im(X · Y*) of a window",
+    fails_when=(
+        "No value where the cell holds fewer than lfp.coupling.windows (40) clean windows of "
+        "lfp.coupling.window_s (2 s), or where fewer than two regions have a good channel.",
+        "No value for a band that reaches beyond the pass-band or lies wholly under the mains' "
+        "mask, and for a pair with a silent channel.",
+        "Blind to true synchrony without a lag, and to a lag of half a cycle.",
+        "May lie below 0 by chance. It is a square: its root would be the weighted phase lag "
+        "index.",
+    ),
     reference="Vinck et al. 2011, NeuroImage 55:1548",
 )
 

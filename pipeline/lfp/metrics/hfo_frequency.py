@@ -25,6 +25,16 @@ METRIC = Metric(
         "to 250 Hz): at the highest local maximum of their ratio, where their difference is "
         "largest, by a parabola; no value where no local maximum reaches 1 dB"
     ),
+    formula=(
+        "argmax of S(f) − A(f) beside the highest local maximum of S(f) / A(f) in 80 to 200 Hz, "
+        "refined by a parabola; A the aperiodic part"
+    ),
+    fails_when=(
+        "No value where no local maximum reaches 1 dB above the aperiodic part.",
+        "No value where no window of lfp.hfo.window_s fits, or where the fit from 60 to 250 Hz "
+        "holds too little of the band or fails its gate.",
+        "The frequency of a peak that hardly stands out wanders: read hfo_prevalence beside it.",
+    ),
     reference="Średniawa et al. 2021, Sci Rep 11:6390",
 )
 

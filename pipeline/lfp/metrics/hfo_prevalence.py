@@ -30,6 +30,15 @@ METRIC = Metric(
         "higher, so that bursts of muscles do not count; noise alone gives 0.004, 0.015 with "
         "mains left out"
     ),
+    formula=(
+        "windows with a local maximum of S(f) / A(f) of at least 3 dB in 80 to 200 Hz / windows"
+    ),
+    fails_when=(
+        "No value where no window of lfp.hfo.window_s fits, or where the fit from 60 to 250 Hz "
+        "holds too little of the band or fails its gate.",
+        "Noise alone gives 0.004, or 0.015 where mains are left out: 0 is not its floor.",
+        "A share near 0 or 1 cannot fall or rise further.",
+    ),
     reference="Donoghue et al. 2020, Nat Neurosci 23:1655",
 )
 

@@ -34,6 +34,16 @@ METRIC = Metric(
         "(lfp.coupling.windows of lfp.coupling.window_s) and averaged over the blocks, so that "
         "every cell has the same bias"
     ),
+    formula="Im⟨X · Y*⟩ / √(⟨|X|²⟩ · ⟨|Y|²⟩)",
+    fails_when=(
+        "No value where the cell holds fewer than lfp.coupling.windows (40) clean windows of "
+        "lfp.coupling.window_s (2 s), or where fewer than two regions have a good channel.",
+        "No value for a band that reaches beyond the pass-band or lies wholly under the mains' "
+        "mask, and for a pair with a silent channel.",
+        "Blind to true synchrony without a lag, and to a lag of half a cycle.",
+        "Falls when power is added that the regions do not share; a lag that differs over the "
+        "band's frequencies cancels in the mean.",
+    ),
     reference="Nolte et al. 2004, Clin Neurophysiol 115:2292",
 )
 

@@ -27,6 +27,12 @@ METRIC = Metric(
         "baseline, raised where the channel's spread over the minute around is larger, to at most "
         "twice) divided by its recorded seconds"
     ),
+    formula="seconds outside artefacts / recorded seconds",
+    fails_when=(
+        "No value where the epoch has no recorded time.",
+        "A drug that changes it selects the time in which everything else is measured: look at it "
+        "first.",
+    ),
     reference="Definition of a proportion",
 )
 

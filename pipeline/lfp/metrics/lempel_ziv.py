@@ -26,6 +26,18 @@ METRIC = Metric(
         "windows of 10 s, cut at the window's median), as c log2(n) / n; mean over windows and "
         "over at most 4 good channels of the region, evenly spread"
     ),
+    formula=(
+        "c · log₂(n) / n, c words of the LZ76 parsing of n bits (above or not above the window's "
+        "median)"
+    ),
+    fails_when=(
+        "No value where the cell holds fewer than lfp.complexity.windows (6) clean windows of "
+        "lfp.complexity.window_s (10 s) beside 2 s of every piece, or where the recording does not "
+        "reach the end of lfp.complexity.band_hz.",
+        "Follows the slope of the spectrum above all: a flatter spectrum reads as more complex. "
+        "lempel_ziv_normalised takes that away.",
+        "More walking means more theta, and less complexity: look at the strata of movement.",
+    ),
     reference="Lempel & Ziv 1976, IEEE Trans Inf Theory 22:75; Kaspar & Schuster 1987, "
     "Phys Rev A 36:842",
 )

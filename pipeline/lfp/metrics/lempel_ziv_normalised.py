@@ -26,6 +26,14 @@ METRIC = Metric(
         "window, with the same amplitude spectrum and random phases: 1 for Gaussian noise of any "
         "spectrum, below 1 where a signal has more order than its spectrum demands"
     ),
+    formula="mean c of the windows / mean c of their phase-randomised surrogates",
+    fails_when=(
+        "No value where the cell holds fewer than lfp.complexity.windows (6) clean windows of "
+        "lfp.complexity.window_s (10 s) beside 2 s of every piece, or where the recording does not "
+        "reach the end of lfp.complexity.band_hz.",
+        "Departs from 1 wherever a signal is not Gaussian, such as by sharp waves or artefacts, "
+        "and not by order alone.",
+    ),
     reference="Lempel & Ziv 1976, IEEE Trans Inf Theory 22:75; Theiler et al. 1992, Physica D "
     "58:77; Schartner et al. 2015, PLoS One 10:e0133532",
 )

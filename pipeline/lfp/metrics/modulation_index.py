@@ -29,6 +29,14 @@ METRIC = Metric(
         "blocks have one length; a slow rhythm whose harmonics reach the fast band raises it "
         "without any fast rhythm"
     ),
+    formula="Σⱼ pⱼ · ln(18 pⱼ) / ln 18, p the share of mean amplitude in each of 18 bins of phase",
+    fails_when=(
+        "No value where the cell holds less than lfp.phase_amplitude.seconds (60 s) of clean time "
+        "beside 4 s of every piece, where the fast band reaches beyond the pass-band, or for a "
+        "region without signal.",
+        "A slow rhythm whose harmonics reach the fast band raises it without any fast rhythm.",
+        "Never 0: reads a little above it without coupling, more so where the fast band is weak.",
+    ),
     reference="Tort et al. 2010, J Neurophysiol 104:1195",
 )
 

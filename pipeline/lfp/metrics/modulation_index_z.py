@@ -28,6 +28,15 @@ METRIC = Metric(
         "standard deviation of one block's surrogates; mean over blocks. Reads 0 without coupling; "
         "a very regular slow rhythm survives the shifts and lowers it"
     ),
+    formula="(MI − mean of surrogates) / SD of the surrogates of one block",
+    fails_when=(
+        "No value where the cell holds less than lfp.phase_amplitude.seconds (60 s) of clean time "
+        "beside 4 s of every piece, where the fast band reaches beyond the pass-band, or for a "
+        "region without signal.",
+        "A very regular slow rhythm survives the time shifts and lowers it: read modulation_index "
+        "beside it.",
+        "Spikes or sharp waves locked to the slow rhythm pass for a fast rhythm.",
+    ),
     reference="Tort et al. 2010, J Neurophysiol 104:1195",
 )
 

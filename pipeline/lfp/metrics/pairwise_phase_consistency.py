@@ -33,6 +33,16 @@ METRIC = Metric(
         "(lfp.coupling.windows of lfp.coupling.window_s) and averaged over the blocks, so that "
         "every cell has the same bias"
     ),
+    formula="(|Σⱼ e^(iφⱼ)|² − n) / (n (n − 1)), φ the phase difference in each of n windows",
+    fails_when=(
+        "No value where the cell holds fewer than lfp.coupling.windows (40) clean windows of "
+        "lfp.coupling.window_s (2 s), or where fewer than two regions have a good channel.",
+        "No value for a band that reaches beyond the pass-band or lies wholly under the mains' "
+        "mask, and for a pair with a silent channel.",
+        "Counts what has no lag: volume conduction and a common reference pass for coupling. Read "
+        "imaginary_coherence and debiased_wpli beside it, or choose lfp.reference: bipolar.",
+        "May lie below 0 by chance.",
+    ),
     reference="Vinck et al. 2010, NeuroImage 51:112",
 )
 

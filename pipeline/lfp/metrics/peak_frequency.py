@@ -32,6 +32,18 @@ METRIC = Metric(
         "up to a quarter of its width (at least 1 Hz) beyond its edge; "
         "no value without a peak"
     ),
+    formula=(
+        "Σ f · d(f) / Σ d(f), d(f) = max(log₁₀ S(f) − log₁₀ A(f), 0) around the band's highest "
+        "Gaussian"
+    ),
+    fails_when=(
+        "No value where the clean time holds no segment of lfp.segment_s (4 s) in one piece.",
+        "No value where the fit fails its gate (R² below lfp.aperiodic.min_r_squared, mean error "
+        "above max_error) or does not converge; a warning counts them.",
+        "No value for a band of which no fitted range holds at least half.",
+        "No value in epochs without a peak in the band: a drug that abolishes the rhythm leaves "
+        "missing cells, not a low value.",
+    ),
     reference="Donoghue et al. 2020, Nat Neurosci 23:1655",
 )
 

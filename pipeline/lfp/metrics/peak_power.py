@@ -30,6 +30,15 @@ METRIC = Metric(
         "range that holds more of the band (2 to 100 Hz, or 60 to 250 Hz for fast bands, by "
         "default), which must hold at least half of it"
     ),
+    formula="S(f₀) / A(f₀) at the centre f₀ of the band's highest Gaussian, A the aperiodic part",
+    fails_when=(
+        "No value where the clean time holds no segment of lfp.segment_s (4 s) in one piece.",
+        "No value where the fit fails its gate (R² below lfp.aperiodic.min_r_squared, mean error "
+        "above max_error) or does not converge; a warning counts them.",
+        "No value for a band of which no fitted range holds at least half.",
+        "No value in epochs without a peak in the band: those that remain are the strong ones.",
+        "Peaks narrower than the tapers (1 Hz half bandwidth) are flattened by them.",
+    ),
     reference="Donoghue et al. 2020, Nat Neurosci 23:1655",
 )
 

@@ -29,6 +29,13 @@ METRIC = Metric(
         "Band power divided by the power from 1 to 100 Hz, both from the region's mean spectrum "
         "with the mains left out; only bands inside that range have it"
     ),
+    formula="P(band) / P(1 to 100 Hz)",
+    fails_when=(
+        "No value where the clean time holds no segment of lfp.segment_s (4 s) in one piece.",
+        "No value for bands outside 1 to 100 Hz, and none at all where the recording does not "
+        "reach 100 Hz.",
+        "Shares add up to at most 1: one band that grows makes the others shrink.",
+    ),
     reference="Thomson 1982, Proc IEEE 70:1055",
 )
 

@@ -28,6 +28,13 @@ METRIC = Metric(
         "mean spectrum from 1 to 100 Hz, frequencies within 2 Hz of the mains left out, divided by "
         "the entropy of a flat spectrum; a line counts as 2 Hz wide, as the tapers spread it"
     ),
+    formula="H = −Σ_f p_f ln p_f / ln n for n whole bins, p_f = S(f) / Σ S",
+    fails_when=(
+        "No value where the clean time holds no segment of lfp.segment_s (4 s) in one piece.",
+        "No value where the recording does not reach 100 Hz, or for a region without power.",
+        "Follows the slope of the spectrum: a flatter spectrum has more entropy without any loss "
+        "of rhythm.",
+    ),
     reference="Inouye et al. 1991, Electroencephalogr Clin Neurophysiol 79:204",
 )
 

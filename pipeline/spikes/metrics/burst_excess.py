@@ -31,6 +31,13 @@ METRIC = Metric(
         "lowers it without any burst. Units with fewer spikes than spikes.irregularity.minimum "
         "(20) have no value"
     ),
+    formula="n(0 to 10 ms) − n(40 to 50 ms), further spikes after a spike, per spike",
+    fails_when=(
+        "No value for a unit with fewer spikes than spikes.irregularity.minimum (20).",
+        "Units locked to theta fire again within 10 ms and rest after 40 to 50 ms: looser locking "
+        "lowers it without any burst.",
+        "A refractory period lowers it by at most its length times the rate.",
+    ),
     reference="Difference of the two rates of Royer et al. 2012, Nat Neurosci 15:769",
 )
 

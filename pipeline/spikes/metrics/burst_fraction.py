@@ -29,6 +29,12 @@ METRIC = Metric(
         "that raises the rate raises it; burst_excess takes them away. Units with fewer spikes "
         "than spikes.irregularity.minimum (20) have no value"
     ),
+    formula="spikes with a neighbour nearer than 6 ms / spikes",
+    fails_when=(
+        "No value for a unit with fewer spikes than spikes.irregularity.minimum (20).",
+        "Rises with the rate: chance alone gives 1 − e^(−0.012 · rate). burst_excess takes that "
+        "away.",
+    ),
     reference="Harris et al. 2001, Neuron 32:141",
 )
 

@@ -30,6 +30,16 @@ METRIC = Metric(
         "with fewer pairs of spikes at those lags than spikes.irregularity.minimum (20) have no "
         "value"
     ),
+    formula=(
+        "(near − far) / max(near, far), rates of further spikes 0 to 10 ms and 40 to 50 ms after a "
+        "spike"
+    ),
+    fails_when=(
+        "No value for a unit with fewer pairs of spikes at those lags than "
+        "spikes.irregularity.minimum (20).",
+        "Falls as chance neighbours rise with the rate: burst_excess does not.",
+        "Single units that contain two cells read lower.",
+    ),
     reference="After Royer et al. 2012, Nat Neurosci 15:769",
 )
 

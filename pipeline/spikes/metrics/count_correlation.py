@@ -36,6 +36,16 @@ METRIC = Metric(
         "with, are in no pair, bins that the cell holds fewer than 30 of have no value, nor have "
         "regions with fewer than spikes.minimum_units such units"
     ),
+    formula="mean over pairs of cov(nᵢ, nⱼ) / √(var nᵢ · var nⱼ), counts in bins of 100 ms or 1 s",
+    fails_when=(
+        "No value where fewer than spikes.minimum_units units of the region have "
+        "spikes.pairs.minimum_spikes (50) spikes in the cell and in every whole cell that it is "
+        "compared with.",
+        "No value where the cell holds fewer than 30 bins.",
+        "Falls with the units' rates, without any change of what they share: read "
+        "count_correlation_matched beside it.",
+        "Movement and rhythms that all units follow raise it: look at the strata of movement.",
+    ),
     reference="Cohen & Kohn 2011, Nat Neurosci 14:811",
 )
 

@@ -43,6 +43,20 @@ METRIC = Metric(
         "with, are in no pair, bins that the cell holds fewer than 30 of have no value, nor have "
         "regions with fewer than spikes.minimum_units such units"
     ),
+    formula=(
+        "kᵢkⱼC / √(V'ᵢ · V'ⱼ), V' = k²V + k(1 − k)m, i in the one and j in the other region; k the "
+        "share of spikes kept, C covariance, V variance, m mean of the counts"
+    ),
+    fails_when=(
+        "No value where fewer than spikes.minimum_units units of either region have "
+        "spikes.pairs.minimum_spikes (50) spikes in the cell and in every whole cell that it is "
+        "compared with.",
+        "No value where the cell holds fewer than 30 bins.",
+        "A unit that falls silent in one cell is in no pair of any: those that remain are the ones "
+        "that keep firing.",
+        "It rests on the other cells of the session, also those after the dose: a difference "
+        "before the dose is no sign of carry-over.",
+    ),
     reference=(
         "de la Rocha et al. 2007, Nature 448:802, for the dependence on rate; moments of thinned "
         "counts in closed form"

@@ -29,6 +29,11 @@ METRIC = Metric(
         "alone; a refractory period lowers it at high rates, which lvr corrects. Units with "
         "fewer pairs than spikes.irregularity.minimum (20) have no value"
     ),
+    formula="mean of 2 · |a − b| / (a + b) over neighbouring intervals a, b",
+    fails_when=(
+        "No value for a unit with fewer pairs of intervals than spikes.irregularity.minimum (20).",
+        "A refractory period lowers it at high rates: lvr corrects for that.",
+    ),
     reference="Holt et al. 1996, J Neurophysiol 75:1806",
 )
 

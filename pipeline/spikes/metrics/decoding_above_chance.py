@@ -33,6 +33,14 @@ METRIC = Metric(
         "choice: before it, 5 parts of the time left out, chance by exchange in blocks of about "
         "six neighbouring trials. Never whole sets: drift would tell rules apart, or the wrong way"
     ),
+    formula="balanced accuracy on left-out trials − its mean with relabelled trials",
+    fails_when=(
+        "No value where the region has fewer than spikes.task.decoding_units (5) or "
+        "spikes.minimum_units units, a label fewer than spikes.task.decoding_trials (10) trials, "
+        "or, for the rule, the cell fewer than 4 changes.",
+        "May lie below 0 by chance. Whatever differs between labels can be decoded, movement "
+        "included.",
+    ),
     reference=(
         "Hastie, Tibshirani & Friedman 2009, The Elements of Statistical Learning, section 4.2; "
         "Durstewitz et al. 2010, Neuron 66:438 (rule); Harris 2020, bioRxiv 2020.11.29.402719 "

@@ -39,6 +39,19 @@ METRIC = Metric(
         "Units with spikes.groups.minimum_spikes spikes in the cell and in every whole cell that "
         "it is compared with; regions with fewer than spikes.minimum_units such units have none"
     ),
+    formula=(
+        "n / (1 + (n − 1) · r²), r² the mean over pairs of (correlation in one half × in the "
+        "other); n = 10"
+    ),
+    fails_when=(
+        "No value where fewer than spikes.minimum_units units of the region have "
+        "spikes.groups.minimum_spikes (50) spikes in the cell and in every whole cell that it is "
+        "compared with.",
+        "Rises as rates fall, without any change of what units share: read "
+        "count_correlation_matched beside it.",
+        "Lies above n by chance where units are independent; no value where r² comes out so far "
+        "below 0 that the ratio has no positive value.",
+    ),
     reference="Gao et al. 2017, bioRxiv 214262; r2 from two halves is this pipeline's own",
 )
 

@@ -34,6 +34,18 @@ METRIC = Metric(
         "plus the session's median wait for it; a log without times of rewards has no outcome of "
         "its own. Rule change: the first outcome under the new rule"
     ),
+    formula=(
+        "log₂((r + ½) / T_r) − log₂((b + ½) / T_b), r and b spikes in the T_r and T_b seconds of "
+        "response and baseline, summed over trials"
+    ),
+    fails_when=(
+        "No value with fewer than spikes.task.minimum_trials (10) trials that show both windows "
+        "(rule change: 3 changes), or in sessions without trials; of the outcome where the log has "
+        "no times of rewards.",
+        "No value for a unit with fewer than 10 spikes in both windows together.",
+        "Movement towards the port is a response, too.",
+        "Responses up and down cancel in the mean over units: read responsive_fraction.",
+    ),
     reference=(
         "Sul et al. 2010, Neuron 66:449 (choice, outcome); Rich & Shapiro 2009, J Neurosci 29:7208 "
         "(switch of the rule); counts as pynapple's (Viejo et al. 2023, eLife 12:RP85786)"

@@ -33,6 +33,13 @@ METRIC = Metric(
         "fano_factor_matched. Units with fewer spikes in bins than spikes.irregularity.minimum "
         "(20) have no value"
     ),
+    formula="F = variance / mean of the counts in bins, within blocks of at most 60 s",
+    fails_when=(
+        "No value for a unit with fewer spikes in bins than spikes.irregularity.minimum (20).",
+        "Its distance from 1 grows with the rate where spikes are missed or added at random: read "
+        "fano_factor_matched.",
+        "Changes of the rate within a block (bouts of walking) raise it.",
+    ),
     reference="Fano 1947, Phys Rev 72:26; Churchland et al. 2010, Nat Neurosci 13:369",
 )
 

@@ -31,6 +31,14 @@ METRIC = Metric(
         "extrapolated, with an error that grows as 1 Hz over their rate. Units with fewer "
         "spikes in bins than spikes.irregularity.minimum (20) have no value"
     ),
+    formula=(
+        "1 + (F − 1) · r / mean, r the mean count at spikes.irregularity.fano_reference_hz (1 Hz)"
+    ),
+    fails_when=(
+        "No value for a unit with fewer spikes in bins than spikes.irregularity.minimum (20).",
+        "Units slower than the reference rate are extrapolated: the error grows as 1 Hz over their "
+        "rate.",
+    ),
     reference="Rate matching: Churchland et al. 2010, Nat Neurosci 13:369; random deletion: Cox & "
     "Isham 1980, Point Processes",
 )

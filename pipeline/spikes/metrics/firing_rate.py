@@ -22,6 +22,15 @@ METRIC = Metric(
     read_with=("units_up", "units_down"),
     description="Spikes per second of each unit; a unit that falls silent counts as 0 Hz",
     definition="Spikes inside the epoch divided by its seconds",
+    formula="spikes in the epoch / seconds",
+    fails_when=(
+        "No value where the epoch has no time, or for units that do not count (units.tsv says why: "
+        "presence, contamination, labels).",
+        "A unit that drifts off its channel reads as a fall: look at its amplitude on the session "
+        "page.",
+        "The mean over units hides units that rise while others fall: read units_up and "
+        "units_down.",
+    ),
     reference="Dayan & Abbott 2001, Theoretical Neuroscience, section 1.2",
 )
 

@@ -27,6 +27,16 @@ METRIC = Metric(
         "spikes, for a rhythm that spikes lock to is explained in part; spikes that no unit "
         "holds are not seen"
     ),
+    formula=(
+        "1 − Σ|LFP − Σ_u spikes_u ∗ waveform_u|² / Σ|LFP|², 80 to 200 Hz, waveforms from the other "
+        "half; at least 0"
+    ),
+    fails_when=(
+        "No value where the region has no unit with 20 spikes in each half, fewer than two windows "
+        "of 1 s fit, or the recording does not reach the band's end.",
+        "An upper bound: a rhythm that spikes lock to is explained in part. Spikes that no unit "
+        "holds are not seen.",
+    ),
     reference="Scheffer-Teixeira et al. 2013, J Neurosci 33:1535",
 )
 

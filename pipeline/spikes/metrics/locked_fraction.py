@@ -40,6 +40,16 @@ METRIC = Metric(
         "More spikes and longer cells find more locked units at the same strength: read it beside "
         "spike_phase_locking, which does not depend on them"
     ),
+    formula="units with q < spikes.locking.level / tested units",
+    fails_when=(
+        "No value without an LFP channel of the region other than those the units are on, for a "
+        "band beyond the pass-band, or for a unit with fewer than spikes.locking.minimum_spikes "
+        "(50) spikes with a phase.",
+        "No value where fewer than spikes.minimum_units units of the region could be tested "
+        "(spikes in 8 blocks of 5 s or more).",
+        "Grows with spikes and with the length of the cell at the same strength of locking: read "
+        "spike_phase_locking beside it.",
+    ),
     reference=(
         "Benjamini & Hochberg 1995, J R Stat Soc B 57:289; the test over blocks is this "
         "pipeline's own"

@@ -30,6 +30,11 @@ METRIC = Metric(
         "which lvr corrects. Units with fewer pairs than spikes.irregularity.minimum (20) have "
         "no value"
     ),
+    formula="mean of 3 · ((a − b) / (a + b))² over neighbouring intervals a, b",
+    fails_when=(
+        "No value for a unit with fewer pairs of intervals than spikes.irregularity.minimum (20).",
+        "A refractory period lowers it at high rates: lvr corrects for that.",
+    ),
     reference="Shinomoto et al. 2003, Neural Comput 15:2823",
 )
 

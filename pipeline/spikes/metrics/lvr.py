@@ -30,6 +30,15 @@ METRIC = Metric(
         "burst within a few R read high. Units with fewer pairs than "
         "spikes.irregularity.minimum (20) have no value"
     ),
+    formula=(
+        "mean of 3 · ((a − b) / (a + b))² · (1 + 4R / (a + b)) over neighbouring intervals a, b; R "
+        "= 5 ms"
+    ),
+    fails_when=(
+        "No value for a unit with fewer pairs of intervals than spikes.irregularity.minimum (20).",
+        "The correction is of the first order: units that burst within a few R read high, above 3 "
+        "as well.",
+    ),
     reference="Shinomoto et al. 2009, PLoS Comput Biol 5:e1000433",
 )
 

@@ -33,6 +33,12 @@ METRIC = Metric(
         "spikes.groups.minimum_spikes spikes in the cell, or in a whole cell that it is compared "
         "with, take no part"
     ),
+    formula="(rate of the others at the unit's spikes − its mean) / its mean, smoothed by 12 ms",
+    fails_when=(
+        "No value for a unit with fewer than spikes.groups.minimum_spikes (50) spikes in the cell "
+        "or in one that it is compared with, or alone in its region.",
+        "Spikes of one cell that the sorting split over two units couple them.",
+    ),
     reference="Okun et al. 2015, Nature 521:511",
 )
 

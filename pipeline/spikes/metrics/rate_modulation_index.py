@@ -27,6 +27,17 @@ METRIC = Metric(
         "is in it. Units chosen for their baseline rate fall by regression to the mean, so that it "
         "means something beside the vehicle session's only"
     ),
+    formula=(
+        "(after − before) / (after + before) of the rates in the cell and in its context's baseline"
+    ),
+    fails_when=(
+        "No value without a baseline in the same context, or with fewer than "
+        "spikes.modulation.minimum_blocks (5) blocks of 60 s in baseline or cell; for units that "
+        "do not fire there.",
+        "Units chosen for their baseline rate fall by regression to the mean: read it beside the "
+        "vehicle session's only.",
+        "Saturates: a unit that doubles reads 1/3, one that falls silent −1.",
+    ),
     reference=(
         "davidgwyrick/psilocybin on GitHub (index, of Neuropixels recordings under psilocybin); "
         "Barnett, van der Pols & Dobson 2005, Int J Epidemiol 34:215 (regression to the mean)"

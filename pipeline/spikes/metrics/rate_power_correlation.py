@@ -29,6 +29,16 @@ METRIC = Metric(
         "50 spikes and cells with fewer than 60 such seconds have none. It falls with the rate of "
         "a unit, whose counts get noisier: read it beside firing_rate"
     ),
+    formula=(
+        "Spearman's ρ(spikes per second, band power per second), ranks within windows of ten "
+        "minutes"
+    ),
+    fails_when=(
+        "No value for a unit with fewer than 50 spikes, in a cell with fewer than 60 clean whole "
+        "seconds, or where the unit or the power never varies.",
+        "Falls towards 0 with the rate, whose counts get noisier: read firing_rate beside it.",
+        "Walking moves both: look at the strata of movement.",
+    ),
     reference="Wood, Kim & Moghaddam 2012, J Neurosci 32:3022",
 )
 

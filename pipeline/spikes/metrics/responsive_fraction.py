@@ -37,6 +37,15 @@ METRIC = Metric(
         "events, which allow no p below 0.05, and in regions with fewer than spikes.minimum_units "
         "units. More trials and more spikes find more units"
     ),
+    formula="units with q < 0.05 / units of the region",
+    fails_when=(
+        "No value with fewer than spikes.task.minimum_trials (10) trials that show both windows "
+        "(rule change: 3 changes), or in sessions without trials; of the outcome where the log has "
+        "no times of rewards.",
+        "No value with fewer than six events, which allow no p below 0.05, and in regions with "
+        "fewer than spikes.minimum_units units.",
+        "More trials and more spikes find more units.",
+    ),
     reference=(
         "Fisher 1935, The Design of Experiments, section 21 (signs turned at random); Benjamini & "
         "Hochberg 1995, J R Stat Soc B 57:289"

@@ -29,6 +29,14 @@ METRIC = Metric(
         "stated where the peak is at least 4 of them above zero. Bands within 3 to 80 Hz. Units "
         "without such a peak have no value, and they are more where rates are low"
     ),
+    formula=(
+        "argmax over the band of height / standard error of the cosine fits, refined by a parabola"
+    ),
+    fails_when=(
+        "No value for a unit with fewer than 100 spikes.",
+        "No value where the band's highest peak is less than 4 standard deviations of independent "
+        "spikes above zero, and for bands outside 3 to 80 Hz: low rates leave fewer units.",
+    ),
     reference="Autocorrelogram: Perkel et al. 1967, Biophys J 7:391",
 )
 

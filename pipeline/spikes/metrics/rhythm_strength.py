@@ -33,6 +33,17 @@ METRIC = Metric(
         "in other bands. Bands within 3 to 80 Hz. Units with fewer than 100 spikes, or too few "
         "pairs in either half, have no value"
     ),
+    formula=(
+        "h, the least-squares height of cos(2πfτ) in the autocorrelogram / chance − 1, lags τ of "
+        "20 to 500 ms; m² / 2 for a rate 1 + m · cos(2πft)"
+    ),
+    fails_when=(
+        "No value for a unit with fewer than 100 spikes, or with too few pairs in either half of "
+        "the cell.",
+        "No value for bands outside 3 to 80 Hz.",
+        "A strong rhythm leaves up to a tenth of its height, upside down, in other bands; one too "
+        "weak to be found at a low rate reads lower.",
+    ),
     reference="Autocorrelogram: Perkel et al. 1967, Biophys J 7:391; choice and estimate on "
     "separate halves: Kriegeskorte et al. 2009, Nat Neurosci 12:535",
 )

@@ -35,6 +35,14 @@ METRIC = Metric(
         "six changes of the rule. More trials find more units: read it beside selectivity, which "
         "does not grow with them"
     ),
+    formula="units with q < 0.05 / units of the region",
+    fails_when=(
+        "No value with fewer than spikes.task.minimum_trials (10) trials on either side that can "
+        "be compared (rule: and two changes), or in sessions without trials.",
+        "No value where the cell allows no p below 0.05 (rule: fewer than six changes), and in "
+        "regions with fewer than spikes.minimum_units units.",
+        "More trials find more units: read it beside selectivity.",
+    ),
     reference=(
         "Bamber 1975, J Math Psychol 12:387; Benjamini & Hochberg 1995, J R Stat Soc B 57:289; "
         "Harris 2020, bioRxiv 2020.11.29.402719 (drift)"

@@ -35,6 +35,17 @@ METRIC = Metric(
         "the next, the mean product of two different changes. Fewer spikes per trial make areas "
         "smaller: read it beside the rates"
     ),
+    formula=(
+        "(A − ½)² without bias: mean product of ±½ over two pairs of trials that share no trial; A "
+        "the area under the ROC curve"
+    ),
+    fails_when=(
+        "No value with fewer than spikes.task.minimum_trials (10) trials on either side that can "
+        "be compared (rule: and two changes), or in sessions without trials.",
+        "Fewer spikes per trial make areas smaller: read it beside firing_rate.",
+        "May lie below 0 by chance. Choice and outcome go together in an animal that prefers a "
+        "side.",
+    ),
     reference=(
         "Green & Swets 1966, Signal Detection Theory and Psychophysics; Bamber 1975, J Math "
         "Psychol 12:387; van Elteren 1960, Bull Int Stat Inst 37:351 (blocks); Harris 2020, "

@@ -36,6 +36,14 @@ METRIC = Metric(
         "spikes.groups.minimum_spikes spikes in the cell and in every whole cell that it is "
         "compared with; regions with fewer than spikes.minimum_units such units have none"
     ),
+    formula="(variance − mean) / mean² of the summed counts in 20 ms",
+    fails_when=(
+        "No value where fewer than spikes.minimum_units units of the region have "
+        "spikes.groups.minimum_spikes (50) spikes in the cell and in every whole cell that it is "
+        "compared with.",
+        "Bursts of single units add to it, the more the fewer the units.",
+        "May lie below 0 where units fire more regularly than Poisson.",
+    ),
     reference="Goris, Movshon & Simoncelli 2014, Nat Neurosci 17:858",
 )
 

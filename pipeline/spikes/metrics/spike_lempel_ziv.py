@@ -29,6 +29,12 @@ METRIC = Metric(
         "spike_lempel_ziv_normalised stands beside it. Fewer windows read a little less where "
         "the rate wanders. A silent unit has a value"
     ),
+    formula="c · log₂(n) / n, c words of the LZ76 parsing of n bins of 10 ms (a spike or none)",
+    fails_when=(
+        "No value where the cell holds no window of spikes.complexity.window_s (60 s) in one "
+        "piece.",
+        "Follows the rate above all: read spike_lempel_ziv_normalised.",
+    ),
     reference="Lempel & Ziv 1976, IEEE Trans Inf Theory 22:75; Amigo et al. 2004, Neural Comput "
     "16:717",
 )

@@ -29,6 +29,12 @@ METRIC = Metric(
         "structure, how far below depending on the rate. Units with fewer occupied bins than "
         "spikes.complexity.minimum_spikes (50) in all windows have no value"
     ),
+    formula="mean c of the windows / mean c of their Poisson twins",
+    fails_when=(
+        "No value for a unit with fewer than spikes.complexity.minimum_spikes (50) occupied bins "
+        "in all windows, or where the cell holds no window of 60 s in one piece.",
+        "How far below 1 a train of some structure lies depends on its rate.",
+    ),
     reference="Lempel & Ziv 1976, IEEE Trans Inf Theory 22:75; Amigo et al. 2004, Neural Comput "
     "16:717; surrogates: Gruen 2009, J Neurophysiol 101:1126",
 )

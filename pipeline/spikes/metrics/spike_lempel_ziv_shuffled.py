@@ -30,6 +30,13 @@ METRIC = Metric(
         "sparse doublets (2 Hz) lie above 1. Units with fewer occupied bins than "
         "spikes.complexity.minimum_spikes (50) in all windows have no value"
     ),
+    formula="mean c of the windows / mean c of their twins with shuffled intervals",
+    fails_when=(
+        "No value for a unit with fewer than spikes.complexity.minimum_spikes (50) occupied bins "
+        "in all windows, or where the cell holds no window of 60 s in one piece.",
+        "Tells that there is order, not how much: below 1 at high rates, while sparse doublets lie "
+        "above 1.",
+    ),
     reference="Lempel & Ziv 1976, IEEE Trans Inf Theory 22:75; Amigo et al. 2004, Neural Comput "
     "16:717; surrogates: Gruen 2009, J Neurophysiol 101:1126",
 )

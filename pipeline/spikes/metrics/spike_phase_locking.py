@@ -34,6 +34,18 @@ METRIC = Metric(
         "fewer than spikes.locking.minimum_spikes spikes with a phase, and those whose spikes "
         "fill one block, have none"
     ),
+    formula=(
+        "Σ_{b≠c} Re(S_b · S_c*) / Σ_{b≠c} n_b · n_c over blocks b, c of 5 s; S_b the sum of e^(iφ) "
+        "of the block's n_b spikes less n_b times the mean phase vector of its time"
+    ),
+    fails_when=(
+        "No value without an LFP channel of the region other than those the units are on, for a "
+        "band beyond the pass-band, or for a unit with fewer than spikes.locking.minimum_spikes "
+        "(50) spikes with a phase.",
+        "No value for a unit whose spikes fill one block.",
+        "May lie below 0 by chance. A rhythm that hardly stands above the background has no phase "
+        "to lock to: look at peak_power.",
+    ),
     reference=(
         "Vinck et al. 2010, NeuroImage 51:112; pairs from different trials, here blocks: Vinck et "
         "al. 2012, J Comput Neurosci 33:53"

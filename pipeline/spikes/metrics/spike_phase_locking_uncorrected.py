@@ -35,6 +35,14 @@ METRIC = Metric(
         "beside spike_phase_locking for comparison with other work. Units with fewer than "
         "spikes.locking.minimum_spikes spikes with a phase have none"
     ),
+    formula="(|Σ e^(iφ)|² − n) / (n (n − 1)) over the n spikes",
+    fails_when=(
+        "No value without an LFP channel of the region other than those the units are on, for a "
+        "band beyond the pass-band, or for a unit with fewer than spikes.locking.minimum_spikes "
+        "(50) spikes with a phase.",
+        "Bursts, and a wave that is no sine, raise it without any locking: spike_phase_locking "
+        "corrects for both.",
+    ),
     reference="Vinck et al. 2010, NeuroImage 51:112",
 )
 

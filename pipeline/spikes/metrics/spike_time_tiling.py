@@ -34,6 +34,14 @@ METRIC = Metric(
         "cell, or in a whole cell that it is compared with, are in no pair, and regions with "
         "fewer than spikes.minimum_units such units have none"
     ),
+    formula="½ · ((P_A − T_B) / (1 − P_A · T_B) + (P_B − T_A) / (1 − P_B · T_A)), mean over pairs",
+    fails_when=(
+        "No value where fewer than spikes.minimum_units units of the region have "
+        "spikes.pairs.minimum_spikes (50) spikes in the cell and in every whole cell that it is "
+        "compared with.",
+        "Falls where spikes that units share are lost (a worse sorting), as correlations do.",
+        "Slow changes of the rate that units share raise it: nothing takes drift off.",
+    ),
     reference="Cutts & Eglen 2014, J Neurosci 34:14288",
 )
 

@@ -33,6 +33,15 @@ METRIC = Metric(
         "spikes.groups.minimum_spikes spikes in the cell and in every whole cell that it is "
         "compared with; regions with fewer than spikes.minimum_units such units have none"
     ),
+    formula="coincidences within 5 ms / their mean under jitter within 50 ms",
+    fails_when=(
+        "No value where fewer than spikes.minimum_units units of the region have "
+        "spikes.groups.minimum_spikes (50) spikes in the cell and in every whole cell that it is "
+        "compared with.",
+        "No value where jitter leaves fewer than 25 coincidences on average.",
+        "Rhythms faster than the 50 ms windows (gamma) raise it; spikes of one cell in two units "
+        "do, too.",
+    ),
     reference="Amarasingham et al. 2012, J Neurophysiol 107:517",
 )
 

@@ -30,6 +30,15 @@ METRIC = Metric(
         "Units with fewer than 100 spikes, or fewer than 20 expected pairs in either range, "
         "have no value"
     ),
+    formula=(
+        "(a − b) / (a + b), a and b the mean height of the autocorrelogram at one and at half a "
+        "theta period"
+    ),
+    fails_when=(
+        "No value for a unit with fewer than 100 spikes, or where independent spikes would give "
+        "fewer than 20 pairs in either range of lags.",
+        "Another rhythm near the period of theta, or near half of it, moves it.",
+    ),
     reference="After Cacucci et al. 2004, J Neurosci 24:8265",
 )
 

@@ -35,6 +35,15 @@ METRIC = Metric(
         "change without any drug: the share means something beside the vehicle session's only. "
         "Regions with fewer than spikes.minimum_units tested units have none"
     ),
+    formula="units called down (q < level and |log₂ change| ≥ least_log2) / tested units",
+    fails_when=(
+        "No value without a baseline in the same context, with fewer than "
+        "spikes.modulation.minimum_blocks (5) blocks of 60 s in baseline or cell, or where fewer "
+        "than spikes.minimum_units units fire in the baseline.",
+        "Units change without any drug: the share means something beside the vehicle session's "
+        "only.",
+        "Longer cells and more spikes find more units.",
+    ),
     reference=(
         "Kiefer, Vogelsang & Bunzel 2000, Econometrica 68:695 (step test); Benjamini & Hochberg "
         "1995, J R Stat Soc B 57:289; fractions beside the vehicle session's: Purple et al. 2025, "
