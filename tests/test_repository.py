@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -163,3 +164,36 @@ def test_no_column_of_the_lab_can_take_the_place_of_a_derived_one():
     from pipeline.steps.cohort import OBSERVATION_COLUMNS
 
     assert set(OBSERVATION_COLUMNS) - set(SCHEMAS["sessions"]) <= RESERVED
+
+
+def test_the_picture_and_the_map_name_every_room():
+    picture = (REPOSITORY / "docs/developers/rooms.svg").read_text()
+    words = (REPOSITORY / "ARCHITECTURE.md").read_text()
+    for room in ORDER:
+        assert re.search(rf">(?:[^<]* )?{room}(?: [^<]*)?<", picture), f"{room} is not drawn"
+        assert f"`{room}`" in words, f"{room} is not on the map"
+    for rule in re.findall(
+        r"^rule (\w+):",
+        "".join(p.read_text() for p in (REPOSITORY / "workflow").rglob("*.smk")),
+        re.M,
+    ):
+        assert rule in ("sample", "check") or rule in picture, f"rule {rule} is not drawn"
+
+
+def test_version_and_licence_are_the_same_wherever_they_stand():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
+    assert citation["version"] == project["version"]
+    assert citation["license"] == project["license"] == "BSD-3-Clause"
+    assert (REPOSITORY / "LICENSE").read_text().startswith("BSD 3-Clause License")
+    assert f"## {project['version']}" in (REPOSITORY / "CHANGELOG.md").read_text()
+
+
+def test_files_that_the_architecture_names_exist():
+    words = (REPOSITORY / "ARCHITECTURE.md").read_text() + (
+        REPOSITORY / "CONTRIBUTING.md"
+    ).read_text()
+    for name in re.findall(r"`((?:pipeline|docs|workflow|tests)/[^`<>*]+)`", words):
+        assert (REPOSITORY / name).exists(), name
+    for name in re.findall(r"`(test_\w+(?:\*\w*)?\.py)`", words):
+        assert list((REPOSITORY / "tests").glob(name)), name
