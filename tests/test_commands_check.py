@@ -494,8 +494,16 @@ def test_empty_cells_of_a_question(tmp_path):
     path = cohort(tmp_path, plan, questions=[{"modifier": "stage", "reference": "preparation"}])
     said = warned(path)
     assert any("stage: no session of psilocybin x preparation in acute; " in line for line in said)
-    lonely = cohort(tmp_path / "b", crossover())
+    asked = [{"modifier": "context", "reference": "home_cage"}]
+    lonely = cohort(tmp_path / "b", crossover(), questions=asked)
     assert any("context: home_cage; two levels or more" in line for line in warned(lonely))
+
+
+def test_one_context_and_no_question_is_no_warning(tmp_path, capsys):
+    path = cohort(tmp_path, crossover())
+    assert not any("two levels or more" in line for line in warned(path))
+    main(["check", str(path)])
+    assert "Asked: does the drug act in home_cage? (one context, " in capsys.readouterr().out
 
 
 def test_contexts_that_always_come_in_one_order(tmp_path):

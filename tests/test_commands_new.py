@@ -26,6 +26,7 @@ from pipeline.simulate.writers import (
     write_neuroscope,
     write_nwb,
     write_openephys,
+    write_phy,
     write_spikeglx,
     write_tdt,
 )
@@ -319,3 +320,53 @@ def test_folders_without_recordings(tmp_path, capsys):
 def test_names_of_sessions_are_safe_and_unique(tmp_path):
     paths = [tmp_path / name for name in ("a b", "a_b", "A B", "../x", "Ü", "rat/rat")]
     assert session_names(paths, base=tmp_path) == ["a_b", "a_b_2", "A_B_3", "x", "session", "rat"]
+
+
+# ------------------------------------------------------------------------------- what lies beside
+
+
+def test_sortings_logs_and_tracks_are_told_and_sortings_proposed_where_they_are_alone(
+    tmp_path, capsys
+):
+    raw = tmp_path / "raw"
+    signals = np.random.default_rng(0).normal(0, 50, (2000, 2)).astype(np.float32)
+    trains = [np.array([0.5, 1.0])]
+    for name in ("one", "two"):
+        write_neuralynx(raw / name, signals, rate_hz=RATE, channels=NAMES)
+        write_phy(raw / name / "phy", spike_times_s=trains, rate_hz=RATE)
+    write_phy(raw / "two" / "phy again", spike_times_s=trains, rate_hz=RATE)
+    (raw / "box.txt").write_text("Start Date: 1/1/26\nMSN: x\n")
+    (raw / "track.csv").write_text("scorer,a,a\nbodyparts,nose,nose\ncoords,x,y\n0,1,1\n")
+    (raw / "notes.txt").write_text("rat one was sleepy")
+    lab = tmp_path / "lab"
+    assert main(["new", str(lab), "--from", str(raw)]) == 0
+    said = capsys.readouterr().out
+    assert "for the column behaviour: 1 medpc (listed in files_found.tsv)" in said
+    sessions = {row["session"]: row for row in rows_of(lab / "sessions.tsv")}
+    assert sessions["one"]["sorting"] == "../raw/one/phy"
+    assert sessions["two"]["sorting"] == ""  # which of the two, only the lab knows
+    found = {
+        (row["column"], row["file"], row["format"]) for row in rows_of(lab / "files_found.tsv")
+    }
+    assert found == {
+        ("sorting", "../raw/one/phy", "phy"),
+        ("sorting", "../raw/two/phy", "phy"),
+        ("sorting", "../raw/two/phy again", "phy"),
+        ("behaviour", "../raw/box.txt", "medpc"),
+        ("movement", "../raw/track.csv", "deeplabcut"),
+    }
+
+
+def test_without_recordings_sessions_are_proposed_from_logs(tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for name in ("a", "b"):
+        (raw / f"{name}.csv").write_text("Trial,Choice\n1,L\n")
+    (raw / "fed.CSV").write_text("Active_Poke,Pellet_Count\n")
+    (raw / "no text.csv").write_bytes(b"a,b\n\0")
+    lab = tmp_path / "lab"
+    assert main(["new", str(lab), "--from", str(raw)]) == 0
+    rows = rows_of(lab / "sessions.tsv")
+    assert [row["behaviour"] for row in rows] == ["../raw/a.csv", "../raw/b.csv", "../raw/fed.CSV"]
+    assert [row["session"] for row in rows_of(lab / "administrations.tsv")] == ["a", "b", "fed"]
+    assert not rows_of(lab / "channels.tsv") and not (lab / "recordings_found.tsv").exists()

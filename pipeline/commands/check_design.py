@@ -214,11 +214,19 @@ def _order(
         )
 
 
+def in_one_context(experiment: Experiment, question: PlanQuestion) -> bool:
+    """Whether a question stands for none: one context was declared, and nothing asked."""
+    design = experiment.config.design
+    return question.modifier == "context" and not design.questions and len(design.contexts) == 1
+
+
 def _empty_cells(experiment: Experiment, cells: list[Cell]) -> Iterator[Said]:
     """Warn of combinations of condition, phase and level that no session has."""
     compared = {name for pair in pairs_of(experiment) for name in pair}
     for question in experiment.plan.questions:
         if len(question.levels) < 2:
+            if in_one_context(experiment, question):
+                continue
             yield (
                 "design.questions",
                 f"{question.modifier}: {', '.join(question.levels) or 'no level'}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from pipeline.commands.check_design import cells_of, counted
+from pipeline.commands.check_design import cells_of, counted, in_one_context
 from pipeline.commands.check_found import Extent, SessionFiles
 from pipeline.experiment import Experiment
 from pipeline.experiment.model import Epoch, Session
@@ -39,16 +39,26 @@ def describe(experiment: Experiment, files: Mapping[str, SessionFiles] | None = 
         "",
     ]
     for question in plan.questions:
-        others = ", ".join(question.levels[1:]) or "no other level"
-        lines.append(
-            f"Asked: does {question.modifier} change the drug effect? "
-            f"({others} against {question.reference}; in {', '.join(question.phases)})"
-        )
+        lines.append(_asked(experiment, question))
         lines += [*_split(experiment, question), ""]
     for session in experiment.included:
         own = (files or {}).get(session.name)
         lines += _timeline(session, experiment.epochs[session.name], experiment, own)
     return "\n".join(lines)
+
+
+def _asked(experiment: Experiment, question: PlanQuestion) -> str:
+    phases = ", ".join(question.phases)
+    if in_one_context(experiment, question):
+        return (
+            f"Asked: does the drug act in {question.reference}? (one context, so not whether "
+            f"context changes its effect; in {phases})"
+        )
+    others = ", ".join(question.levels[1:]) or "no other level"
+    return (
+        f"Asked: does {question.modifier} change the drug effect? "
+        f"({others} against {question.reference}; in {phases})"
+    )
 
 
 def _cells(experiment: Experiment) -> list[str]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.commands.new_config import config_text
 from pipeline.errors import InputError
 from pipeline.experiment.tables import SCHEMAS
+
+if TYPE_CHECKING:
+    from pipeline.commands.new_beside import Beside
 
 #: tables that every experiment has; the others are named in the config, behind a #
 TABLES = ("sessions", "administrations", "contexts", "channels")
@@ -22,6 +27,7 @@ _FOUND = (
     "ttl_lines",
     "problem",
 )
+_FILES = ("column", "file", "format")
 _TASKS = Path(__file__).resolve().parents[2] / "config" / "tasks"
 
 
@@ -33,14 +39,15 @@ def new(folder: Path, *, recordings: Path | None = None, events: bool = True) ->
     folder : Path
         Of the new experiment; made if it is not there.
     recordings : Path, optional
-        Folder whose recordings are proposed as sessions.
+        Folder whose recordings are proposed as sessions; where it has none, its behaviour logs,
+        else its tracks.
     events : bool
         Whether the pulses of TTL lines are counted.
 
     Returns
     -------
     int
-        Exit status: 0, or 1 if something is in the way or no recording was found.
+        Exit status: 0, or 1 if something is in the way or nothing was found.
     """
     try:
         rows = _proposed(folder, recordings, events=events) if recordings else {}
@@ -58,18 +65,29 @@ def new(folder: Path, *, recordings: Path | None = None, events: bool = True) ->
 def _proposed(
     folder: Path, recordings: Path, *, events: bool
 ) -> Mapping[str, Sequence[Mapping[str, str]]]:
+    from pipeline.commands.new_beside import find_beside, own_sorting
     from pipeline.commands.new_find import find_recordings
-    from pipeline.commands.new_propose import open_found, table_rows
+    from pipeline.commands.new_propose import beside_rows, log_rows, open_found, table_rows
 
-    _refuse_existing(folder, [*_texts({}), "recordings_found.tsv"])
+    _refuse_existing(folder, [*_texts({}), "recordings_found.tsv", "files_found.tsv"])
     found = find_recordings(recordings)
-    if not found:
+    beside = find_beside(recordings, found)
+    if not found and not beside:
         raise InputError(
-            f"{recordings}: found no recording of a known format; expected one of those of "
-            "docs/formats.md"
+            f"{recordings}: found no recording of a known format, no sorting, no log and no "
+            "track; expected one of those of docs/formats.md"
         )
-    opened = open_found(found, base=recordings, target=folder, events=events)
-    for one in opened:
+    rows_of = open_found(found, base=recordings, target=folder, events=events)
+    others = {one.path for one in beside}  # NWB files may hold units or trials and no signals
+    pairs = [
+        (item.path, one)
+        for item, one in zip(found, rows_of, strict=True)
+        if not (one.problem and item.format == "nwb" and item.path in others)
+    ]
+    opened = []
+    for path, one in pairs:
+        sorting = own_sorting(path, beside, [other for other, _ in pairs])
+        opened.append((one, sorting))
         print(f"{one.session}: {one.path} ({one.format})")
         if one.problem:
             print(f"  not opened: {one.problem}")
@@ -77,7 +95,19 @@ def _proposed(
         print(f"  {one.seconds:.1f} s, {len(one.channels)} channels at {one.rate_hz:g} Hz")
         if events:
             print(f"  TTL: {one.lines or 'no events'}")
-    return table_rows(opened)
+        if sorting:
+            print(f"  sorting: {sorting.path.name} ({sorting.format})")
+    _tell(beside)
+    rows = table_rows(opened, target=folder) if opened else {}
+    rows = rows or log_rows(beside, base=recordings, target=folder)
+    return {**rows, "files_found": beside_rows(beside, target=folder)}
+
+
+def _tell(beside: Sequence[Beside]) -> None:
+    """Say what lies beside the recordings, and for which column it is."""
+    counts = Counter((one.column or "behaviour or movement", one.format) for one in beside)
+    for (column, format), number in sorted(counts.items()):
+        print(f"for the column {column}: {number} {format} (listed in files_found.tsv)")
 
 
 def write_experiment(folder: Path, rows: Mapping[str, Sequence[Mapping[str, str]]]) -> list[Path]:
@@ -134,6 +164,8 @@ def _texts(rows: Mapping[str, Sequence[Mapping[str, str]]]) -> dict[str, str]:
         texts[f"{name}.tsv"] = table_text(tuple(SCHEMAS[name]), rows.get(name, ()))
     if rows.get("recordings_found"):
         texts["recordings_found.tsv"] = table_text(_FOUND, rows["recordings_found"])
+    if rows.get("files_found"):
+        texts["files_found.tsv"] = table_text(_FILES, rows["files_found"])
     return texts
 
 

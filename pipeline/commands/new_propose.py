@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
+from pipeline.commands.new_beside import Beside
 from pipeline.commands.new_find import Found
 from pipeline.errors import InputError
 
@@ -150,23 +151,34 @@ def session_names(paths: Sequence[Path], *, base: Path) -> list[str]:
     return names
 
 
-def table_rows(opened: Sequence[Opened]) -> dict[str, list[dict[str, str]]]:
+def table_rows(
+    proposed: Sequence[tuple[Opened, Beside | None]], *, target: Path
+) -> dict[str, list[dict[str, str]]]:
     """Return rows for the lab's tables; what only the lab knows is left blank.
 
     Parameters
     ----------
-    opened : sequence of Opened
-        Recordings; those that could not be opened are proposed too, with the reason elsewhere.
+    proposed : sequence of (Opened, Beside or None)
+        Recordings, each with its own sorting; those that could not be opened are proposed too, with
+        the reason elsewhere.
+    target : Path
+        Folder of the new experiment: paths are relative to it.
 
     Returns
     -------
     dict of str to list of dict
         sessions, administrations, contexts, channels, and recordings_found.
     """
+    opened = [one for one, _ in proposed]
     rows: dict[str, list[dict[str, str]]] = {
         "sessions": [
-            {"session": one.session, "recording": one.path, "recording_format": one.format}
-            for one in opened
+            {
+                "session": one.session,
+                "recording": one.path,
+                "recording_format": one.format,
+                "sorting": _relative(sorting.path, target) if sorting else "",
+            }
+            for one, sorting in proposed
             if not one.path.startswith(("'", '"'))
         ],
         "administrations": [{"session": one.session} for one in opened],
@@ -191,6 +203,53 @@ def table_rows(opened: Sequence[Opened]) -> dict[str, list[dict[str, str]]]:
         ],
     }
     return rows
+
+
+def log_rows(
+    beside: Sequence[Beside], *, base: Path, target: Path
+) -> dict[str, list[dict[str, str]]]:
+    """Return rows for an experiment without recordings: a session per log, else per track.
+
+    Parameters
+    ----------
+    beside : sequence of Beside
+        What was found.
+    base, target : Path
+        The folder that was looked through; that of the new experiment.
+
+    Returns
+    -------
+    dict of str to list of dict
+        sessions and administrations.
+    """
+    columns = {one.column for one in beside}
+    column = "movement" if "movement" in columns and "behaviour" not in columns else "behaviour"
+    # tables that may be either count as what the others are
+    named = [one for one in beside if one.column in (column, "")]
+    chosen = [one for one in named if _fits_a_cell(one.path, target)]
+    names = session_names([one.path for one in chosen], base=base)
+    sessions = [
+        {"session": name, column: _relative(one.path, target)}
+        for name, one in zip(names, chosen, strict=True)
+    ]
+    return {"sessions": sessions, "administrations": [{"session": name} for name in names]}
+
+
+def beside_rows(beside: Sequence[Beside], *, target: Path) -> list[dict[str, str]]:
+    """Return rows of files_found.tsv; paths that no table can hold are left out."""
+    return [
+        {
+            "column": one.column or "behaviour or movement",
+            "file": _relative(one.path, target),
+            "format": one.format,
+        }
+        for one in beside
+        if _fits_a_cell(one.path, target)
+    ]
+
+
+def _fits_a_cell(path: Path, target: Path) -> bool:
+    return not re.search(r"[\t\r\n]", _relative(path, target))
 
 
 def _channel_rows(opened: Sequence[Opened]) -> list[dict[str, str]]:
