@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipeline.steps import behaviour
+from pipeline.steps.column_types import TYPES
 from pipeline.steps.table_words import COLUMN_WORDS, MEANS
-from pipeline.steps.tables import TYPES
 
 #: sheets whose columns TYPES declares by name; those of means are asked below
 SHEETS = ("contrasts", "verdicts", "missing", "completeness", "units", "modulation", "calibration")

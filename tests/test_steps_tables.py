@@ -14,6 +14,7 @@ from pipeline.report import spreadsheet
 from pipeline.report.downloads import download_groups
 from pipeline.report.spreadsheet import Sheet, write_spreadsheet
 from pipeline.report.table_list import BY_NAME, GROUPS
+from pipeline.steps.column_types import TYPES
 from pipeline.steps.paths import (
     BEHAVIOUR_TABLES,
     COHORT_TABLES,
@@ -23,7 +24,7 @@ from pipeline.steps.paths import (
     SPIKE_TABLES,
     TABLE_COPIES,
 )
-from pipeline.steps.tables import TYPES, tables
+from pipeline.steps.tables import tables
 
 HOSTILE = '=HYPERLINK("http://x")'
 

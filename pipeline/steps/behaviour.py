@@ -17,7 +17,6 @@ import pandas as pd
 from pipeline.compare.slices import units_of
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.experiment.task import Task
-from pipeline.files import replacing
 from pipeline.flexibility import SCHEMES, EpochTrials
 from pipeline.flexibility.cross_table import cross_table, scheme_agreement
 from pipeline.flexibility.latencies import KINDS, latencies, trial_kinds
@@ -27,6 +26,7 @@ from pipeline.steps.cell_means import cell_means
 from pipeline.steps.cohort import OBSERVATION_COLUMNS, join_design
 from pipeline.steps.measure import COLUMNS
 from pipeline.steps.trial_tables import SCORED_TYPES, read_scored, read_sets
+from pipeline.steps.typed import write_text
 
 #: trials before and after a switch
 BEFORE, AFTER = 5, 20
@@ -110,10 +110,7 @@ def behaviour(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None
     ]
     everything = pd.concat(scored, ignore_index=True) if scored else _no_trials(settings, plan)
     hidden = [name for name in LOG_TEXTS if plan.blind]
-    with replacing(outputs.trials) as part:
-        everything.drop(columns=["unit", *hidden]).to_csv(
-            part, sep="\t", index=False, compression={"method": "gzip", "mtime": 1}
-        )
+    write_text(everything.drop(columns=["unit", *hidden]), outputs.trials)
     errors = _summary("error_types", [_error_types(cell) for cell in cells], plan)
     types = _summary("types", [_scheme_types(cell) for cell in cells], plan)
     agreement = _summary("agreement", [_agreement(cell) for cell in cells], plan)
@@ -299,5 +296,4 @@ def _shares(name: str, animals: pd.DataFrame) -> pd.DataFrame:
 
 
 def _write(table: pd.DataFrame, path: str) -> None:
-    with replacing(path) as part:
-        table.to_csv(part, sep="\t", index=False, float_format="%.9g", lineterminator="\n")
+    write_text(table, path, float_format="%.9g")

@@ -123,6 +123,7 @@ ROOMS = {
         "steps/spike_tables.py",
         "steps/time_courses.py",
         "steps/trial_tables.py",
+        "steps/typed.py",
         "steps/unit_tables.py",
         "steps/extract.py",
         "steps/guard.py",
@@ -136,6 +137,7 @@ ROOMS = {
         "steps/cohort.py",
         "steps/measure.py",
         "steps/record.py",
+        "steps/typed.py",
     ),
     "spectra": (
         *_CORE,
@@ -151,6 +153,7 @@ ROOMS = {
         "steps/cohort_comodulograms.py",
         "steps/cohort.py",
         "steps/measure.py",
+        "steps/typed.py",
     ),
     "behaviour": (
         *_CORE,
@@ -163,6 +166,7 @@ ROOMS = {
         "steps/cohort.py",
         "steps/measure.py",
         "steps/trial_tables.py",
+        "steps/typed.py",
     ),
     "spikes": (
         *_CORE,
@@ -174,6 +178,7 @@ ROOMS = {
         "steps/cell_means.py",
         "steps/cohort.py",
         "steps/measure.py",
+        "steps/typed.py",
     ),
     "shuffles": (
         *_CORE,
@@ -182,6 +187,7 @@ ROOMS = {
         "experiment/plan.py",
         "simulate/randomness.py",
         "steps/shuffles.py",
+        "steps/typed.py",
     ),
     "tables": (
         *_CORE,
@@ -190,6 +196,7 @@ ROOMS = {
         "report/spreadsheet.py",
         "report/table_list.py",
         "steps/behaviour.py",
+        "steps/column_types.py",
         "steps/extract.py",
         "steps/paths.py",
         "steps/spike_tables.py",
@@ -209,12 +216,14 @@ ROOMS = {
         "report",
         "experiment/plan.py",
         "steps/behaviour.py",
+        "steps/column_types.py",
         "steps/made_of.py",
         "steps/report.py",
         "steps/spike_tables.py",
         "steps/spikes.py",
         "steps/trial_tables.py",
         "steps/typed.py",
+        "steps/unit_tables.py",
     ),
     "pages": (*_CORE, "flexibility", "experiment/task.py", "report", "steps/pages.py"),
 }

@@ -13,9 +13,10 @@ from pipeline.experiment.design import ANCHOR_COLUMNS
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.registry import metrics
 from pipeline.steps.extract import write_parquet
-from pipeline.steps.guard import read_status, write_atomically, write_json
+from pipeline.steps.guard import read_status, write_json
 from pipeline.steps.measure import COLUMNS
 from pipeline.steps.record import run_record
+from pipeline.steps.typed import write_text
 
 #: leading columns of observations.parquet; the lab's factors follow
 OBSERVATION_COLUMNS = (
@@ -75,23 +76,15 @@ def cohort(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
     plan = AnalysisPlan.model_validate(settings["plan"])
     statuses = _statuses(inputs)
     observations = join_design(_observations(inputs, settings), settings)
-    _write_table(observations, outputs.observations)
+    write_parquet(observations, Path(outputs.observations))
     outcomes = build_outcomes(observations, plan, metrics())
-    _write_table(outcomes.table, outputs.outcomes)
-    _write_text(outcomes.dropped, outputs.missing)
+    write_parquet(outcomes.table, Path(outputs.outcomes))
+    write_text(outcomes.dropped, outputs.missing)
     result = compare(outcomes.table, plan, metrics())
-    _write_text(result.contrasts, outputs.contrasts)
-    _write_text(result.verdicts, outputs.verdicts)
-    _write_text(completeness(statuses, settings), outputs.completeness)
+    write_text(result.contrasts, outputs.contrasts)
+    write_text(result.verdicts, outputs.verdicts)
+    write_text(completeness(statuses, settings), outputs.completeness)
     write_json(Path(outputs.record), run_record(observations, settings))
-
-
-def _write_table(table: pd.DataFrame, path: str) -> None:
-    write_parquet(table, Path(path))
-
-
-def _write_text(table: pd.DataFrame, path: str) -> None:
-    write_atomically(Path(path), table.to_csv(sep="\t", index=False))
 
 
 def _statuses(inputs: Any) -> dict[str, dict[str, dict[str, Any]]]:

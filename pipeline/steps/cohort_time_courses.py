@@ -27,12 +27,12 @@ from pipeline.compare.curves import Curves, compare_curves
 from pipeline.compare.outcomes import build_outcomes
 from pipeline.compare.partial_clusters import partial_cluster_test
 from pipeline.experiment.plan import AnalysisPlan, PlanQuestion
-from pipeline.files import replacing
 from pipeline.metric import Metric
 from pipeline.registry import metrics
 from pipeline.report.curve_words import EVERYWHERE, POWER, SPEED
 from pipeline.steps.cohort import join_design
 from pipeline.steps.extract import write_parquet
+from pipeline.steps.typed import write_text
 
 #: points are so wide, or as wide as a bin
 POINT_S = 60.0
@@ -65,9 +65,7 @@ def time_courses(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> N
     write_parquet(found.means.rename(columns=at_minute), Path(outputs.timecourses))
     write_parquet(found.units.rename(columns=at_minute), Path(outputs.timecourses_units))
     in_minutes = {name: f"{name}_min" for name in ("start", "stop", "from", "to")}
-    clusters = found.clusters.rename(columns=in_minutes)
-    with replacing(outputs.timecourse_clusters) as part:
-        clusters.to_csv(part, sep="\t", index=False)
+    write_text(found.clusters.rename(columns=in_minutes), outputs.timecourse_clusters)
 
 
 def compared(

@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.files import replacing
 from pipeline.intervals import contains, intersect, subtract, total_seconds
 from pipeline.steps.guard import write_atomically
+from pipeline.steps.typed import write_text
 
 #: the design's minimum_epoch_s where the settings do not hold it
 MINIMUM_EPOCH_S = 30.0
@@ -138,7 +139,7 @@ def write_epochs(
         row["judgement"] = judged[row["anchor"], row["phase"], row["context"]]
     table = pd.DataFrame(rows, columns=list(EPOCH_COLUMNS))
     table["n_bursts"] = table["n_bursts"].astype("Int64")
-    write_atomically(path, table.to_csv(sep="\t", index=False, lineterminator="\n"))
+    write_text(table, path)
     return tuple(
         f"{phase}, {context}: {used_s[anchor, phase, context]:.0f} s of clean time"
         + (" in whole windows" if in_windows else "")

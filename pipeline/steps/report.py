@@ -13,47 +13,31 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.compare.curve_tables import CLUSTERS
-from pipeline.compare.tables import CONTRASTS, VERDICTS
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.registry import metrics
 from pipeline.report.behaviour import BehaviourTables
 from pipeline.report.cohort_maps_tables import MapTables
 from pipeline.report.spikes import SpikeTables
-from pipeline.steps.behaviour import NUMBERS
+from pipeline.steps.column_types import TYPES
 from pipeline.steps.made_of import made_of_results
-from pipeline.steps.spike_tables import MODULATION
-from pipeline.steps.spikes import NUMBERS as UNIT_NUMBERS
-from pipeline.steps.trial_tables import SCORED_TYPES
 from pipeline.steps.typed import read_typed
-
-#: numbers of calibration.tsv
-_RATES = dict.fromkeys(("rate", "low", "high", "n_shuffles", "n_tests"), "float64")
-#: numbers of trials.tsv.gz; sets and trials are counted
-TRIAL_NUMBERS = {
-    name: "float64" if name in ("step", "interval") else dtype
-    for name, dtype in SCORED_TYPES.items()
-    if dtype != "str"
-}
 
 
 def _spectra(inputs: Any) -> dict[str, pd.DataFrame | None]:
     """Spectra of the animals and what was tested on them; None where the run has none."""
     units = getattr(inputs, "spectra", None)
-    in_hz = {f"{name}_hz": CLUSTERS[name] for name in ("start", "stop", "from", "to")}
     return {
         "spectra": None if units is None else pd.read_parquet(units),
-        "clusters": _table(inputs, "clusters", CLUSTERS | in_hz),
+        "clusters": _table(inputs, "clusters"),
     }
 
 
 def _time_courses(inputs: Any) -> dict[str, pd.DataFrame | None]:
     """Time courses and what was tested on them; None where the run has none."""
     means = getattr(inputs, "time_courses", None)
-    in_minutes = {f"{name}_min": CLUSTERS[name] for name in ("start", "stop", "from", "to")}
     return {
         "time_courses": None if means is None else pd.read_parquet(means),
-        "time_clusters": _table(inputs, "time_clusters", CLUSTERS | in_minutes),
+        "time_clusters": _table(inputs, "time_clusters", of="timecourse_clusters"),
     }
 
 
@@ -61,12 +45,11 @@ def behaviour_tables(inputs: Any, settings: Mapping[str, Any]) -> BehaviourTable
     """Trials and tables of set-shifting; None where the run has none."""
     if getattr(inputs, "behaviour_trials", None) is None:
         return None
-    numbers = dict.fromkeys(NUMBERS, "float64")
     names = ("error_types", "schemes", "switches", "latencies")
     return BehaviourTables(
         scheme=settings["error_scheme"],
-        trials=read_typed(inputs.behaviour_trials, TRIAL_NUMBERS),
-        **{name: read_typed(getattr(inputs, name), numbers) for name in names},
+        trials=read_typed(inputs.behaviour_trials, TYPES["trials"]),
+        **{name: read_typed(getattr(inputs, name), TYPES[name]) for name in names},
     )
 
 
@@ -74,13 +57,11 @@ def spike_tables(inputs: Any, settings: Mapping[str, Any]) -> SpikeTables | None
     """Units and what was made of them; None where the run has none."""
     if getattr(inputs, "unit_modulation", None) is None:
         return None
-    numbers = dict.fromkeys(UNIT_NUMBERS, "float64")
-    of_units = {name: dtype for name, dtype in MODULATION.items() if dtype != "str"}
     return SpikeTables(
         units=read_typed(inputs.unit_quality, {}),
-        modulation=read_typed(inputs.unit_modulation, of_units),
-        fractions=read_typed(inputs.modulation_fractions, numbers),
-        locking_bands=read_typed(inputs.locking_bands, numbers),
+        modulation=read_typed(inputs.unit_modulation, TYPES["modulation"]),
+        fractions=read_typed(inputs.modulation_fractions, TYPES["fractions"]),
+        locking_bands=read_typed(inputs.locking_bands, TYPES["locking_bands"]),
         event_rates=pd.read_parquet(inputs.event_rates),
         autocorrelograms=pd.read_parquet(inputs.autocorrelograms),
         unit_rates=pd.read_parquet(inputs.unit_rates),
@@ -98,9 +79,10 @@ def map_tables(inputs: Any) -> MapTables | None:
     )
 
 
-def _table(inputs: Any, name: str, types: Mapping[str, str]) -> pd.DataFrame | None:
+def _table(inputs: Any, name: str, *, of: str = "") -> pd.DataFrame | None:
+    """An optional input; ``of`` is what its columns' types go by, where that is another name."""
     path = getattr(inputs, name, None)
-    return None if path is None else read_typed(path, types)
+    return None if path is None else read_typed(path, TYPES[of or name])
 
 
 def figures(*, inputs: Any, outputs: Any, settings: Mapping[str, Any], processes: int = 1) -> None:
@@ -126,8 +108,8 @@ def figures(*, inputs: Any, outputs: Any, settings: Mapping[str, Any], processes
     partial.mkdir(parents=True)
     write_figures(
         pd.read_parquet(inputs.outcomes),
-        read_typed(inputs.contrasts, CONTRASTS),
-        read_typed(inputs.verdicts, VERDICTS),
+        read_typed(inputs.contrasts, TYPES["contrasts"]),
+        read_typed(inputs.verdicts, TYPES["verdicts"]),
         AnalysisPlan.model_validate(settings["plan"]),
         metrics(),
         partial,
@@ -161,8 +143,8 @@ def report(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
     plan = AnalysisPlan.model_validate(settings["plan"])
     write_report(
         pd.read_parquet(inputs.outcomes),
-        read_typed(inputs.contrasts, CONTRASTS),
-        read_typed(inputs.verdicts, VERDICTS),
+        read_typed(inputs.contrasts, TYPES["contrasts"]),
+        read_typed(inputs.verdicts, TYPES["verdicts"]),
         read_typed(inputs.completeness, {}),
         plan=plan,
         metrics=metrics(),
@@ -185,7 +167,7 @@ def report(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
         path=Path(outputs.page),
         **_spectra(inputs),
         **_time_courses(inputs),
-        calibration=_table(inputs, "calibration", _RATES),
+        calibration=_table(inputs, "calibration"),
         behaviour=behaviour_tables(inputs, settings),
         units=spike_tables(inputs, settings),
         maps=map_tables(inputs),

@@ -16,7 +16,6 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,10 +29,10 @@ from pipeline.compare.slices import levels_of, units_of
 from pipeline.compare.tables import from_rows
 from pipeline.compare.verdicts import PROCESS
 from pipeline.experiment.plan import AnalysisPlan
-from pipeline.files import replacing
 from pipeline.metric import Metric
 from pipeline.registry import metrics
 from pipeline.simulate.randomness import generator
+from pipeline.steps.typed import write_text
 
 #: columns that a label consists of
 LABEL = ("condition", "drug", "dose_mg_per_kg", "pretreatment")
@@ -111,8 +110,7 @@ def shuffles(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
     table = calibrate_cohort(
         pd.read_parquet(inputs.outcomes), plan, metrics(), n_shuffles=settings["calibrate"]
     )
-    with replacing(outputs.calibration) as path:
-        table.to_csv(Path(path), sep="\t", index=False)
+    write_text(table, outputs.calibration)
 
 
 def calibrate_cohort(

@@ -14,7 +14,6 @@ import pandas as pd
 from pipeline.compare.curves import Curves, compare_curves
 from pipeline.compare.outcomes import build_outcomes
 from pipeline.experiment.plan import AnalysisPlan
-from pipeline.files import replacing
 from pipeline.metric import Metric
 from pipeline.registry import metrics
 from pipeline.steps.cohort import join_design
@@ -23,6 +22,7 @@ from pipeline.steps.cohort_spectrograms import spectrograms
 from pipeline.steps.cohort_time_courses import time_courses
 from pipeline.steps.extract import write_parquet
 from pipeline.steps.measure import COLUMNS
+from pipeline.steps.typed import write_text
 
 #: width of the rows of a spectrum; the tapers tell no finer ones apart
 RESOLUTION_HZ = 1.0
@@ -67,9 +67,7 @@ def spectra(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
     write_parquet(tables.means.rename(columns={"axis": "frequency_hz"}), Path(outputs.means))
     write_parquet(tables.units.rename(columns={"axis": "frequency_hz"}), Path(outputs.units))
     in_hz = {name: f"{name}_hz" for name in ("start", "stop", "from", "to")}
-    clusters = tables.clusters.rename(columns=in_hz)
-    with replacing(outputs.clusters) as part:
-        clusters.to_csv(part, sep="\t", index=False)
+    write_text(tables.clusters.rename(columns=in_hz), outputs.clusters)
     time_courses(inputs=inputs, outputs=outputs, settings=settings)
     both = zip(map(Path, inputs.spectra), map(Path, inputs.timecourses), strict=True)
     write_parquet(spectrograms(list(both), plan, settings), Path(outputs.spectrograms))

@@ -17,6 +17,7 @@ from pipeline.intervals import Intervals, intersect
 from pipeline.steps.guard import write_atomically
 from pipeline.steps.session_data import Span, resolve_spans
 from pipeline.steps.time_courses import Zero, zeros_of
+from pipeline.steps.typed import write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,8 +147,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     from pipeline.steps.extract import write_parquet
 
     if path.suffix == ".tsv":
-        text = table.to_csv(sep="\t", index=False, lineterminator="\n", float_format="%.9g")
-        write_atomically(path, text)
+        write_text(table, path, float_format="%.9g")
     else:
         write_parquet(table, path)
 

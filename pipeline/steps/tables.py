@@ -11,78 +11,14 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.compare.curve_tables import CLUSTERS
-from pipeline.compare.tables import CONTRASTS, VERDICTS
-from pipeline.files import replacing
 from pipeline.report.spreadsheet import Sheet, write_spreadsheet
 from pipeline.report.table_list import BY_NAME, DECLARED, Table
-from pipeline.steps.behaviour import NUMBERS as BEHAVIOUR_NUMBERS
+from pipeline.steps.column_types import DESIGN, TYPES
 from pipeline.steps.extract import write_parquet
 from pipeline.steps.paths import COPIED
-from pipeline.steps.spike_tables import MODULATION
-from pipeline.steps.spikes import NUMBERS as SPIKE_NUMBERS
 from pipeline.steps.table_words import COLUMN_WORDS
-from pipeline.steps.trial_tables import SCORED_TYPES
-from pipeline.steps.typed import read_typed
-from pipeline.steps.unit_tables import COLUMNS as UNIT_COLUMNS
+from pipeline.steps.typed import read_typed, write_text
 
-#: columns that the design brings, in every table that has them
-_DESIGN = {
-    "dose_mg_per_kg": "float64",
-    "step": "Int64",
-    "period": "Int64",
-    "days_since_previous": "float64",
-    "n_prior_doses": "Int64",
-}
-_CLUSTERS = CLUSTERS | {
-    f"{name}_{unit}": "float64"
-    for name in ("start", "stop", "from", "to")
-    for unit in ("hz", "min")
-}
-_UNIT_TEXTS = ("session", "unit_id", "region", "probe", "channel", "label", "kept", "reason")
-_UNIT_WORDS = ("contamination_at_least", "junk", "waveform_class", "drifting")
-#: input of the rule -> types of its columns; others are text
-TYPES: dict[str, Mapping[str, str]] = {
-    "contrasts": CONTRASTS,
-    "verdicts": VERDICTS,
-    "missing": {"n_entities": "Int64", "seconds": "float64"},
-    "completeness": {
-        **dict.fromkeys(
-            ("duration_s", "lfp_rate_hz", "recording_rate_hz", "kept_fraction"), "float64"
-        ),
-        **dict.fromkeys(
-            (
-                "movement_samples",
-                "n_channels",
-                "n_trials",
-                "n_units_sorted",
-                "n_bursts",
-                "n_units_kept",
-                "units_of_unknown_channel",
-            ),
-            "Int64",
-        ),
-    },
-    "clusters": _CLUSTERS,
-    "timecourse_clusters": _CLUSTERS,
-    "trials": SCORED_TYPES,
-    **dict.fromkeys(
-        ("error_types", "schemes", "switches", "latencies"),
-        dict.fromkeys(BEHAVIOUR_NUMBERS, "float64"),
-    ),
-    "units": {
-        name: "Int64" if name.startswith("n_") else "float64"
-        for name in UNIT_COLUMNS
-        if name not in (*_UNIT_TEXTS, *_UNIT_WORDS)
-    },
-    "modulation": MODULATION,
-    "fractions": dict.fromkeys(SPIKE_NUMBERS, "float64"),
-    "locking_bands": dict.fromkeys(SPIKE_NUMBERS, "float64"),
-    "calibration": {
-        **dict.fromkeys(("rate", "low", "high"), "float64"),
-        **dict.fromkeys(("n_shuffles", "n_tests"), "Int64"),
-    },
-}
 #: tables of which the spreadsheet holds the declared outcomes only: the others are too many
 _OF_DECLARED = ("outcomes", "contrasts")
 _WORDS = (
@@ -151,7 +87,7 @@ def read_table(key: str, path: Path) -> pd.DataFrame:
         return pd.read_parquet(path)
     if not _has_columns(path):
         return pd.DataFrame()
-    types = {**_DESIGN, **TYPES[key]}
+    types = {**DESIGN, **TYPES[key]}
     return read_typed(path, {**types, **{n: "Int64" for n, t in types.items() if t == "int64"}})
 
 
@@ -163,13 +99,6 @@ def _has_columns(path: Path) -> bool:
             return bool(stream.readline().strip())
     with path.open(encoding="utf-8") as stream:
         return bool(stream.readline().strip())
-
-
-def write_text(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as text; the same table gives the same bytes."""
-    packed = {"compression": {"method": "gzip", "mtime": 1, "compresslevel": 6}}
-    with replacing(path) as part:
-        table.to_csv(part, sep="\t", index=False, **(packed if path.suffix == ".gz" else {}))
 
 
 def _sheet(about: Table, table: pd.DataFrame) -> Sheet:

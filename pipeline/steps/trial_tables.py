@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.flexibility.schemes import ERROR_TYPES, SCHEMES
 from pipeline.steps.guard import write_atomically
+from pipeline.steps.typed import read_typed, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,11 +102,11 @@ def write_trials(
     who = {"session": settings["session"], "animal": settings["animal"]}
     # parts without rows would decide on the columns' types
     table = pd.concat([part for part in rows if len(part)]).sort_index(kind="stable")
-    _write(_columns(table.assign(**who)), scored)
+    write_text(_columns(table.assign(**who)), scored)
     frames = [part for part in runs if len(part)] or runs
     listed = pd.concat(frames, ignore_index=True).assign(**who)
     listed = listed.sort_values("set_index", kind="stable")
-    _write(listed[["session", "animal", *CELL, *scores.sets.columns]], sets)
+    write_text(listed[["session", "animal", *CELL, *scores.sets.columns]], sets)
 
 
 def _outside(table: pd.DataFrame) -> pd.DataFrame:
@@ -131,12 +132,8 @@ def _columns(table: pd.DataFrame) -> pd.DataFrame:
 _LATENCIES = {"init": "initiation", "choice": "choice", "collection": "collection"}
 
 
-def _write(table: pd.DataFrame, path: Path) -> None:
-    write_atomically(path, table.to_csv(sep="\t", index=False, lineterminator="\n"))
-
-
 def read_scored(path: Path) -> pd.DataFrame:
-    """Read scored_trials.tsv, or a table with more columns: outcome and error types as categories.
+    """Read scored_trials.tsv: outcome and error types as categories.
 
     Parameters
     ----------
@@ -147,7 +144,7 @@ def read_scored(path: Path) -> pd.DataFrame:
 
     from pipeline.flexibility.coding import OUTCOMES
 
-    table = _read(path, SCORED_TYPES)
+    table = read_typed(path, SCORED_TYPES)
     for name in SCHEMES:
         table[f"error_{name}"] = pd.Categorical(table[f"error_{name}"], categories=ERROR_TYPES)
     return table.assign(outcome=pd.Categorical(table["outcome"], categories=OUTCOMES))
@@ -166,12 +163,4 @@ def read_sets(path: Path) -> pd.DataFrame:
     header = pd.read_csv(path, sep="\t", nrows=0).columns
     types = {name: "str" if name in _SET_TEXTS else "float64" for name in header}
     types |= {"step": "Int64", "set_index": "int64", "reached": "bool", "censored": "bool"}
-    return _read(path, {name: types[name] for name in header})
-
-
-def _read(path: Path, types: Mapping[str, str]) -> pd.DataFrame:
-    """Text stays text ("NA" too); a blank is missing elsewhere."""
-    import pandas as pd
-
-    blank = {name: [""] for name, dtype in types.items() if dtype != "str"}
-    return pd.read_csv(path, sep="\t", dtype=types, keep_default_na=False, na_values=blank)
+    return read_typed(path, types)
