@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from report_example import METRICS, plan
@@ -60,10 +62,10 @@ def verdict(word="process", **more):
     }
 
 
-def told(rows, word="process", *, of=None, **more):
+def told(rows, word="process", *, of=None, metrics=METRICS, **more):
     verdicts = pd.DataFrame([verdict(word, **more)], columns=list(VERDICTS))
     contrasts = from_rows(rows, CONTRASTS)
-    (line,) = what_if(verdicts, contrasts, Names(plan=of or plan(), metrics=METRICS))
+    (line,) = what_if(verdicts, contrasts, Names(plan=of or plan(), metrics=metrics))
     return line
 
 
@@ -389,6 +391,10 @@ def test_a_difference_before_the_dose_is_named():
     assert "nothing of it is subtracted from the effect" in line.before
     quiet = [contrast("simple", at=-8.3), before | {"p_adjusted": 0.06}]
     assert told(quiet, "drug effect, one context").before == ""
+    # a value before the dose that rests on cells after it is no difference before the dose
+    matched = {**METRICS, "band_power": replace(METRICS["band_power"], across_cells=True)}
+    rows = [contrast("simple", at=-8.3), before]
+    assert told(rows, "drug effect, one context", metrics=matched).before == ""
 
 
 def test_an_open_verdict_names_what_its_reason_names():

@@ -8,12 +8,12 @@ from pipeline.report.lookup import Effect
 from pipeline.report.names import Names
 from pipeline.report.numbers import (
     SPACE,
+    adjusted_p,
     decimals,
     finite,
     fold,
     interval,
     number,
-    p_value,
     signed,
     with_unit,
 )
@@ -49,7 +49,7 @@ def ci_name(plan: AnalysisPlan) -> str:
 def certainty(effect: Effect, names: Names, *, with_n: bool = True) -> str:
     """What stands in the brackets after an estimate: factor, interval, adjusted p, n."""
     parts = [factor(effect, names), ci_text(effect, names)]
-    parts.append(p_value(effect.p_adjusted, name=f"adjusted{SPACE}p"))
+    parts.append(adjusted_p(effect.p_adjusted))
     if with_n:
         parts.append(n_text(effect, names))
     return "; ".join(filter(None, parts))

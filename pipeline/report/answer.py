@@ -22,7 +22,7 @@ from pipeline.report.amounts import amount, ci_text
 from pipeline.report.counted import n_text
 from pipeline.report.lookup import Contrasts, text
 from pipeline.report.names import Names, capital, plural, spoken
-from pipeline.report.numbers import SPACE, count, finite, listing, p_value
+from pipeline.report.numbers import SPACE, adjusted_p, count, finite, listing
 from pipeline.report.sentences import Speaker
 
 #: priorities of outcomes, from what was asked beforehand to what nobody declared
@@ -231,7 +231,7 @@ def _change(one: Finding) -> str:
         )
     sure = (
         ci_text(found, names),
-        p_value(found.p_adjusted, name=f"adjusted{SPACE}p"),
+        adjusted_p(found.p_adjusted),
         n_text(found, names),
     )
     return f"{way}, a difference of {amount(found, names)} ({'; '.join(sure)})"

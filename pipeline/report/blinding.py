@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.compare.families import OMNIBUS
 from pipeline.report.lookup import step_of, text
 from pipeline.report.names import Names, spoken
-from pipeline.report.numbers import SPACE, finite, listing, p_value, plain
+from pipeline.report.numbers import bare_p, f_test, listing, plain
 from pipeline.report.views import FigureKey, figure_name
 
 if TYPE_CHECKING:
@@ -163,27 +163,10 @@ def _line(row: Mapping[str, Any], names: Names, *, several_doses: bool) -> Omnib
         primary=text(row.get("priority")) == "primary",
         phase=spoken(phase) + before + dose,
         what=what,
-        test=_test(row),
-        p=_bare(row.get("p")),
-        p_adjusted=_bare(row.get("p_adjusted")),
-        q=_bare(row.get("q_value")),
+        test=f_test(*(row.get(name) for name in ("statistic", "df_numerator", "df"))),
+        p=bare_p(row.get("p")),
+        p_adjusted=bare_p(row.get("p_adjusted")),
+        q=bare_p(row.get("q_value")),
         n=plain(row["n_animals"], 0),
         note=text(row.get("note")),
     )
-
-
-def _test(row: Mapping[str, Any]) -> str:
-    """``F(2, 11.4) = 5.20``."""
-    if not finite(row.get("statistic")):
-        return "–"
-    degrees = [
-        plain(row[name], digits)
-        for name, digits in (("df_numerator", 0), ("df", 1))
-        if finite(row.get(name))
-    ]
-    inside = f"({', '.join(degrees)})" if degrees else ""
-    return f"F{inside}{SPACE}={SPACE}{plain(row['statistic'], 2)}"
-
-
-def _bare(p: Any) -> str:
-    return p_value(p, name="").strip().removeprefix("=").strip() if finite(p) else "–"

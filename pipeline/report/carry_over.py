@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -12,7 +12,16 @@ from pipeline.report.amounts import amount, ci_text, interval_text
 from pipeline.report.counted import n_bare
 from pipeline.report.lookup import Contrasts, Effect
 from pipeline.report.names import Names, parse, small, spoken
-from pipeline.report.numbers import SPACE, bare_p, count, f_test, finite, listing, number, p_value
+from pipeline.report.numbers import (
+    adjusted_p,
+    bare_p,
+    count,
+    f_test,
+    finite,
+    listing,
+    number,
+    p_value,
+)
 from pipeline.report.tested import NOTHING
 
 
@@ -96,7 +105,7 @@ def carry_over(contrasts: Contrasts, order: Sequence[str], names: Names) -> Carr
         Labels, alpha, what was declared.
     """
     ranked = sorted(order, key=lambda outcome: _rank(outcome, names))
-    found = _before(contrasts, names)
+    found = differences_before(contrasts, names)
     met = {effect.level for group in found.values() for effect in group}
     levels = tuple(level for level in (*names.plan.contexts, "") if level in met)
     levels += tuple(sorted(met - set(levels)))
@@ -135,7 +144,7 @@ def before_dose(contrasts: Contrasts, names: Names) -> dict[tuple[str, str], Eff
         return {}
     least = {
         key: min(group, key=lambda e: (e.p_adjusted if finite(e.p_adjusted) else 1.0, e.p))
-        for key, group in _before(contrasts, names).items()
+        for key, group in differences_before(contrasts, names).items()
     }
     return {key: e for key, e in least.items() if e.p_adjusted < names.plan.alpha}
 
@@ -148,13 +157,23 @@ def before_words(effect: Effect, names: Names) -> str:
     size = amount(effect, names)
     allowed_for = names.baseline_rule(effect.outcome) in ("change", "covariate")
     start = f"baselines differ by {size}" if allowed_for else f"{size} already before the dose"
-    sure = (ci_text(effect, names), p_value(effect.p_adjusted, name=f"adjusted{SPACE}p"))
+    sure = (ci_text(effect, names), adjusted_p(effect.p_adjusted))
     place = f"{spoken(effect.level)}, " if effect.level else ""
     return f"{start}: {place}{', '.join(sure)}"
 
 
-def _before(contrasts: Contrasts, names: Names) -> dict[tuple[str, str], list[Effect]]:
-    """Differences in the baseline phase, by outcome and condition."""
+def differences_before(
+    contrasts: Iterable[Effect], names: Names
+) -> dict[tuple[str, str], list[Effect]]:
+    """Find the differences between conditions in the baseline phase, without any split.
+
+    Outcomes whose value before the dose rests on cells after it are left out.
+
+    Returns
+    -------
+    dict
+        (outcome, condition) -> effects, in the order in which they come.
+    """
     found: dict[tuple[str, str], list[Effect]] = {}
     for effect in contrasts:
         before = effect.phase == names.plan.baseline_phase and effect.split == ""

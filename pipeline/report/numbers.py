@@ -85,6 +85,11 @@ def p_value(p: float, *, name: str = "p") -> str:
     return f"{name}{SPACE}={SPACE}{f'{p:.3f}'.removeprefix('0')}"
 
 
+def adjusted_p(p: float) -> str:
+    """``adjusted p = .013``."""
+    return p_value(p, name=f"adjusted{SPACE}p")
+
+
 def bare_p(p: float) -> str:
     """A p value for a column whose head says what it is: ``.002``, ``< .001``, ``–``."""
     return p_value(p, name="").strip().removeprefix("=").strip() if finite(p) else "–"

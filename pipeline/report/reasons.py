@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.compare.verdicts import PROCESS
 from pipeline.report.lookup import Evidence, text
 from pipeline.report.names import plural, spoken
-from pipeline.report.numbers import SPACE, finite, listing, p_value
+from pipeline.report.numbers import adjusted_p, finite, listing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +140,7 @@ def _other_scale(verdict: Mapping[str, Any], evidence: Evidence, alpha: float) -
         return ""
     levels = plural(spoken(text(verdict["modifier"])))
     scale = f"on the {spoken(found.other_scale)} scale" if found.other_scale else "on another scale"
-    p = p_value(found.other_p_adjusted, name=f"adjusted{SPACE}p")
+    p = adjusted_p(found.other_p_adjusted)
     there = found.other_p_adjusted < alpha
     if text(verdict["verdict"]) != PROCESS:
         return f"a difference between {levels} {scale}: {p}" if there else ""

@@ -18,6 +18,7 @@ from pipeline.report.lookup import PLANNED, Effect
 from pipeline.report.names import Names, capital, plural, spoken
 from pipeline.report.numbers import (
     SPACE,
+    adjusted_p,
     bare_p,
     count,
     f_test,
@@ -221,7 +222,7 @@ def _family(effect: Effect) -> str:
     """Holm's p where the outcome has several such tests (doses, pretreatments)."""
     if not (finite(effect.n_tests) and effect.n_tests > 1):
         return ""
-    adjusted = p_value(effect.p_adjusted, name=f"adjusted{SPACE}p")
+    adjusted = adjusted_p(effect.p_adjusted)
     return f", {adjusted} of {count(effect.n_tests, 'test')}"
 
 

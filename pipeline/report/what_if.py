@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING
 
 from pipeline.compare.contrasts import DIFFERENCE, MAIN, SIMPLE
 from pipeline.compare.verdicts import INCONCLUSIVE, NO_EFFECT, ONE_CONTEXT, PILL, PROCESS
-from pipeline.report.lookup import effects_of, step_of, text
+from pipeline.report.amounts import amount, interval_text
+from pipeline.report.carry_over import differences_before
+from pipeline.report.curve_words import EVERYWHERE
+from pipeline.report.lookup import Effect, effects_of, step_of, text
 from pipeline.report.names import Names, spoken
-from pipeline.report.numbers import finite, listing
+from pipeline.report.numbers import adjusted_p, finite, listing
 from pipeline.report.reasons import Reasons
 from pipeline.report.tested import contrast_words
 from pipeline.report.what_if_checks import Asked, Check, Claim, Row, Words, checks, reach
@@ -144,7 +147,9 @@ def what_if(verdicts: pd.DataFrame, contrasts: pd.DataFrame, names: Names) -> tu
     rows = contrasts[contrasts["priority"] == "primary"]
     whole: dict[tuple[str, ...], list[Row]] = {}
     strata: dict[tuple[str, ...], list[Row]] = {}
-    for effect, record in zip(effects_of(rows), rows.to_dict("records"), strict=True):
+    effects = effects_of(rows)
+    before = differences_before(effects, names)
+    for effect, record in zip(effects, rows.to_dict("records"), strict=True):
         row = record | {"words": contrast_words(effect)}
         (strata if effect.split else whole).setdefault(_key(row), []).append(row)
     several = {
@@ -155,7 +160,7 @@ def what_if(verdicts: pd.DataFrame, contrasts: pd.DataFrame, names: Names) -> tu
             verdict,
             whole.get(_key(verdict), []),
             strata.get(_key(verdict), []),
-            _before(verdict, whole, names),
+            _before(verdict, before, names),
             several,
             names,
         )
@@ -192,25 +197,24 @@ def _line(
     )
 
 
-def _before(verdict: Row, whole: Mapping[tuple[str, ...], Sequence[Row]], names: Names) -> str:
-    """Significant differences between a condition and its reference in the baseline phase."""
-    plan, outcome = names.plan, text(verdict["outcome"])
-    wanted = _key(dict(verdict) | {"phase": plan.baseline_phase, "modifier": "context"})
-    rows = [
-        row
-        for row in whole.get(wanted, ())
-        if row["contrast"] in (SIMPLE, MAIN) and row["p_adjusted"] < plan.alpha
+def _before(verdict: Row, before: Mapping[tuple[str, str], Sequence[Effect]], names: Names) -> str:
+    """Significant differences between a condition and its reference before the verdict's dose."""
+    outcome, condition = text(verdict["outcome"]), text(verdict["condition"])
+    found = [
+        effect
+        for effect in before.get((outcome, condition), ())
+        if effect.step == step_of(verdict) and effect.p_adjusted < names.plan.alpha
     ]
-    if not rows:
+    if not found:
         return ""
     said = listing(
-        f"in {spoken(text(row['level'])) or 'all contexts'} by {Words(row, names).whole(row)}"
-        for row in rows
+        f"in {spoken(effect.level) or EVERYWHERE} by {amount(effect, names)} "
+        f"({interval_text(effect, names)}), {adjusted_p(effect.p_adjusted)}"
+        for effect in found
     )
-    against = spoken(text(rows[0]["reference_condition"]))
+    against = spoken(found[0].reference_condition)
     rule = _RULES.get(names.baseline_rule(outcome), "")
-    drug = spoken(text(verdict["condition"]))
-    return f"{drug} and {against} differed before the dose already, {said}" + (
+    return f"{spoken(condition)} and {against} differed before the dose already, {said}" + (
         f" ({rule})" if rule else ""
     )
 

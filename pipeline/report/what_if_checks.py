@@ -16,6 +16,7 @@ from pipeline.report.lookup import text
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import (
     SPACE,
+    adjusted_p,
     decimals,
     finite,
     interval,
@@ -102,7 +103,7 @@ class Words:
 
     def whole(self, row: Row) -> str:
         """Estimate, interval and adjusted p of a contrast."""
-        adjusted = p_value(row["p_adjusted"], name=f"adjusted{SPACE}p")
+        adjusted = adjusted_p(row["p_adjusted"])
         return f"{self.short(row)}, {adjusted}"
 
     def short(self, row: Row) -> str:
@@ -287,7 +288,7 @@ def _other_scale(asked: Asked, words: Words) -> Iterator[Check]:
     estimate, p = row["other_estimate"], row["other_p_adjusted"]
     if not (asked.reads_p and finite(estimate) and finite(p)):
         return
-    adjusted = p_value(p, name=f"adjusted{SPACE}p")
+    adjusted = adjusted_p(p)
     assumption = f"on the {spoken(text(row['other_scale']))} scale"
     turned = asked.claim == "differs" and row["estimate"] * estimate < 0
     yield _by_p(asked, bool(p < words.alpha), assumption, adjusted, words, turned=turned)
