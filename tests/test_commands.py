@@ -13,7 +13,7 @@ def test_a_sound_experiment_is_described(tmp_path, capsys):
     assert main(["check", str(minimal(tmp_path))]) == 0
     said = capsys.readouterr().out
     assert "1 animals, 2 sessions" in said
-    assert "does context change the drug effect?" in said
+    assert "does the drug act in home_cage?" in said
     assert "acute, home_cage 1 [psilocybin] 900 to 2400 s" in said
     assert said.endswith("No errors found.\n")
 

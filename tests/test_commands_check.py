@@ -559,3 +559,27 @@ def test_tables_that_cannot_be_read_are_all_there_is(tmp_path):
     checked = examine_all(path)
     assert checked.experiment is None and len(checked.errors) == 1
     assert not checked.files
+
+
+def test_a_folder_above_several_open_ephys_sessions_is_refused(tmp_path):
+    signals = np.random.default_rng(0).normal(0, 50, (2000, 2)).astype(np.float32)
+    for day in ("2026-03-02", "2026-03-09"):
+        write_openephys(tmp_path / "rat" / day, signals, rate_hz=1000.0, channels=["a", "b"])
+    path = minimal(tmp_path)
+    sessions = [{"session": "s1", "animal": "r1", "start": "2026-03-01", "recording": "rat"}]
+    sessions.append({"session": "s2", "animal": "r1", "start": "2026-03-08"})
+    write_table(tmp_path / "sessions.tsv", sessions)
+    (found,) = [p for p in examine_all(path).errors if "Open Ephys sessions" in p.expected]
+    assert "2026-03-02, 2026-03-09; expected one: name its own folder" in found.expected
+    sessions[0]["recording"] = "rat/2026-03-02"
+    write_table(tmp_path / "sessions.tsv", sessions)
+    assert not any("Open Ephys" in p.expected for p in examine_all(path).errors)
+
+
+def test_errors_of_one_kind_are_shown_eight_times_and_counted(tmp_path, capsys):
+    path = cohort(tmp_path, crossover(6))
+    edit_rows(path.parent / "sessions.tsv", lambda row: row.update(movement="gone.csv"))
+    assert main(["check", str(path)]) == 1
+    said = capsys.readouterr().out
+    assert said.count("; there is none") == 8 and "12 problem(s)" in said
+    assert "  9. sessions.tsv: ... and 4 more like it (--json)" in said

@@ -22,8 +22,9 @@ from pipeline.steps.outcomes_check import outcome_problems
 from pipeline.steps.sort_settings import parameter_problems, sorting_problems
 from pipeline.steps.unblinding import blind_run_problems
 
-#: warnings of one kind that are printed
+#: warnings and errors of one kind that are printed
 _SHOWN = 3
+_SHOWN_ERRORS = 8
 
 __all__ = ["Checked", "check", "describe", "examine_all", "main"]
 
@@ -188,7 +189,9 @@ def check(config: Path, *, as_json: bool = False) -> int:
     if described:
         print(describe(checked.experiment, checked.files))
     if checked.errors:
-        print(ExperimentError(checked.errors))
+        print(f"{len(checked.errors)} problem(s) in the experiment:")
+        for number, line in enumerate(shortened(checked.errors, most=_SHOWN_ERRORS), 1):
+            print(f"  {number}. {line}")
     for line in shortened(checked.warnings):
         print(f"warning: {line}")
     if not checked.errors:
@@ -196,16 +199,24 @@ def check(config: Path, *, as_json: bool = False) -> int:
     return 1 if checked.errors else 0
 
 
-def shortened(warnings: Sequence[Problem]) -> list[str]:
-    """Return warnings as text, of many of one kind the first three and a count."""
+def shortened(problems: Sequence[Problem], *, most: int = _SHOWN) -> list[str]:
+    """Return problems as text, of many of one kind the first ones and a count.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        One mistake in the config is a problem of every session.
+    most : int
+        That are shown of one kind.
+    """
     kinds: dict[tuple[str, str], list[Problem]] = defaultdict(list)
-    for warning in warnings:
-        kinds[warning.file, re.sub(r"[\d.]+", "#", warning.expected)].append(warning)
+    for problem in problems:
+        kinds[problem.file, re.sub(r"[\d.]+", "#", problem.expected)].append(problem)
     lines = []
     for alike in kinds.values():
-        lines += [str(warning) for warning in alike[:_SHOWN]]
-        if len(alike) > _SHOWN:
-            lines.append(f"{alike[0].file}: ... and {len(alike) - _SHOWN} more like it (--json)")
+        lines += [str(problem) for problem in alike[:most]]
+        if len(alike) > most:
+            lines.append(f"{alike[0].file}: ... and {len(alike) - most} more like it (--json)")
     return lines
 
 

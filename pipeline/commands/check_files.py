@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.check_found import Extent, Places, SessionFiles, tried
-from pipeline.errors import Problem
+from pipeline.errors import InputError, Problem
 from pipeline.experiment import Experiment
 from pipeline.experiment.model import Session
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: tables larger than this are looked at by their first and last rows
 LARGE_BYTES = 5_000_000
 _ENDS_BYTES = 100_000
+#: folders of one Open Ephys session
+_OF_SESSION = ("Record Node", "experiment", "recording")
 
 
 def open_session(experiment: Experiment, session: Session) -> SessionFiles:
@@ -66,6 +68,7 @@ def _recordings(settings: Mapping[str, Any], found: SessionFiles, place: Places)
         if not Path(source["path"]).exists():
             continue
         one = {**settings, "recordings": [source]}
+        tried(found, place.recording(index), lambda source=source: _one_openephys(source))
         opened = tried(found, place.recording(index), lambda one=one: open_parts(one))
         found.parts += opened or []
     for part in found.parts:
@@ -77,6 +80,21 @@ def _recordings(settings: Mapping[str, Any], found: SessionFiles, place: Places)
         )
     if found.parts and len(found.parts) == len(settings["recordings"]):
         tried(found, place.recording(0), lambda: _join(settings, found, place))
+
+
+def _one_openephys(source: Mapping[str, Any]) -> None:
+    """Refuse a folder above several Open Ephys sessions: its reader would take one of them."""
+    path = Path(source["path"])
+    if source["format"] not in ("auto", "openephys") or not path.is_dir():
+        return
+    # a session's folder may hold several record nodes and several recordings
+    below = (file.relative_to(path).parts[:-1] for file in path.rglob("structure.oebin"))
+    tops = {parts[0] for parts in below if len(parts) > 2 and not parts[0].startswith(_OF_SESSION)}
+    if len(tops) > 1:
+        raise InputError(
+            f"{path}: found Open Ephys sessions in {', '.join(sorted(tops))}; expected one: name "
+            "its own folder"
+        )
 
 
 def _join(settings: Mapping[str, Any], found: SessionFiles, place: Places) -> None:
