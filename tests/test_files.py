@@ -7,11 +7,12 @@ import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from pipeline.files import PARTIAL, replacing
+from pipeline.files import PARTIAL, replacing, replacing_folder
 
 
 def test_a_file_appears_when_the_block_ends(tmp_path):
@@ -43,6 +44,54 @@ def test_two_writers_of_one_file_do_not_see_each_others_halves(tmp_path):
     assert (tmp_path / "a.txt").read_text() == "half, now whole"
 
 
+def files_of(folder):
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_a_folder_appears_whole_in_place_of_the_one_before(tmp_path):
+    folder = tmp_path / "deep" / "figures"
+    for words in ("first", "second"):
+        before = files_of(folder) if folder.exists() else {}
+        with replacing_folder(folder) as part:
+            (part / f"{words}.txt").write_text(words)
+            assert (files_of(folder) if folder.exists() else {}) == before
+        assert files_of(folder) == {f"{words}.txt": words}
+    with pytest.raises(ValueError, match="stop"), replacing_folder(folder) as part:
+        (part / "third.txt").write_text("ha")
+        raise ValueError("stop")
+    assert files_of(folder) == {"second.txt": "second"}
+    assert [path.name for path in folder.parent.iterdir()] == ["figures"]
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before", "between the renames"])
+def test_two_writers_of_one_folder_do_not_mix(tmp_path, monkeypatch, late):
+    """Another one ends while this one writes, or just when it has moved the old folder away."""
+    folder = tmp_path / "figures"
+    folder.mkdir()
+    rename = Path.rename
+
+    def other():
+        with replacing_folder(folder) as part:
+            (part / "other.txt").write_text("other")
+
+    def renamed(path, target):
+        done = rename(path, target)
+        if path == folder:
+            monkeypatch.setattr(Path, "rename", rename)
+            other()
+        return done
+
+    with replacing_folder(folder) as part:
+        (part / "own.txt").write_text("own")
+        if late:
+            monkeypatch.setattr(Path, "rename", renamed)
+        else:
+            other()
+            assert files_of(folder) == {"other.txt": "other"}
+    assert files_of(folder) == {"own.txt": "own"}
+    assert [path.name for path in tmp_path.iterdir()] == ["figures"]
+
+
 def test_leftovers_of_killed_processes_are_removed_and_no_others(tmp_path):
     code = (
         "import os, sys; from pipeline.files import replacing\n"
@@ -52,6 +101,9 @@ def test_leftovers_of_killed_processes_are_removed_and_no_others(tmp_path):
     assert subprocess.run(command, check=False).returncode == 9
     (left,) = tmp_path.glob(f"{PARTIAL}*")
     assert (left / "big.nc").read_text() == "half"
+    code = code.replace("replacing", "replacing_folder").replace("part.write", "(part / 'a').write")
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "b")], check=False).returncode
+    assert len(list(tmp_path.glob(f"{PARTIAL}*"))) == 1 and not (tmp_path / "b").exists()
     elsewhere = tmp_path / f"{PARTIAL}another-machine-1-abc"
     running = tmp_path / f"{PARTIAL}{platform.node()}-{os.getpid()}-abc"
     other = tmp_path / ".partial-sorting"

@@ -28,6 +28,8 @@ TROUBLES = [
     (MemoryError(), "there was not enough memory. Give the workflow fewer --cores"),
     # as HDF5 says it when a file is closed
     (RuntimeError("Can't decrement id ref count (file write failed: errno = 28, error"), "is full"),
+    # as a process that draws figures says it
+    (RuntimeError("not drawn:\nOSError: [Errno 28] No space left on device: 'a.png'"), "is full"),
 ]
 
 

@@ -28,8 +28,8 @@ _MEMORY = (
     "worked on at once, or take a machine with more memory"
 )
 _THEN = ", and run the same command again: everything that was finished is kept."
-#: HDF5 tells of the system's errors in its text alone
-_HDF5 = re.compile(r"errno = (\d+)")
+#: HDF5, and a process that draws figures, tell of the system's errors in their text alone
+_IN_TEXT = re.compile(r"errno = (\d+)|\[Errno (\d+)\]")
 #: seconds between two looks at the process that started this one
 _LOOK_S = 0.5
 
@@ -66,8 +66,8 @@ def _number(error: BaseException) -> int | None:
     """Return the system's number of an error; 0 and None where it has none."""
     if isinstance(error, OSError) and error.errno:
         return error.errno
-    if isinstance(error, (OSError, RuntimeError)) and (found := _HDF5.search(str(error))):
-        return int(found[1])
+    if isinstance(error, (OSError, RuntimeError)) and (found := _IN_TEXT.search(str(error))):
+        return int(found[1] or found[2])
     return None
 
 

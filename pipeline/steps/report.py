@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import json
 import platform
-import shutil
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.experiment.plan import AnalysisPlan
+from pipeline.files import replacing_folder
 from pipeline.registry import metrics
 from pipeline.report.behaviour import BehaviourTables
 from pipeline.report.cohort_maps_tables import MapTables
@@ -102,26 +102,21 @@ def figures(*, inputs: Any, outputs: Any, settings: Mapping[str, Any], processes
     """
     from pipeline.report import write_figures
 
-    folder = Path(outputs[0])
-    partial = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    write_figures(
-        pd.read_parquet(inputs.outcomes),
-        read_typed(inputs.contrasts, TYPES["contrasts"]),
-        read_typed(inputs.verdicts, TYPES["verdicts"]),
-        AnalysisPlan.model_validate(settings["plan"]),
-        metrics(),
-        partial,
-        **_spectra(inputs),
-        **_time_courses(inputs),
-        behaviour=behaviour_tables(inputs, settings),
-        units=spike_tables(inputs, settings),
-        maps=map_tables(inputs),
-        processes=processes,
-    )
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    with replacing_folder(outputs[0]) as folder:
+        write_figures(
+            pd.read_parquet(inputs.outcomes),
+            read_typed(inputs.contrasts, TYPES["contrasts"]),
+            read_typed(inputs.verdicts, TYPES["verdicts"]),
+            AnalysisPlan.model_validate(settings["plan"]),
+            metrics(),
+            folder,
+            **_spectra(inputs),
+            **_time_courses(inputs),
+            behaviour=behaviour_tables(inputs, settings),
+            units=spike_tables(inputs, settings),
+            maps=map_tables(inputs),
+            processes=processes,
+        )
 
 
 def report(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
