@@ -7,9 +7,11 @@ elsewhere, so the built folder may be copied to a stick. Formulas are plain text
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
@@ -29,15 +31,14 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
 ]
-source_suffix = {".md": "markdown"}
-exclude_patterns = ["_build", "examples/*", "Thumbs.db"]
-# A pattern of the contents may name pages that are still to be written.
-suppress_warnings = ["toc.empty_glob"]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+exclude_patterns = ["_build", "examples", "own_data/examples", "**/Thumbs.db"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline"]
 myst_heading_anchors = 4
 
-autodoc_typehints = "signature"
+# The docstrings say types, shapes and units.
+autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autosummary_generate = False
@@ -65,3 +66,63 @@ html_theme_options = {
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
 html_context = {"default_mode": "auto"}
+
+# The gallery runs where a finished run of the sample lies: SET_AND_SETTING_RESULTS, or results/.
+RESULTS = Path(os.environ.get("SET_AND_SETTING_RESULTS", ROOT / "results")).resolve()
+HAS_RESULTS = (RESULTS / "cohort" / "outcomes.parquet").is_file()
+NOT_RUN = """
+.. note::
+
+   Shown, but not run: there were no results when this site was built. ``make demo`` makes them,
+   ``make docs`` then runs every example.
+
+"""
+if (DOCS / "examples").is_dir():
+    extensions.append("sphinx_gallery.gen_gallery")
+    os.environ["SET_AND_SETTING_RESULTS"] = str(RESULTS)
+    sphinx_gallery_conf = {
+        "examples_dirs": "examples",
+        "gallery_dirs": "gallery",
+        "filename_pattern": r".*\.py$",
+        "plot_gallery": HAS_RESULTS,
+        "abort_on_example_error": True,
+        "download_all_examples": False,
+        "show_memory": False,
+        "show_signature": False,
+        "min_reported_time": 1e9,
+        "reset_modules": ("matplotlib",),
+    }
+
+#: pages of the site that hold a file of the repository's first folder
+INCLUDED = {
+    "ARCHITECTURE.md": "developers/architecture",
+    "CONTRIBUTING.md": "developers/contributing",
+    "CHANGELOG.md": "developers/changelog",
+}
+_LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\(((?:\.\./)+[^)#\s]+)(#[^)\s]*)?\)")
+
+
+def links_out_of_docs(app: Any, docname: str, source: list[str]) -> None:
+    """Turn links to files outside docs/, which work on a forge, into links or words of the site."""
+    here = (DOCS / docname).parent
+
+    def replaced(match: re.Match[str]) -> str:
+        words, target, anchor = match.group(1), match.group(2), match.group(3) or ""
+        path = (here / target).resolve()
+        if path.is_relative_to(DOCS) or not path.is_relative_to(ROOT):
+            return match.group(0)
+        if not path.exists():
+            raise FileNotFoundError(f"docs/{docname}: a link to {target}, which does not exist")
+        page = INCLUDED.get(path.name) if path.parent == ROOT else None
+        if page and (DOCS / f"{page}.md").is_file():
+            return f"[{words}](/{page}.md{anchor})"
+        return words
+
+    source[0] = _LINK.sub(replaced, source[0])
+    if docname.startswith("gallery/") and not HAS_RESULTS:
+        source[0] = NOT_RUN + source[0]
+
+
+def setup(app: Any) -> None:
+    """Register what is done to a page before it is read."""
+    app.connect("source-read", links_out_of_docs)
