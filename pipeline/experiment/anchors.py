@@ -81,9 +81,9 @@ def _administration(row: Row, session: Session | None) -> Administration:
     day = stated[0].date() if stated else None
     if session is not None:
         day = day or session.date
-        if session.has_clock and time_s is not None:
+        if session.start and session.has_clock and time_s is not None:
             moment = session.start + timedelta(seconds=time_s)
-        elif session.has_clock and moment is not None:
+        elif session.start and session.has_clock and moment is not None:
             time_s = (moment - session.start).total_seconds()
     where = values["dosing_context"]
     if not where and session is not None and time_s is not None:
@@ -139,8 +139,7 @@ def _on_board(
         if other.role != "pretreatment":
             continue
         if test.session and other.session == test.session:
-            timed = other.time_s is not None and test.time_s is not None
-            if not timed or other.time_s <= test.time_s:
+            if other.time_s is None or test.time_s is None or other.time_s <= test.time_s:
                 pretreatments.append(other)
         elif test.moment and other.moment:
             hours = (test.moment - other.moment).total_seconds() / 3600

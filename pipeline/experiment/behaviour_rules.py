@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
@@ -145,6 +145,7 @@ class TrialRules(StrictModel):
     @property
     def events(self) -> list[str]:
         """Every event that the rules name."""
+        named: tuple[Iterable[str], ...]
         named = (self.start, self.stop, self.cue, self.cue_time, self.init, self.choice)
         named += (self.choice_after, self.correct, self.omission, self.reward, self.rule)
         return list(dict.fromkeys(name for names in named for name in names if name))

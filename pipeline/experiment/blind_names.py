@@ -250,7 +250,7 @@ def _in_tables(rows: Mapping[str, Sequence[Row]], hidden: HiddenNames) -> Iterat
             if name:
                 yield _problem(table[0].file, f"row 1, column {column}", column, name)
         for row in table:
-            for column, cell in (row.values | dict(row.extra)).items():
+            for column, cell in {**row.values, **dict(row.extra)}.items():
                 name = hidden.inside(cell) if isinstance(cell, str) else ""
                 if name and column not in skipped:
                     yield _problem(row.file, f"row {row.line}, column {column}", cell, name)

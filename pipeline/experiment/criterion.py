@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from pydantic import Field, model_validator
 
@@ -68,17 +69,17 @@ class Criterion(StrictModel):
                 f"found {', '.join(sorted(given)) or 'nothing'}; expected either 'consecutive', or "
                 "both 'm' and 'of', or both 'accuracy' and 'block' (and 'blocks')"
             )
-        if self.m is not None and self.m > self.of:
+        if self.m is not None and self.of is not None and self.m > self.of:
             raise ValueError(f"m = {self.m} of {self.of} can never be met; expected m <= of")
         return self
 
     @property
     def needed(self) -> int:
         """Correct choices that the criterion asks for in its window, or in each of its blocks."""
-        if self.accuracy is not None:
+        if self.accuracy is not None and self.block is not None:
             # 0.56 x 25 is 14.000000000000002 in floating point
             return math.ceil(self.accuracy * self.block - 1e-9)
-        return self.m if self.consecutive is None else self.consecutive
+        return cast(int, self.m if self.consecutive is None else self.consecutive)
 
     @property
     def needed_in_all(self) -> int:
@@ -88,9 +89,9 @@ class Criterion(StrictModel):
     @property
     def window(self) -> int | Blocks:
         """Choices among which it asks for them: the last so many, or blocks."""
-        if self.accuracy is not None:
+        if self.block is not None:
             return Blocks(self.block, self.blocks or 1)
-        return self.of if self.consecutive is None else self.consecutive
+        return cast(int, self.of if self.consecutive is None else self.consecutive)
 
     def met(self, correct: Sequence[bool]) -> bool:
         """Whether the latest of a set's choices meets the criterion.

@@ -136,7 +136,7 @@ def clock_time(administration: Administration, session: Session) -> float | None
     """Return when a dose was given on the session's clock, None if it cannot be known."""
     if administration.session == session.name:
         return administration.time_s
-    if administration.moment and session.has_clock:
+    if administration.moment and session.has_clock and session.start:
         return (administration.moment - session.start).total_seconds()
     return None
 
@@ -210,8 +210,8 @@ def _untimed(anchor: Anchor, session: Session, phase: str, spec: Phase) -> Probl
         "administrations.tsv",
         f"row {anchor.administration.line}, column time_s",
         "a blank",
-        f"the time of the dose in session {session.name}: phase {phase} is {list(spec.seconds)} "
-        "seconds from it (or declare the phase as 'session')",
+        f"the time of the dose in session {session.name}: phase {phase} is "
+        f"{list(spec.seconds or ())} seconds from it (or declare the phase as 'session')",
     )
 
 
@@ -284,10 +284,14 @@ def _from_days(
     session: Session, anchors: Sequence[Anchor], design: Design
 ) -> tuple[list[Epoch], list[Problem]]:
     """Assign a session without an anchor of its own to the phase in days that it falls in."""
-    tests = [a for a in anchors if a.administration.role == "test" and a.administration.date]
+    tests = [
+        (anchor.administration.date, anchor)
+        for anchor in anchors
+        if anchor.administration.role == "test" and anchor.administration.date
+    ]
     if session.date is None or not tests:
         return [], []
-    days = [((session.date - a.administration.date).days, a) for a in tests]
+    days = [((session.date - date).days, anchor) for date, anchor in tests]
     after = [
         (day, anchor) for day, anchor in days if day > 0 or (day == 0 and _given(anchor, session))
     ]
@@ -321,6 +325,6 @@ def _from_days(
 def _given(anchor: Anchor, session: Session) -> bool:
     """Return whether a dose of the same day came before the session."""
     moment = anchor.administration.moment
-    if moment is None or not session.has_clock:
+    if moment is None or session.start is None or not session.has_clock:
         return True
     return moment <= session.start + timedelta(seconds=1)

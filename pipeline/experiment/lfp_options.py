@@ -93,19 +93,23 @@ class TimeCourseOptions(StrictModel):
     after_s: float = Field(7200.0, gt=0, description="Ends so long after it")
 
 
+def _default_bands() -> dict[str, Window]:
+    return {
+        "delta": (1, 4),
+        "theta": (6, 10),
+        "beta": (15, 30),
+        "low_gamma": (30, 55),
+        "high_gamma": (65, 100),
+        "hfo": (110, 180),
+    }
+
+
 class LfpOptions(StrictModel):
     """Local field potential."""
 
     rate_hz: float = Field(1000.0, gt=0, description="Rate of the extracted LFP")
     bands: dict[str, Window] = Field(
-        default_factory=lambda: {
-            "delta": (1, 4),
-            "theta": (6, 10),
-            "beta": (15, 30),
-            "low_gamma": (30, 55),
-            "high_gamma": (65, 100),
-            "hfo": (110, 180),
-        },
+        default_factory=_default_bands,
         description="Bands in Hz, [from, to)",
     )
     reference: Literal["recorded", "common_median", "bipolar"] = Field(

@@ -39,6 +39,10 @@ class Shape(StrictModel):
 
     @model_validator(mode="after")
     def _one_area(self) -> Shape:
+        return self.checked()
+
+    def checked(self) -> Shape:
+        """Return the shape itself; refuse none or several areas, and one that is none."""
         given = [name for name in ("rectangle", "circle", "polygon") if getattr(self, name)]
         if len(given) != 1:
             raise ValueError("give one of rectangle, circle and polygon")
@@ -96,7 +100,7 @@ class Zone(Shape):
     @model_validator(mode="after")
     def _one_area(self) -> Zone:
         if self.by is None and not self.areas:
-            Shape._one_area(self)
+            self.checked()
             return self
         if any((self.rectangle, self.circle, self.polygon)) or not (self.by and self.areas):
             raise ValueError(

@@ -32,7 +32,7 @@ def build_plan(
     references = references_of(config)
     conditions = []
     for name, spec in design.conditions.items():
-        reference = spec.reference or design.reference_condition
+        reference: str | None = spec.reference or design.reference_condition
         if (name == design.reference_condition and spec.reference is None) or (
             name in references and spec.reference is None and reference not in met
         ):

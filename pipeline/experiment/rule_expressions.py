@@ -19,7 +19,9 @@ NO_CUE = ""
 class HasExpression(Protocol):
     """A rule, as far as it is read here."""
 
-    expression: str
+    @property
+    def expression(self) -> str:
+        """What makes a side right."""
 
 
 def split_expression(expression: str) -> tuple[str, str]:

@@ -50,6 +50,19 @@ class EpochTrials:
     task: Task
     set_trials: pd.DataFrame | None = None
 
+    @property
+    def of_sets(self) -> pd.DataFrame:
+        """``set_trials``, of a cell that was cut for measures of sets.
+
+        Raises
+        ------
+        ValueError
+            If it was not.
+        """
+        if self.set_trials is None:
+            raise ValueError("these trials were cut without the trials of their sets")
+        return self.set_trials
+
 
 def epoch_trials(
     scores: Scores,

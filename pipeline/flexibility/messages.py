@@ -33,6 +33,7 @@ def unknown_labels(
 
 def rows(trials: pd.DataFrame, bad: NDArray[np.bool_]) -> str:
     """Name the trials of a mask by file and row, else by trial number: ``log.csv: rows 3, 5-8``."""
+    numbers: pd.Series | pd.Index
     if "source_row" in trials:
         what, numbers = "row", trials["source_row"]
     elif "trial" in trials:

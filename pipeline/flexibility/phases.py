@@ -168,7 +168,7 @@ def _parts(
             part = _first_trials(coded, int(np.searchsorted(coded.row, end)))
             codes = np.zeros(end, dtype=np.int8)
             codes[part.row] = label_errors(part, scores.task)[scheme]
-            labels = pd.Categorical.from_codes(codes, categories=list(ERROR_TYPES))
+            labels = pd.Categorical.from_codes(codes, pd.Index(ERROR_TYPES))
             known = known.assign(**{f"error_{scheme}": labels})
             yield (
                 slice(begin, end),

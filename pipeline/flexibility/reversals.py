@@ -6,8 +6,9 @@ choice of the better option, whatever was paid for it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import permutations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -169,7 +170,8 @@ def reversal_table(scores: Scores) -> pd.DataFrame:
     shift = len(rules) - len(scores.sets)
     by_set = dict(iter(trials[trials["set_index"] > 0].groupby("set_index")))
     rows = []
-    for entry in reversal_sets(scores).itertuples():
+    entries: Iterator[Any] = reversal_sets(scores).itertuples()
+    for entry in entries:
         past = rules[: entry.set_index - 1 + shift]
         own = by_set[entry.set_index]
         ends = entry.n_trials - entry.n_after_criterion

@@ -337,5 +337,5 @@ def _never_reinforced(coded: CodedTrials) -> Labels:
 
 def _count_in_set(mask: NDArray[np.bool_], coded: CodedTrials) -> NDArray[np.intp]:
     """How often the mask held on earlier trials of the same set."""
-    before = np.cumsum(mask) - mask
+    before: NDArray[np.intp] = np.cumsum(mask) - mask
     return before - before[coded.first][coded.set_id]

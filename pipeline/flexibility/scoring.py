@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,27 +109,27 @@ def _add_columns(trials: pd.DataFrame, coded: CodedTrials, task: Task) -> pd.Dat
 
     count, row = len(trials), coded.row
 
-    def spread(values: NDArray[np.generic], otherwise: object) -> NDArray[np.generic]:
+    def spread(values: NDArray[Any], otherwise: object) -> NDArray[Any]:
         column = np.full(count, otherwise, dtype=values.dtype)
         column[row] = values
         return column
 
     def labels(names: tuple[str, ...], codes: NDArray[np.intp]) -> pd.Series:
         # Through categories: a million Python strings would take most of the time.
-        column = pd.Categorical.from_codes(spread(codes + 1, 0), categories=["", *names])
+        column = pd.Categorical.from_codes(spread(codes + 1, 0), pd.Index(["", *names]))
         return pd.Series(column, index=trials.index).astype("str")
 
-    def category(names: tuple[str, ...], codes: NDArray[np.generic], otherwise: int) -> object:
-        return pd.Categorical.from_codes(spread(codes, otherwise), categories=list(names))
+    def category(names: tuple[str, ...], codes: NDArray[Any], otherwise: int) -> pd.Categorical[str]:
+        return pd.Categorical.from_codes(spread(codes, otherwise), pd.Index(names))
 
-    def flag(values: NDArray[np.bool_], known: NDArray[np.bool_]) -> object:
+    def flag(values: NDArray[np.bool_], known: NDArray[np.bool_]) -> pd.arrays.BooleanArray:
         return pd.arrays.BooleanArray(spread(values & known, False), ~spread(known, False))
 
     set_id, first = coded.set_id, coded.first
     trial_in_set = np.arange(len(row)) - first[set_id] + 1
     failed_before = np.zeros(len(row), dtype=bool)
     failed_before[1:] = coded.outcome[:-1] != CORRECT
-    columns = {
+    columns: dict[str, Any] = {
         "outcome": category(OUTCOMES, coded.outcome, UNSCORED),
         "t_trial": trial_times(trials),
         "log_trial": np.arange(count) + 1,

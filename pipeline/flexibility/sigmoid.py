@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pipeline.flexibility.epochs import EpochTrials
 
 Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 #: Grid of offsets: this many per trial, from first to last (trials).
 PER_TRIAL = 4
@@ -71,7 +72,7 @@ class Switches:
     n_trials: int
 
 
-def fit_switches(lags: Sequence[Array], correct: Sequence[Array]) -> Switches:
+def fit_switches(lags: Sequence[Array], correct: Sequence[Array | Flags]) -> Switches:
     """Posterior of the transitions of several sets.
 
     Parameters
@@ -130,7 +131,7 @@ def fit_switches(lags: Sequence[Array], correct: Sequence[Array]) -> Switches:
     )
 
 
-def switch_trials(trials: pd.DataFrame) -> tuple[list[int], list[Array], list[Array]]:
+def switch_trials(trials: pd.DataFrame) -> tuple[list[int], list[Array], list[Flags]]:
     """Conflict choices of each set that follows another rule.
 
     Parameters
@@ -148,9 +149,11 @@ def switch_trials(trials: pd.DataFrame) -> tuple[list[int], list[Array], list[Ar
     conflict = trials["conflict"].fillna(False).to_numpy(dtype=bool)
     chosen = trials["outcome"].isin(["correct", "error"]).to_numpy()
     kept = trials[conflict & chosen]
-    index, lags, correct = [], [], []
+    index: list[int] = []
+    lags: list[Array] = []
+    correct: list[Flags] = []
     for number, rows in kept.groupby("set_index", sort=True):
-        index.append(int(number))
+        index.append(int(str(number)))
         lags.append(rows["trial_in_set"].to_numpy() - 1)
         correct.append((rows["outcome"] == "correct").to_numpy())
     return index, lags, correct
@@ -170,7 +173,7 @@ def cell_switches(trials: EpochTrials) -> Switches | None:
     Switches or None
         None without a conflict choice.
     """
-    _, lags, correct = switch_trials(trials.set_trials)
+    _, lags, correct = switch_trials(trials.of_sets)
     return fit_switches(lags, correct) if lags else None
 
 

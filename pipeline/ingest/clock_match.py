@@ -5,7 +5,7 @@ All trains are sorted, in seconds; windows are in seconds.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 
@@ -19,6 +19,10 @@ class Line(NamedTuple):
     slope: float
     intercept: float
 
+    @overload
+    def __call__(self, x: np.ndarray) -> np.ndarray: ...
+    @overload
+    def __call__(self, x: float) -> float: ...
     def __call__(self, x: np.ndarray | float) -> np.ndarray | float:
         """Map times."""
         return self.slope * x + self.intercept

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InputError
 from pipeline.ingest.events_words import Pulses
@@ -134,7 +134,8 @@ def line_pulses(
     if len(clocks) == 1:
         return found.reset_index(drop=True)
     counts = events.groupby(["clock", events.line.map(str)], sort=False).size()
-    listed = ", ".join(f"{name} of '{own}' ({n} pulses)" for (own, name), n in counts.items())
+    pulses: dict[Any, Any] = counts.to_dict()
+    listed = ", ".join(f"{name} of '{own}' ({n} pulses)" for (own, name), n in pulses.items())
     wanted = f"line {line}" + (f" of '{clock}'" if clock else "")
     if not clocks:
         raise InputError(f"{file}: found {listed or 'no events'}; expected {wanted}")

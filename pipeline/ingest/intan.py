@@ -165,7 +165,7 @@ def _read_fields(file: Path, kind: str, fields: _Fields, stream: BinaryIO) -> He
     per_block = 60 if kind == "RHD" and version < (2, 0) else 128
     stamp = "<u4" if kind == "RHD" and version < (1, 2) else "<i4"
     number = {key: len(value) for key, value in channels.items()}
-    block = [("time", stamp, (per_block,))]
+    block: list[tuple[str, str, tuple[int, ...]]] = [("time", stamp, (per_block,))]
     amplifiers = number.get(AMPLIFIER, 0)
     parts: list[tuple[str, int, tuple[int, ...]]] = [
         ("amplifier", amplifiers, (amplifiers, per_block))
@@ -187,7 +187,9 @@ def _read_fields(file: Path, kind: str, fields: _Fields, stream: BinaryIO) -> He
         tail = {"adc": ADC, "dac": 4, "digital_in": 5, "digital_out": 6}
     for name, key in tail.items():
         count = number.get(key, 0)
-        shape = (per_block,) if name.startswith("digital") else (count, per_block)
+        shape: tuple[int, ...] = (count, per_block)
+        if name.startswith("digital"):
+            shape = (per_block,)
         parts.append((name, count, shape))
     block += [(name, "<u2", shape) for name, count, shape in parts if count]
     return Header(
@@ -293,8 +295,8 @@ def join_pieces(files: list[Path]) -> Pieces:
                 "one file, or list them in the recordings table with starts_at_s"
             )
         expected += blocks * header.samples_per_block
-    headers, counts = (tuple(piece[index] for piece in pieces) for index in (1, 2))
-    return Pieces(headers, counts, first)
+    headers = tuple(header for _, header, _ in pieces)
+    return Pieces(headers, tuple(blocks for _, _, blocks in pieces), first)
 
 
 def _first_stamp(header: Header, block: int) -> int:

@@ -93,7 +93,7 @@ def read_movement(
     check_speed_unit(speed_unit)
     if not path.is_file():
         raise InputError(f"{path}: not found; check the 'movement' column of the sessions table")
-    kind = options.format
+    kind: str = options.format
     if kind == "auto":
         kind = detect_track(path, speed_column=speed_column, options=options)
     if kind == "speed":

@@ -82,7 +82,7 @@ def read_session(file: Path) -> Session:
     def number(place: str, default: float | None = None) -> float:
         found = root.findtext(place)
         try:
-            return float(found) if found is not None or default is None else default
+            return default if found is None and default is not None else float(found or "")
         except (TypeError, ValueError) as error:
             raise InputError(
                 f"{file}: {place}: found {found!r}; expected a number: this is not the parameter "

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationError
 
@@ -126,7 +126,7 @@ def _edf(path: Path, stream: str | None) -> BaseRecording:
 
     file = one_file(path, "edf")
     with pyedflib.EdfReader(str(file)) as edf:
-        headers = edf.getSignalHeaders()
+        headers: list[dict[str, Any]] = edf.getSignalHeaders()
     rates = list(dict.fromkeys(header["sample_frequency"] for header in headers))
     names = [f"{rate:g} Hz" for rate in rates]
     name = pick_stream(names, wanted=stream, file=file)
@@ -168,6 +168,7 @@ def _edf_gain(header: dict[str, float]) -> tuple[float, float]:
 def _dtype_name(name: str) -> str:
     import numpy as np
 
+    kind: str
     try:
         kind = np.dtype(name).kind
     except TypeError:

@@ -135,7 +135,7 @@ def _check_brainvision(file: Path) -> None:
                 f"{file.parent / named}: not found, but named in {file.name}; copy all files of "
                 "the recording, and keep their names"
             )
-    data = file.parent / brainvision_entry(text, "DataFile").replace("$b", file.stem)
+    data = file.parent / (brainvision_entry(text, "DataFile") or "").replace("$b", file.stem)
     channels = brainvision_entry(text, "NumberOfChannels")
     width = _WIDTHS.get((brainvision_entry(text, "BinaryFormat") or "").upper())
     if not channels or not channels.isdigit() or width is None:

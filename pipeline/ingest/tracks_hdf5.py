@@ -77,8 +77,8 @@ def read_sleap_hdf5(path: Path, options: TrackOptions) -> Track:
         scores = None
         if "point_scores" in file:
             stored = file["point_scores"]
-            first = order == "names first"
-            scores = stored[one, node, :] if first else stored[:, node, one]
+            names_first = order == "names first"
+            scores = stored[one, node, :] if names_first else stored[:, node, one]
     first, second = _axes(options, 2, path)
     return Track(
         time_s=np.arange(points.shape[1], dtype=np.float64),

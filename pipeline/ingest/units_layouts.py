@@ -242,9 +242,8 @@ def _neuroscope(path: Path) -> list[Path]:
         return []
     groups = klusters_groups(path)
     named = [file for pair in groups.values() for file in pair]
-    beside = (
-        [named[0].parent / f"{_KLUSTERS.fullmatch(named[0].name)['stem']}.xml"] if named else []
-    )
+    first = _KLUSTERS.fullmatch(named[0].name) if named else None
+    beside = [named[0].parent / f"{first['stem']}.xml"] if first else []
     shapes = [clu.with_name(clu.name.replace(".clu.", ".spk.")) for clu, _ in groups.values()]
     return [file for file in (*named, *shapes, *beside) if file.is_file()]
 

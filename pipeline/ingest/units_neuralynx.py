@@ -135,7 +135,7 @@ def _channel_names(entries: dict[str, str], folder: Path, wires: int) -> list[st
     """Return the recorded channel of each wire, "" where no ``.ncs`` file beside has it."""
     from pipeline.ingest.neuralynx import header_entries
 
-    names = {}
+    names: dict[str, str] = {}
     for file in sorted(folder.glob("*.ncs")):
         channel = header_entries(file)
         names.setdefault(channel.get("ADChannel", ""), channel.get("AcqEntName") or file.stem)

@@ -10,7 +10,7 @@ from array import array
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -81,8 +81,9 @@ def read_plexon(path: Path) -> SortedUnits:
             f"{file}: found spikes of channel {unknown[0]}; expected one of the "
             f"{len(header.names)} spike channels in the header: the header was edited"
         )
-    shapes = [_shape(data, units[key], header.gains_uv[key[0]]) for key in keys]
-    known = all(shape is not None for shape in shapes)
+    found = [_shape(data, units[key], header.gains_uv[key[0]]) for key in keys]
+    shapes = [shape for shape in found if shape is not None]
+    known = len(shapes) == len(found)
     return SortedUnits(
         unit_id=tuple(f"{header.names[channel]}:{unit}" for channel, unit in keys),
         region=("",) * len(keys),
@@ -183,7 +184,8 @@ def _shape(data: np.ndarray, blocks: Blocks, gain_uv: float) -> UnitShape | None
     (number,) = words
     places = np.array(blocks.places, dtype=np.int64)
     waveforms = _Stored(data, places, number)
-    return shape_of(waveforms, np.arange(len(places)), np.array([gain_uv]))
+    # shape_of asks for rows only
+    return shape_of(cast(np.ndarray, waveforms), np.arange(len(places)), np.array([gain_uv]))
 
 
 class _Stored:

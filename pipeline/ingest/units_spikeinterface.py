@@ -260,8 +260,9 @@ def _metrics(file: Path, unit_id: tuple[str, ...]) -> dict[str, tuple[float, ...
     found = {}
     for column, name in enumerate(header[1:], start=1):
         numbers = [_number(row[column]) for row in rows]
-        if re.fullmatch(r"[A-Za-z_]\w*", name, flags=re.A) and None not in numbers:
-            found[name] = tuple(numbers)
+        known = tuple(number for number in numbers if number is not None)
+        if re.fullmatch(r"[A-Za-z_]\w*", name, flags=re.A) and len(known) == len(numbers):
+            found[name] = known
     return found
 
 

@@ -197,7 +197,7 @@ def filter_bank(
     for low, high in bands:
         begin = max(0, int((low - ramp_hz) * n_fft / rate_hz))
         end = min(n_fft // 2, math.ceil((high + ramp_hz) * n_fft / rate_hz))
-        frequency = np.arange(begin, end + 1) * (rate_hz / n_fft)
+        frequency = np.arange(begin, end + 1, dtype=np.float64) * (rate_hz / n_fft)
         gain = band_gain(frequency, low, high, ramp_hz=ramp_hz, line_hz=line_hz)
         inside = np.flatnonzero(gain)
         first, past = (inside[0], inside[-1] + 1) if len(inside) else (0, 0)

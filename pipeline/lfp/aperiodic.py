@@ -224,7 +224,7 @@ def spectral_shape(
         return None
     mains = mains_ranges(density, line_hz) if mains is None else mains
     frequency = density["frequency"].values
-    spans = {
+    spans: dict[Literal["broad", "fast"], tuple[float, float] | None] = {
         "broad": fitted_range(frequency, options["fit_hz"], mains=mains),
         "fast": fitted_range(frequency, options["hfo_fit_hz"], mains=mains),
     }

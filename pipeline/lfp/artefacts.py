@@ -185,7 +185,7 @@ def artefact_intervals(
         frozen = baseline_statistics(lfp, baseline, bad=bad)
     limits = Limits(frozen, threshold_sd, window_s, flat_sd, flat_s, rail_samples)
     found = scan(lfp, limits, None)
-    return _widened(lfp, found, found.flagged.any(axis=(0, 1)), pad_s)
+    return _widened(lfp, found, np.asarray(found.flagged.any(axis=(0, 1))), pad_s)
 
 
 def find_artefacts(
@@ -265,7 +265,7 @@ def find_artefacts(
         for kind, flagged in zip(BASIC_KINDS, found.flagged, strict=True)
     }
     kinds["burst"] = intersect(pad(bursts.events, pad_s), extent(lfp))
-    raised = intersect(found.intervals(found.raised.any(axis=0)), extent(lfp))
+    raised = intersect(found.intervals(np.asarray(found.raised.any(axis=0))), extent(lfp))
     left_out = merge(np.concatenate(list(kinds.values())))
     return Artefacts(kinds, bursts, raised=subtract(raised, left_out), loose=loose)
 

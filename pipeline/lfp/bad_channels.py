@@ -141,8 +141,8 @@ def survey_channels(lfp: xr.DataArray) -> Survey:
         still.mean(axis=0),
         rails.part(),
         np.where(same, together / len(places), np.nan),
-        frequency,
-        np.median(psd, axis=0),
+        frequency.astype(np.float64, copy=False),
+        np.asarray(np.median(psd, axis=0), dtype=np.float64),
         float(sum(past - first for first, past in places) / rate),
     )
 

@@ -330,7 +330,7 @@ def find_bursts(
         Handed on.
     """
     limit = thresholds.limit_db[:, None]
-    loud = (excess > limit).all(axis=2)
+    loud = np.asarray((excess > limit).all(axis=2))
     sharp = np.zeros_like(loud)
     breaks = np.flatnonzero(np.diff(starts) != thresholds.step) + 1
     for first, past in pairwise([0, *breaks.tolist(), len(starts)]):

@@ -104,7 +104,7 @@ def cell_complexity(
     if len(pieces) < options["windows"] or not regions:
         return None
     gain = band_gain(
-        np.arange(pieces[0].n_fft // 2 + 1) * (rate / pieces[0].n_fft),
+        np.arange(pieces[0].n_fft // 2 + 1, dtype=np.float64) * (rate / pieces[0].n_fft),
         low,
         high,
         ramp_hz=RAMP_HZ,
@@ -169,7 +169,7 @@ def _spectra(
     view = np.lib.stride_tricks.sliding_window_view(samples, length + 2 * margin, axis=1)
     cut = view[:, ::length][:, : len(together)]
     flat = piece_spectra(cut.reshape(-1, length + 2 * margin), together[0])
-    seeds = [zlib.crc32(np.ascontiguousarray(window)) for window in cut[0]]
+    seeds = [zlib.crc32(np.ascontiguousarray(window).data) for window in cut[0]]
     return flat.reshape(len(channels), len(together), -1), seeds
 
 

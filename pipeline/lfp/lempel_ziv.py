@@ -9,6 +9,7 @@ by Kaspar & Schuster, Phys Rev A 1987, 36:842. (LZ78, a dictionary of words, is 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -62,7 +63,7 @@ def _patterns(symbols: NDArray[np.uint8]) -> tuple[list[list[int]], list[bytes]]
     n = len(symbols)
     ones = int.from_bytes(np.packbits(symbols, bitorder="little").tobytes(), "little")
     starts = [[((1 << n) - 1) ^ ones, ones]]
-    codes = [symbols]
+    codes: list[NDArray[Any]] = [symbols]
     for length in (1, 2, 4):
         follows = [mask >> length for mask in starts[-1]]
         starts.append([first & second for first in starts[-1] for second in follows])

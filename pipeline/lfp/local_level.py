@@ -65,7 +65,9 @@ class LocalLevels:
                 around[index, held], spread[index, held] = self._of(windows[held])
         return around, spread
 
-    def _of(self, windows: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _of(
+        self, windows: NDArray[np.float32]
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Level and spread around windows that follow each other (gaps are passed over)."""
         if (missing := np.isnan(windows)).any():
             middle = np.nanmedian(windows, axis=1)
@@ -82,7 +84,8 @@ class LocalLevels:
         view = np.lib.stride_tricks.sliding_window_view(away, size, axis=0)[::step]
         spreads = np.array([np.median(part) for part in view])
         nearest = np.rint((number - reach) / step).astype(np.int64)
-        return level, _SD_PER_MAD * spreads[np.clip(nearest, 0, len(spreads) - 1)]
+        spread = _SD_PER_MAD * spreads[np.clip(nearest, 0, len(spreads) - 1)]
+        return level, spread
 
     def _span(self, reach_s: float, n_windows: int) -> tuple[int, int]:
         """Windows on either side, and windows in all."""

@@ -41,7 +41,7 @@ def loose_channels(
     dict of int to str
         Index among the scan's channels -> the largest share, where, and the limit.
     """
-    own = found.flagged.any(axis=0)
+    own = np.asarray(found.flagged.any(axis=0))
     n_channels, n_windows = own.shape
     middle = found.start_s + found.window_s * (np.arange(n_windows) + 0.5)
     worst: dict[int, tuple[float, str]] = {}

@@ -92,9 +92,9 @@ def wide_notch(density: xr.DataArray, middle_hz: float) -> bool:
         part = (frequency >= middle_hz + start) & (frequency <= middle_hz + stop)
         return float(np.log10(frequency[part]).mean()), float(np.log10(levels[:, part]).mean())
 
-    ends = [level(-12, -10), level(10, 12)]
+    known_at, known = zip(level(-12, -10), level(10, 12), strict=True)
     skirts = [level(-5, -3), level(3, 5)]
-    return all(np.interp(x, *zip(*ends, strict=True)) - y >= _NOTCH_DEPTH for x, y in skirts)
+    return all(np.interp(x, known_at, known) - y >= _NOTCH_DEPTH for x, y in skirts)
 
 
 def bridged(
@@ -132,5 +132,6 @@ def bridged(
         # at an end of the spectrum there is one side only: its level is held
         ends = [(x[part].mean(), log_density[part].mean()) for part in beside if part.any()]
         if ends:
-            out[gap] = np.interp(x[gap], *zip(*ends, strict=True))
+            known_at, known = zip(*ends, strict=True)
+            out[gap] = np.interp(x[gap], known_at, known)
     return out, measured

@@ -147,7 +147,7 @@ def tapers_for(
 
 def frequencies_hz(n_samples: int, rate_hz: float) -> NDArray[np.float64]:
     """Frequencies of the spectrum of a segment, 0 to the Nyquist frequency."""
-    return np.arange(n_samples // 2 + 1) * (rate_hz / n_samples)
+    return np.arange(n_samples // 2 + 1, dtype=np.float64) * (rate_hz / n_samples)
 
 
 def tapered_spectra(segments: NDArray[np.floating], windows: NDArray[np.float64]) -> NDArray:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -270,9 +271,9 @@ class _Filters:
         step: int,
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Bins of phase (channel, slow band, time) and envelopes (channel, fast band, time)."""
-        common = {"n_fft": piece.n_fft, "rate_hz": self.rate_hz}
-        slow_bank = filter_bank(slow, ramp_hz=PHASE_RAMP_HZ, **common)
-        fast_bank = filter_bank(fast, ramp_hz=AMPLITUDE_RAMP_HZ, line_hz=self.line_hz, **common)
+        bank = partial(filter_bank, n_fft=piece.n_fft, rate_hz=self.rate_hz)
+        slow_bank = bank(slow, ramp_hz=PHASE_RAMP_HZ)
+        fast_bank = bank(fast, ramp_hz=AMPLITUDE_RAMP_HZ, line_hz=self.line_hz)
         phases = phase_bins(analytic_signals(spectra, slow_bank, piece, step=step))
         return phases, np.abs(analytic_signals(spectra, fast_bank, piece, step=step))
 
@@ -292,8 +293,8 @@ class _PairIndices:
         self._filters, self._pairs, self._shifts, self._step = filters, pairs, shifts, step
         self._slow_names = sorted({slow for slow, _ in pairs})
         self._fast_names = sorted({fast for _, fast in pairs})
-        self._slow = [tuple(bands[name]) for name in self._slow_names]
-        self._fast = [tuple(bands[name]) for name in self._fast_names]
+        self._slow = [(bands[name][0], bands[name][1]) for name in self._slow_names]
+        self._fast = [(bands[name][0], bands[name][1]) for name in self._fast_names]
         self._found = np.empty((len(pairs), n_channels, len(shifts), shifts.shape[1] + 1))
 
     def add(self, spectra: NDArray[np.complex64], piece: Piece, dealer: BlockDealer) -> None:

@@ -19,7 +19,8 @@ LOW_FLANK, HIGH_FLANK = (0.5, 5 / 6), (1.1, 1.4)
 
 def slow_frequencies(highest_hz: float) -> NDArray[np.float64]:
     """Centres of the bins, from 0.5 Hz to the end of the flank of the highest slow band."""
-    return np.arange(1, int(np.ceil(highest_hz * HIGH_FLANK[1] / BIN_HZ)) + 2) * BIN_HZ
+    past = int(np.ceil(highest_hz * HIGH_FLANK[1] / BIN_HZ)) + 2
+    return np.arange(1, past, dtype=np.float64) * BIN_HZ
 
 
 def slow_density(

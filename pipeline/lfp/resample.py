@@ -106,7 +106,9 @@ def rational_ratio(rate_in_hz: float, rate_hz: float) -> tuple[int, int]:
     return up, down
 
 
-def kaiser_lowpass(*, pass_fraction: float, stop_fraction: float, attenuation_db: float):
+def kaiser_lowpass(
+    *, pass_fraction: float, stop_fraction: float, attenuation_db: float
+) -> NDArray[np.float64]:
     """Linear-phase low-pass of odd length by the Kaiser window.
 
     Parameters

@@ -115,7 +115,9 @@ def _spread(lfp: xr.DataArray, channels: np.ndarray) -> BaselineStatistics:
         for first in range(start, stop, _PIECE_SAMPLES)
     ]
     picked = np.unique(np.linspace(0, len(starts) - 1, _PIECES).round().astype(int)).tolist()
-    samples = np.concatenate([read_samples(lfp, *starts[i], channels) for i in picked], axis=1)
+    samples = np.concatenate(
+        [read_samples(lfp, starts[i][0], starts[i][1], channels) for i in picked], axis=1
+    )
     centre = np.median(samples, axis=1)
     sd = 1.482602218505602 * np.median(np.abs(samples - centre[:, None]), axis=1)
     return BaselineStatistics(channels, centre.astype(float), sd.astype(float))

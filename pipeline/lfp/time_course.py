@@ -86,4 +86,4 @@ def time_course(
         name="power",
         attrs={"units": "uV^2"},
     )
-    return TimeCourse(power, counts, counts * short.window_s)
+    return TimeCourse(power, counts, counts.astype(np.float64) * short.window_s)

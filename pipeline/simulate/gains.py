@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pipeline.simulate.tracks import Track
 
@@ -35,7 +36,8 @@ def shared_gain(
     rng : numpy.random.Generator
         Source of the jumps.
     """
-    times, values = [np.zeros(1)], [np.ones(1)]
+    times: list[ArrayLike] = [np.zeros(1)]
+    values: list[ArrayLike] = [np.ones(1)]
     for (start, stop), size in zip(intervals_s, sizes, strict=True):
         if not 0.0 <= size < 1.0:
             raise ValueError(f"a shared gain of size {size}; expected 0 to 1")

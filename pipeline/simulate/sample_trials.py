@@ -51,7 +51,7 @@ def session_trials(plan: SessionPlan) -> list[Trial]:
     return simulate_trials(
         before,
         rules=RULES,
-        trial_times_s=np.round(starts, 3),
+        trial_times_s=np.round(starts, 3).tolist(),
         rng=session_generator(plan, "trials", f"draw {AGENT_DRAW}"),
         criterion=CRITERION,
         restart_at_s=DOSE_S,

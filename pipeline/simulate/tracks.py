@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 #: rate at which phases and gains are kept; they change slowly and are interpolated
 SLOW_HZ = 100.0
@@ -44,7 +44,7 @@ def constant(value: float) -> Track:
     return Track(np.array([0.0]), np.array([float(value)]))
 
 
-def steps(intervals_s: np.ndarray, values: Sequence[float]) -> Track:
+def steps(intervals_s: np.ndarray, values: ArrayLike) -> Track:
     """Return a track that is constant inside each interval and a straight line between them.
 
     Parameters

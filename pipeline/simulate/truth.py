@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -284,7 +284,7 @@ def truth_text() -> str:
     return _HEADER + contexts + body
 
 
-def table_text(rows: list[Mapping[str, str]]) -> str:
+def table_text(rows: Sequence[Mapping[str, str]]) -> str:
     """Return a table as tab-separated text with a header."""
     stream = io.StringIO(newline="")
     writer = csv.DictWriter(stream, fieldnames=list(rows[0]), delimiter="\t", lineterminator="\n")

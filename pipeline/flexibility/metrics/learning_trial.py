@@ -64,7 +64,7 @@ def compute(*, trials: EpochTrials, options: Mapping[str, Any]) -> list[Value]:
     task = Task.model_validate(options["flexibility"]["task"])
     after = trials.sets[(trials.sets["previous_rule"] != "") & (trials.sets["switch"] != "repeat")]
     curves = set_curves(
-        trials.set_trials,
+        trials.of_sets,
         after["set_index"],
         n_sides=len(task.sides),
         informed=task.switch_is_cued or task.discovery_trials > 0,

@@ -5,7 +5,7 @@ Omissions are no choices: the models skip them, and their states do not move on 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -147,14 +147,18 @@ def _strategies(
     return tuple(names), np.array(tables), declared, strategy_of
 
 
-def _rewards(scored: pd.DataFrame, correct: NDArray[np.bool_], task: Task):
+def _rewards(
+    scored: pd.DataFrame, correct: NDArray[np.bool_], task: Task
+) -> NDArray[np.bool_] | None:
     """Whether each choice was rewarded; None where that is not known."""
     if "rewarded" in scored and scored["rewarded"].notna().all():
         return scored["rewarded"].to_numpy(dtype=bool)
     return None if task.probabilistic else correct
 
 
-def _positions(column, names: Sequence[str], *, count: int = 0) -> NDArray[np.intp]:
+def _positions(
+    column: Iterable[object] | None, names: Sequence[str], *, count: int = 0
+) -> NDArray[np.intp]:
     """Positions of labels in ``names``; -1 for none."""
     if column is None:
         return np.full(count, -1)
@@ -162,7 +166,7 @@ def _positions(column, names: Sequence[str], *, count: int = 0) -> NDArray[np.in
     return np.array([place.get(str(label), -1) for label in column], dtype=np.intp)
 
 
-def _strategy_codes(column, strategy_of: dict[str, int]) -> NDArray[np.intp]:
+def _strategy_codes(column: Iterable[object], strategy_of: dict[str, int]) -> NDArray[np.intp]:
     return np.array([strategy_of.get(str(label), -1) for label in column], dtype=np.intp)
 
 

@@ -7,7 +7,7 @@ the trials then gives gradient and Hessian of every session.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -92,7 +92,7 @@ class Model:
 
     name: str
     parameters: Callable[[Choices], tuple[Parameter, ...]]
-    trial_log_likelihoods: Callable[[Array, Batch], object]
+    trial_log_likelihoods: Callable[[Array, Batch], Iterator[Array]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -257,8 +257,9 @@ def _unpacked(session: _Session, rule: MedPcEvents, value: str, line: int) -> tu
         return Decimal(time), str(int(code))
     if rule.layout == "prefixed":
         number = Decimal(value)
-        code, time = divmod(number, rule.code_step) if number >= 0 else (Decimal(0), number)
-        return time, str(int(code) * rule.code_step)
+        step = rule.code_step
+        number_of_code, rest = divmod(number, step) if number >= 0 else (Decimal(0), number)
+        return rest, str(int(number_of_code) * step)
     return Decimal(value), ""
 
 

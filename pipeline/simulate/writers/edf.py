@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def write_edf(
     counts = np.empty(signals.shape, dtype=np.int16)
     for first, block in count_blocks(signals, channels, uv_per_bit=uv_per_bit):
         counts[first : first + len(block)] = block
-    header = {
+    header: dict[str, Any] = {
         "dimension": "uV",
         "sample_frequency": rate,
         "physical_max": PHYSICAL_MAX_UV,

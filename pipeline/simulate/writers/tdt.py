@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,8 @@ def write_tdt(
     samples = samples.astype("<f4" if volts else "<i2")
     words = CHUNK * samples.itemsize // 4
     kind = 0 if volts else 2
-    rows, data = [], []
+    rows: list[Any] = []
+    data: list[Any] = []
     for chunk in range(len(samples) // CHUNK):
         late = gap[1] if gap and chunk >= gap[0] else 0.0
         time = first + chunk * CHUNK / rate_hz + late
