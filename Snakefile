@@ -39,5 +39,9 @@ include: "workflow/rules/cohort.smk"
 include: "workflow/rules/report.smk"
 
 
+onsuccess:
+    terminal.tell_good_end(Path("results"), TERMINAL)
+
+
 onerror:
-    print(REMEDIES)
+    terminal.tell_bad_end(Path("results"), TERMINAL)

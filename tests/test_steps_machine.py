@@ -177,10 +177,13 @@ def test_the_cohorts_jobs_tell_of_the_machine_without_a_traceback(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_errors_that_are_not_the_machines_go_on_as_they_came(tmp_path):
+def test_a_fault_of_ours_is_told_in_words_and_its_traceback_is_in_the_log(tmp_path, capsys):
     def step(**given):
         raise ValueError("a mistake of ours")
 
     given = SimpleNamespace(log=tmp_path / "log", rule="cohort", input=[], output=[], params={})
-    with pytest.raises(ValueError, match="a mistake of ours"):
+    with pytest.raises(SystemExit):
         run_step(step, given)
+    said = capsys.readouterr().err
+    assert "cohort: ValueError: a mistake of ours" in said and "Traceback" not in said
+    assert "Traceback" in (tmp_path / "log").read_text()

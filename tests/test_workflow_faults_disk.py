@@ -79,7 +79,7 @@ def test_full_and_read_only_disks_are_told_in_words_and_the_same_command_goes_on
         process = run(lab, "--cores", "2", STATUS["r1_w1"])
         assert process.returncode != 0
         assert f"Nothing can be written: {results}: the folder is read-only" in process.stderr
-        assert "rule extract:" not in process.stderr
+        assert "  extract " not in process.stderr
         assert differ(lab, undisturbed) == []
         assert "extract.status.json" in of_session(lab, "r0_w0")
 
@@ -87,7 +87,7 @@ def test_full_and_read_only_disks_are_told_in_words_and_the_same_command_goes_on
 def begun(folder: Path, process: subprocess.Popen) -> str:
     """Wait for the first session that is read; the others wait, for there is one core."""
     until(lambda: workers(process, ".extract"), process)
-    (name,) = until(lambda: [n for n in NAMES if f"session={n}" in said(folder)], process)
+    (name,) = until(lambda: [n for n in NAMES if f"  extract {n}\n" in said(folder)], process)
     return name
 
 
@@ -197,7 +197,7 @@ def test_a_clock_that_was_set_back_is_told_before_the_first_job(undisturbed, tmp
     assert process.returncode != 0
     assert "of results were written in the future" in process.stderr
     assert "same command with --forceall" in process.stderr
-    assert "rule extract:" not in process.stderr
+    assert "  extract " not in process.stderr
     process = run(folder, "--forceall", "--cores", "2", EXTRACTED)
     assert process.returncode == 0, process.stderr[-3000:]
     assert differ(folder, undisturbed) == ["sessions/r0_w0/lfp.nc"]

@@ -31,6 +31,8 @@ _WORDS = {
     "changed",
     "Forced execution": "it was asked for on the command line",
 }
+#: our own words, where a dry run was not asked for Snakemake's (pipeline.commands.terminal)
+_SAID = re.compile(r"^\d+ jobs would run\.\n(?:.*\n)*?(?=\nThis was a dry run)", re.MULTILINE)
 #: differences of settings that are told of one job
 _MOST = 12
 #: parts of a settings' key, in words
@@ -187,8 +189,14 @@ def reasons(job: Planned, made_by: Mapping[str, str]) -> Iterator[str]:
             rules = sorted({made_by[name] for name in files if name in made_by})
             yield f"reads what is made anew by: {', '.join(rules) or 'another job'}"
         elif one:
-            said, _, files = one.partition(": ")
-            yield _WORDS.get(said, said) + (f": {shown(files)}" if files else "")
+            said, _, text = one.partition(": ")
+            # alike for all sessions, so that they stand together
+            listed = ", ".join(sorted(_anywhere(text, job.session).split(", ")))
+            yield _WORDS.get(said, said) + (f": {shown(listed)}" if listed else "")
+
+
+def _anywhere(text: str, session: str) -> str:
+    return text.replace(f"/{session}/", "/*/") if session else text
 
 
 def explained(text: str) -> str:
@@ -205,11 +213,25 @@ def explained(text: str) -> str:
         One paragraph per rule and set of reasons, sessions gathered; where nothing is to be done,
         or nothing could be read, a sentence that says so.
     """
-    jobs = [job for job in planned_jobs(text) if job.rule != "all"]
+    if said := _SAID.search(text):
+        return said[0]
+    jobs = planned_jobs(text)
     if not jobs and "Nothing to be done" in text:
         return "Nothing would run: results are up to date with config, tables, files and code.\n"
     if not jobs:
         return f"Found no plan of a run; expected the output of snakemake -n. It said:\n{text}"
+    return in_words(jobs)
+
+
+def in_words(planned: Sequence[Planned]) -> str:
+    """Return why jobs would run: one paragraph per rule and set of reasons.
+
+    Parameters
+    ----------
+    planned : sequence of Planned
+        In the order of the display; the rule ``all`` is passed over.
+    """
+    jobs = [job for job in planned if job.rule != "all"]
     made_by = {file: job.rule for job in jobs for file in job.output}
     groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for job in jobs:

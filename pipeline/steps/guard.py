@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -124,7 +123,6 @@ def guarded(
             traceback.print_exc(file=stream)
             _empty(paths)
             write_json(status, {"state": "failed", "step": step, "reason": reason(error)})
-            print(f"{step}: {reason(error)}", file=sys.__stderr__)
             return
     write_json(
         status,

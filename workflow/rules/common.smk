@@ -5,6 +5,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from pipeline.commands import terminal
 from pipeline.errors import InputError
 from pipeline.steps import inputs, report_labels, resources, settings, sort_settings
 from pipeline.steps.outcomes_check import load_checked
@@ -23,6 +24,10 @@ from pipeline.steps.paths import (
 )
 
 REPOSITORY = Path(workflow.basedir)
+# Before anything is read: what is wrong with the config is told in words, too.
+TERMINAL = terminal.install(
+    main_process=workflow.is_main_process, dry_run=lambda: workflow.dryrun
+)
 
 
 def experiment_config():
@@ -78,16 +83,6 @@ def cohort_needs(name):
     return lambda wildcards, attempt: resources.cohort_needs(
         len(SESSIONS), attempt=attempt
     )[name]
-
-
-REMEDIES = """
-A job did not finish; everything that did is kept.
-  - A session whose files are wrong is named above and at the top of the report: mend its files,
-    or write the reason into its 'exclude' cell of the sessions table. Then run the same command.
-  - A job that was killed (memory, time, power): run the same command again; if the folder is
-    said to be locked, run 'snakemake --unlock' first.
-The log of each session's steps is in results/logs/.
-"""
 
 
 wildcard_constraints:
