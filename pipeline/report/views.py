@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pipeline.compare.families import OMNIBUS
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.report.lookup import PLANNED, Contrasts, Effect, Evidence, where
-from pipeline.report.names import Names, spoken
+from pipeline.report.names import Names
 from pipeline.report.numbers import finite
 from pipeline.report.slug import slug
 
@@ -371,8 +371,3 @@ def _in_order(found: pd.Series, order: list[str]) -> tuple[str, ...]:
     """Distinct values in the declared order; the undeclared follow, sorted."""
     held = set(found.astype(str))
     return tuple([name for name in order if name in held] + sorted(held - set(order)))
-
-
-def level_name(level: str) -> str:
-    """A level as a panel's title."""
-    return spoken(level)
