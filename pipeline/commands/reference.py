@@ -9,7 +9,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pipeline.commands import reference_api, reference_config, reference_outcomes
+from pipeline.commands import (
+    reference_api,
+    reference_config,
+    reference_cover,
+    reference_outcomes,
+)
 from pipeline.files import replacing
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -30,6 +35,7 @@ def pages() -> dict[str, str]:
     return {
         **{f"reference/{name}": text for name, text in reference.items()},
         **{f"api/{name}": text for name, text in reference_api.pages().items()},
+        **reference_cover.pages(),
     }
 
 

@@ -236,14 +236,20 @@ def _row(key: Key) -> str:
 
 def page() -> str:
     """Return the whole page."""
-    parts = [_INTRODUCTION]
-    for path, model, keys in sections():
-        level = "##" if path.count(".") == 0 else "###"
-        title = f"`{path}`" if path else "The sections"
+    (_, _, top), *rest = sections()
+    parts = [
+        _INTRODUCTION,
+        "| section | |",
+        "|---|---|",
+        *(f"| [`{key.name}`](#{key.name}) | {key.field.description} |" for key in top),
+        "| [the tables](#the-tables) | Columns of every table |",
+        "",
+    ]
+    for path, model, keys in rest:
         about = (model.__doc__ or "").strip().partition("\n")[0]
         parts += [
-            f"{level} {title}\n",
-            f"{about}\n" if path else "",
+            f"{'##' if '.' not in path else '###'} `{path}`\n",
+            f"{about}\n",
             "| key | type | default | meaning | example |",
             "|---|---|---|---|---|",
             *map(_row, keys),
