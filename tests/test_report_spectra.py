@@ -22,9 +22,9 @@ from pipeline.report.methods_statistics import statistics_text
 from pipeline.report.names import Names
 from pipeline.report.spectra import (
     EDGES,
-    cluster_lines,
     spectra_caption,
     spectra_data,
+    spectra_lines,
     spectra_views,
 )
 from pipeline.report.spectra_chart import label_places, spectra_chart
@@ -119,7 +119,7 @@ def test_labels_of_clusters_neither_cover_each_other_nor_leave_the_panel():
 
 
 def test_every_test_is_listed_with_its_adjusted_p_and_n():
-    lines = cluster_lines(view(), NAMES)
+    lines = spectra_lines(view(), NAMES)
     assert [line.contrast for line in lines] == [
         "minus vehicle, home cage", "minus vehicle, open field", "open field beyond home cage"
     ]  # fmt: skip

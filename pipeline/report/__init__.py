@@ -14,7 +14,8 @@ views, marks, estimation    one outcome: what is shown, the marks' records, the 
 survival, spectra,          Kaplan-Meier curves; differences of spectra, and time courses of band
 spectra_chart,              power, with their clusters
 time_courses,
-time_courses_chart
+time_courses_chart,
+cluster_tests
 calibration                 error rates of this cohort and of its designs
 tested, beside              tables of tests; what stands under a verdict and never decides
 figures                     charts as files

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.report.alternatives import curves_alt, estimation_alt, survival_alt
 from pipeline.report.behaviour import BehaviourTables
 from pipeline.report.beside import beside_verdict
+from pipeline.report.cluster_tests import ClusterLine
 from pipeline.report.cohort_maps_tables import MapTables
 from pipeline.report.embed import read_specification
 from pipeline.report.lookup import Contrasts, text
@@ -30,10 +31,9 @@ from pipeline.report.pictures import (
 from pipeline.report.published import Published, published_beside
 from pipeline.report.sentences import bound_text, verdict_sentence
 from pipeline.report.spectra import (
-    ClusterLine,
     SpectraView,
-    cluster_lines,
     spectra_caption,
+    spectra_lines,
     spectra_views,
 )
 from pipeline.report.spikes import SpikeTables
@@ -251,7 +251,7 @@ def chapters(
 
 def _spectrum(view: SpectraView, names: Names, folder: Path, panel: str) -> Spectrum:
     caption = spectra_caption(view, names)
-    lines = cluster_lines(view, names)
+    lines = spectra_lines(view, names)
     return Spectrum(
         title=f"Spectrum, {view.region}",
         panel=panel,

@@ -315,3 +315,16 @@ def minus_words(rows: pd.DataFrame) -> str:
     return "minus " + " or ".join(
         spoken(name) for name in dict.fromkeys(rows["reference_condition"])
     )
+
+
+def subtracted_words(differences: pd.DataFrame, names: Names) -> list[str]:
+    """A sentence on what stands below each drug: the rows of differences; on why, where none."""
+    if len(differences):
+        own = bool(differences["paired"].all())
+        how = (
+            f"the mean of the {names.animals()[1]}' own differences"
+            if own
+            else "the difference of means"
+        )
+        return [f"Below each drug: the same {minus_words(differences)}, {how}."]
+    return ["While blind, no condition is compared with a reference."] if names.plan.blind else []

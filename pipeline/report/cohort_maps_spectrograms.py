@@ -23,6 +23,7 @@ from pipeline.report.cohort_maps import (
     minus_words,
     n_words,
     scale_end,
+    subtracted_words,
 )
 from pipeline.report.curve_words import DIFFERENCE, EVERYWHERE, MEAN
 from pipeline.report.names import Names, spoken
@@ -218,14 +219,7 @@ def _caption(
     ]
     subtracted = rows[rows["part"] == DIFFERENCE]
     differences = subtracted[subtracted["level"].isin(levels)]
-    if len(differences):
-        own = bool(differences["paired"].all())
-        parts.append(
-            f"Below each drug: the same {minus_words(differences)}, "
-            + (f"the mean of the {called}' own differences." if own else "the difference of means.")
-        )
-    elif plan.blind:
-        parts.append("While blind, no condition is compared with a reference.")
+    parts += subtracted_words(differences, names)
     if EVERYWHERE in levels:
         parts.append(
             f"Under {EVERYWHERE} each minute counts in whichever context it was spent, against "

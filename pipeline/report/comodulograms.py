@@ -21,6 +21,7 @@ from pipeline.report.cohort_maps import (
     minus_words,
     n_words,
     scale_end,
+    subtracted_words,
 )
 from pipeline.report.curve_words import DIFFERENCE, LEVEL, MEAN
 from pipeline.report.names import Names, spoken
@@ -171,15 +172,7 @@ def _caption(rows: pd.DataFrame, scales: tuple[Scale, ...], names: Names) -> str
         f"session's own baseline in {where}, mean over {called}; "
         f"{colour_words(scales[0], 'octaves')}. {n_words(rows, names)}."
     ]
-    differences = rows[rows["part"] == DIFFERENCE]
-    if len(differences):
-        own = bool(differences["paired"].all())
-        parts.append(
-            f"Below each drug: the same {minus_words(differences)}, "
-            + (f"the mean of the {called}' own differences." if own else "the difference of means.")
-        )
-    elif plan.blind:
-        parts.append("While blind, no condition is compared with a reference.")
+    parts += subtracted_words(rows[rows["part"] == DIFFERENCE], names)
     parts.append(
         "Where there is no coupling in the baseline, a change is one of noise: read it where the "
         "left map is coloured. Nothing is tested here: tests stand with the outcomes."

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.compare.contrasts import DIFFERENCE, SIMPLE
-from pipeline.report.lookup import text
+from pipeline.compare.contrasts import SIMPLE
+from pipeline.report.cluster_tests import ClusterLine, cluster_lines
 from pipeline.report.names import Names, spoken
-from pipeline.report.numbers import SPACE, bare_p, count, number, p_value, with_unit
+from pipeline.report.numbers import SPACE, count, number, with_unit
 from pipeline.report.slug import slug
 
 if TYPE_CHECKING:
@@ -26,19 +26,6 @@ EDGES = (
     "A cluster says that there is an effect somewhere along the spectrum; where it begins and ends "
     "is not tested."
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClusterLine:
-    """One cluster test, all text; ``clusters`` are those with p below alpha."""
-
-    condition: str
-    contrast: str
-    clusters: tuple[str, ...]
-    p: str
-    p_adjusted: str
-    n: str
-    note: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,51 +217,18 @@ def _is_change(names: Names) -> bool:
     return names.baseline_rule(LIKE) == "change"
 
 
-def cluster_lines(view: SpectraView, names: Names) -> tuple[ClusterLine, ...]:
-    """List every cluster test of a region, drug effects first, then differences between levels."""
-    keys = ["contrast", "condition", "step", "level"]
-    lines = []
-    order = {SIMPLE: 0, DIFFERENCE: 1}
-    groups = [part for _, part in view.clusters.groupby(keys, sort=False)]
-    groups.sort(key=lambda part: order.get(part["contrast"].iloc[0], 2))
-    for part in groups:
-        first = part.iloc[0]
-        lines.append(
-            ClusterLine(
-                condition=str(first["arm"]),
-                contrast=_contrast(first),
-                clusters=tuple(
-                    f"{plain_hz(row['start_hz'])} to {with_unit(plain_hz(row['stop_hz']), 'Hz')}: "
-                    f"{p_value(row['p'])}"
-                    for row in part.to_dict("records")
-                    if row["p"] < names.plan.alpha
-                ),
-                p=bare_p(first["test_p"]),
-                p_adjusted=bare_p(first["test_p_adjusted"]),
-                n=str(int(first["n_units"])),
-                note="; ".join(_remarks(text(first["note"]))),
-            )
-        )
-    return tuple(lines)
+def spectra_lines(view: SpectraView, names: Names) -> tuple[ClusterLine, ...]:
+    """List every cluster test of a region."""
+    return cluster_lines(view.clusters, _span, alpha=names.plan.alpha)
+
+
+def _span(row: Mapping[str, Any]) -> str:
+    return f"{plain_hz(row['start_hz'])} to {with_unit(plain_hz(row['stop_hz']), 'Hz')}"
 
 
 def plain_hz(value: float) -> str:
     """A frequency without spare digits."""
     return number(round(float(value), 2))
-
-
-def _contrast(row: pd.Series) -> str:
-    level = spoken(text(row["level"]))
-    if row["contrast"] == DIFFERENCE:
-        return f"{level} beyond {spoken(text(row['reference_level']))}"
-    return f"minus {spoken(text(row['reference_condition']))}, {level}"
-
-
-def _remarks(note: str) -> list[str]:
-    """Notes of a test without the sentence that stands in the caption."""
-    parts = [part.strip() for part in note.split(";")]
-    edges = ("a cluster says", "its edges are not")
-    return [part for part in parts if part and not part.startswith(edges)]
 
 
 def spectra_data(view: SpectraView) -> pd.DataFrame:

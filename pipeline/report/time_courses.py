@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.compare.contrasts import DIFFERENCE, SIMPLE
+from pipeline.compare.contrasts import SIMPLE
 from pipeline.compare.rules import priority_of
+from pipeline.report.cluster_tests import ClusterLine, cluster_lines
 from pipeline.report.curve_words import EVERYWHERE, POWER, SPEED
-from pipeline.report.lookup import text
 from pipeline.report.names import Names, capital, spoken
-from pipeline.report.numbers import SPACE, bare_p, count, number, p_value, with_unit
+from pipeline.report.numbers import SPACE, count, number, with_unit
 from pipeline.report.slug import slug
-from pipeline.report.spectra import ClusterLine
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -253,50 +252,14 @@ def _many(view: TimeCourseView, names: Names) -> str:
 
 
 def time_course_lines(view: TimeCourseView, names: Names) -> tuple[ClusterLine, ...]:
-    """List every cluster test of a band, drug effects first, then differences between contexts."""
-    order = {SIMPLE: 0, DIFFERENCE: 1}
-    keys = ["contrast", "condition", "step", "level"]
-    groups = [part for _, part in view.clusters.groupby(keys, sort=False)]
-    groups.sort(key=lambda part: order.get(part["contrast"].iloc[0], 2))
-    lines = []
-    for part in groups:
-        first = part.iloc[0]
-        lines.append(
-            ClusterLine(
-                condition=text(first["arm"]),
-                contrast=_contrast(first),
-                clusters=tuple(
-                    f"{span(row, view.width)}: {p_value(row['p'])}"
-                    for row in part.to_dict("records")
-                    if row["p"] < names.plan.alpha
-                ),
-                p=bare_p(first["test_p"]),
-                p_adjusted=bare_p(first["test_p_adjusted"]),
-                n=str(int(first["n_units"])),
-                note="; ".join(_remarks(text(first["note"]))),
-            )
-        )
-    return tuple(lines)
+    """List every cluster test of a band."""
+    return cluster_lines(view.clusters, lambda row: span(row, view.width), alpha=names.plan.alpha)
 
 
 def span(row: Any, width: float) -> str:
     """``10 to 25 min``: from the first minute's start to the last one's end."""
     start, stop = (round(row["start_min"] - width / 2, 2), round(row["stop_min"] + width / 2, 2))
     return f"{number(start)} to {with_unit(number(stop), 'min')}"
-
-
-def _contrast(row: pd.Series) -> str:
-    level = spoken(text(row["level"]))
-    if row["contrast"] == DIFFERENCE:
-        return f"{level} beyond {spoken(text(row['reference_level']))}"
-    return f"minus {spoken(text(row['reference_condition']))}, {level}"
-
-
-def _remarks(note: str) -> list[str]:
-    """Notes of a test without the sentence that stands in the caption."""
-    parts = [part.strip() for part in note.split(";")]
-    edges = ("a cluster says", "its edges are not")
-    return [part for part in parts if part and not part.startswith(edges)]
 
 
 def time_course_methods(clusters: pd.DataFrame | None, names: Names) -> tuple[str, ...]:
