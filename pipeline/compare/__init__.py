@@ -29,10 +29,28 @@ curves, clusters,      spectra and time courses: cluster permutation over animal
 curve_tables
 literature             published directions: shown in the report, used by nothing
 calibrated             designs whose calibration is out of range
+reading                the cohort's tables, read back
 =====================  ============================================================================
 """
 
 from pipeline.compare.comparison import Comparison, compare
+from pipeline.compare.mixed import ModelFit, fit
 from pipeline.compare.outcomes import Outcomes, analysis_values, build_outcomes
+from pipeline.compare.per_animal import Estimate, Group, estimate
+from pipeline.compare.reading import read_contrasts, read_outcomes, read_verdicts
 
-__all__ = ["Comparison", "Outcomes", "analysis_values", "build_outcomes", "compare"]
+__all__ = [
+    "Comparison",
+    "Estimate",
+    "Group",
+    "ModelFit",
+    "Outcomes",
+    "analysis_values",
+    "build_outcomes",
+    "compare",
+    "estimate",
+    "fit",
+    "read_contrasts",
+    "read_outcomes",
+    "read_verdicts",
+]

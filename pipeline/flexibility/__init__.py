@@ -10,6 +10,7 @@ from pipeline.experiment.task import Task
 from pipeline.flexibility.cross_table import cross_table, scheme_agreement
 from pipeline.flexibility.epochs import EpochTrials, epoch_trials
 from pipeline.flexibility.phases import learning_phases, learning_strata
+from pipeline.flexibility.reading import read_trials
 from pipeline.flexibility.schemes import ERROR_TYPES, SCHEMES, describe_scheme
 from pipeline.flexibility.scoring import Scores, score
 from pipeline.flexibility.switches import switch_aligned
@@ -25,6 +26,7 @@ __all__ = [
     "epoch_trials",
     "learning_phases",
     "learning_strata",
+    "read_trials",
     "scheme_agreement",
     "score",
     "switch_aligned",
