@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from pipeline.commands.export_nwb import add_arguments as add_export_arguments
 from pipeline.commands.power import add_arguments as add_power_arguments
 
 
@@ -52,6 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
     unblind.add_argument("--who", default="", help="who was blind until now, in words")
     unblind.add_argument("--directory", type=Path, help="where results/ lies; here by default")
     commands.add_parser("why", help="say why jobs would run: snakemake -n 2>&1 | ... why")
+    export = commands.add_parser("export", help="write finished sessions as NWB files")
+    add_export_arguments(export)
     power = commands.add_parser("power", help="how many animals and units, for which answer")
     add_power_arguments(power)
     calibrate = commands.add_parser("calibrate", help="error rates in simulated cohorts")
@@ -99,6 +102,10 @@ def main(arguments: list[str] | None = None) -> int:
 
         print(explained(sys.stdin.read()), end="")
         return 0
+    if chosen.command == "export":
+        from pipeline.commands.export_nwb import export as run_export
+
+        return run_export(chosen)
     if chosen.command == "power":
         from pipeline.commands.power import power as run_power
 
