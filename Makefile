@@ -64,6 +64,10 @@ docs: install
 	@$(BIN)/python -m sphinx --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
 	@echo "The documentation: $(CURDIR)/docs/_build/html/index.html"
 
+# Write docs/reference/, docs/api/ and the cover from what the code declares.
+references: install
+	@$(BIN)/python -m pipeline.commands.reference
+
 # Solve requirements/*.in again (needs an index); review the difference before you commit it.
 lock: install
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \

@@ -70,8 +70,13 @@ INNER: dict[str, Any] = {
         "start": ["cue_on"],
         "choice": {"poke_left": "left", "poke_right": "right"},
     },
-    "BehaviourMapping.medpc": {"ticks_per_s": 100},
-    "BehaviourMapping.scored": {"behaviours": {"Immobile": "immobility"}},
+    "BehaviourMapping.medpc": {
+        "blocks": [{"length": "Y", "arrays": {"choice": "D", "correct": "E"}}],
+    },
+    "BehaviourMapping.scored": {
+        "behaviours": {"Immobile": "immobility"},
+        "observed_s": [0, 360],
+    },
     "BehaviourMapping.sync_event": "Pulse",
     "BehaviourMapping.task": "light_side",
     "BehaviourMapping.keep": ["box"],

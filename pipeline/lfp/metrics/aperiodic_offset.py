@@ -34,7 +34,7 @@ METRIC = Metric(
         "No value where the clean time holds no segment of lfp.segment_s (4 s) in one piece.",
         "No value where the fit fails its gate (R² below lfp.aperiodic.min_r_squared, mean error "
         "above max_error) or does not converge; a warning counts them.",
-        "1 Hz lies beside the fitted range: it moves whenever the exponent does, without any "
+        "At 1 Hz it lies beside the fitted range: it moves whenever the exponent does, without any "
         "change of broadband power.",
     ),
     reference="Donoghue et al. 2020, Nat Neurosci 23:1655",
