@@ -103,6 +103,13 @@ def mount(*arguments: str) -> None:
         pytest.skip(f"cannot mount a file system here: {process.stderr.strip()}")
 
 
+def filled(disk: Path, *, spare: int) -> None:
+    """Make a small disk so much smaller that no more than some bytes are free."""
+    stat = os.statvfs(disk)
+    used = (stat.f_blocks - stat.f_bfree) * stat.f_frsize
+    mount("-o", f"remount,size={used + spare}", str(disk))
+
+
 @contextmanager
 def small_disk(folder: Path, *, size: str) -> Iterator[Path]:
     """A disk of its own at a folder; it is gone afterwards."""

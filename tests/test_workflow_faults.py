@@ -1,4 +1,4 @@
-"""Runs that are killed: nothing half written is taken for whole, and the rest is as if undisturbed.
+"""Runs that are killed, and a full disk under the cohort: nothing half written is taken for whole.
 
 What else can go wrong around a run is in tests/test_workflow_faults_disk.py.
 """
@@ -14,9 +14,21 @@ import time
 
 import psutil
 import pytest
-from fault_runs import contents, differing, is_gone, said, start, unlocked, until, workers
+from fault_runs import (
+    contents,
+    differing,
+    filled,
+    is_gone,
+    mount,
+    said,
+    small_disk,
+    start,
+    unlocked,
+    until,
+    workers,
+)
 from mini import write_full
-from workflow_runs import finished_run, jobs_run, planned, run
+from workflow_runs import copied, finished_run, jobs_run, planned, run
 
 pytestmark = pytest.mark.workflow
 
@@ -91,3 +103,27 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_undisturbed(undisturbed
     assert found.keys() == expected.keys()
     assert list(results.rglob(".partial-*")) == []
     assert planned(tmp_path) == {}
+
+
+def test_a_disk_that_is_full_under_the_cohort_is_told_and_the_same_command_goes_on(
+    undisturbed, tmp_path
+):
+    """The steps of the whole cohort tell of the machine alike (pipeline/steps/rules.py)."""
+    asked = ("--cores", "1", "results/cohort/verdicts.tsv")
+    folder = copied(undisturbed, tmp_path / "x")
+    kept = (folder / "run" / "results").rename(folder / "kept")
+    with small_disk(folder / "run" / "results", size="1g") as results:
+        shutil.copytree(kept, results, copy_function=shutil.copy2, dirs_exist_ok=True)
+        shutil.rmtree(results / "cohort")
+        filled(results, spare=32_768)
+        process = run(folder, *asked)
+        assert process.returncode != 0
+        assert "cohort: " in process.stderr
+        assert "the disk is full. Free some space, and run the same command" in process.stderr
+        assert "Traceback" not in process.stderr
+        assert list(results.glob("cohort/*")) == []
+        mount("-o", "remount,size=1g", str(results))
+        process = run(folder, *asked)
+        assert process.returncode == 0, process.stderr[-3000:]
+        assert jobs_run(process) == {"cohort": 1}
+        assert differing(contents(results), contents(kept)) == []
