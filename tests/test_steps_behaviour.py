@@ -16,7 +16,7 @@ from pipeline.experiment.plan import AnalysisPlan
 from pipeline.flexibility import SCHEMES
 from pipeline.flexibility.metrics import perseverative_errors, regressive_errors
 from pipeline.flexibility.switches import switch_rows
-from pipeline.steps.behaviour import cell_means
+from pipeline.steps.cell_means import cell_means
 from pipeline.steps.trial_tables import SCORED_TYPES, read_scored, read_sets
 
 LOST = "r4_1"

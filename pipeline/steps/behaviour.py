@@ -22,7 +22,7 @@ from pipeline.flexibility.cross_table import cross_table, scheme_agreement
 from pipeline.flexibility.latencies import KINDS, latencies, trial_kinds
 from pipeline.flexibility.per_set import errors_per_shift
 from pipeline.flexibility.switches import switch_aligned
-from pipeline.steps.cell_means import cell_means
+from pipeline.steps.cell_means import NONE, Columns, with_means
 from pipeline.steps.cohort import OBSERVATION_COLUMNS, join_design
 from pipeline.steps.measure import COLUMNS
 from pipeline.steps.trial_tables import SCORED_TYPES, read_scored, read_sets
@@ -38,13 +38,9 @@ MINIMUM_LATENCIES = 10
 LATENCIES = ("initiation", "choice", "collection")
 #: direction of all switches together
 ALL = "all"
-#: condition of what was measured before, or without, any dose
-NONE = "none"
 
 #: cells name a scheme; nothing here depends on it
 _ANY_SCHEME = next(iter(SCHEMES))
-#: whose rows a row is about, in every table
-WHO = ("part", "unit", "animal")
 PLACE = ("condition", "context", "phase")
 _CELL = ["session", "anchor", "step", "phase", "context"]
 _TABLES = {
@@ -252,10 +248,9 @@ def _summary(name: str, parts: Sequence[pd.DataFrame], plan: AnalysisPlan) -> pd
     """Rows of the animals, then the means over them."""
     keys, values, counts = _TABLES[name]
     parts = [part for part in parts if len(part)]
-    columns = [*WHO, *PLACE, *keys, *values, *counts, "n_sessions"]
-    columns += [f"{value}_{what}" for value in values for what in ("low", "high", "n")]
+    columns = Columns(place=PLACE, keys=keys, values=values, counts=counts)
     if not parts:
-        return pd.DataFrame(columns=columns)
+        return with_means(pd.DataFrame(), columns, plan)
     rows = pd.concat(parts, ignore_index=True)
     by = ["unit", "animal", *PLACE, *keys]
     grouped = rows.groupby(by, sort=True)
@@ -267,12 +262,7 @@ def _summary(name: str, parts: Sequence[pd.DataFrame], plan: AnalysisPlan) -> pd
         animals = grouped[list(counts)].sum()
     if name != "latencies":
         animals = animals.assign(n_sessions=grouped["session"].nunique()).reset_index()
-    animals = _shares(name, animals).assign(part="animal")
-    means = cell_means(animals, [*PLACE, *keys], values, plan).assign(part="mean")
-    table = pd.concat([animals, means], ignore_index=True).reindex(columns=columns)
-    table[["unit", "animal"]] = table[["unit", "animal"]].fillna("")
-    order = ["part", *PLACE, *keys, "unit", "animal"]
-    return table.sort_values(order, kind="stable", ignore_index=True)
+    return with_means(_shares(name, animals), columns, plan)
 
 
 def _shares(name: str, animals: pd.DataFrame) -> pd.DataFrame:

@@ -18,15 +18,11 @@ import pandas as pd
 from pipeline.compare.slices import units_of
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.report.curve_words import EVERYWHERE
-from pipeline.steps.cell_means import cell_means
+from pipeline.steps.cell_means import NONE, Columns, with_means
 from pipeline.steps.cohort import join_design
 from pipeline.steps.measure import COLUMNS
 from pipeline.steps.spike_tables import TYPES, read_modulation, write_table
 
-#: condition of what was measured before, or without, any dose
-NONE = "none"
-#: whose rows a row is about, in every table of animals
-WHO = ("part", "unit", "animal")
 PLACE = ("condition", "context", "phase", "region")
 #: points of a unit's time course, at most
 POINTS = 60
@@ -194,18 +190,12 @@ def summary(name: str, animals: pd.DataFrame, plan: AnalysisPlan) -> pd.DataFram
         ``alpha`` sets the level of the intervals.
     """
     keys, values, counts = SUMMARIES[name]
-    columns = [*WHO, *PLACE, *keys, *values, *counts, "n_sessions"]
-    columns += [f"{value}_{what}" for value in values for what in ("low", "high", "n")]
-    if animals.empty:
-        empty = pd.DataFrame(columns=columns)
-        numbers = [c for c in columns if c in NUMBERS or c in ("time_s", "lag_s")]
-        return empty.astype(dict.fromkeys(numbers, "float64"))
-    means = cell_means(animals, [*PLACE, *keys], values, plan).assign(part="mean")
-    table = pd.concat([animals.assign(part="animal"), means], ignore_index=True)
-    table = table.reindex(columns=columns)
-    table[["unit", "animal"]] = table[["unit", "animal"]].fillna("")
-    order = ["part", *PLACE, *keys, "unit", "animal"]
-    return table.sort_values(order, kind="stable", ignore_index=True)
+    columns = Columns(place=PLACE, keys=keys, values=values, counts=counts)
+    table = with_means(animals, columns, plan)
+    if len(table):
+        return table
+    numbers = [c for c in columns.all if c in NUMBERS or c in ("time_s", "lag_s")]
+    return table.astype(dict.fromkeys(numbers, "float64"))
 
 
 def _by_animal(
