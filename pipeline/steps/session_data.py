@@ -265,11 +265,7 @@ def assess(
     """
     warnings: list[str] = []
     facts: dict[str, Any] = {}
-    spans = [span.intervals for span in baseline]
-    own = np.empty((0, 2))
-    if spans:
-        # Steps of one session share their baseline: its intervals may be listed once per step.
-        own = intersect(np.unique(np.vstack(spans), axis=0), data.recorded)
+    own = recorded_within(baseline, data.recorded)
     artefacts: Intervals = np.empty((0, 2))
     bursts, kinds, loose = None, {}, ()
     if data.has("lfp"):
@@ -325,13 +321,20 @@ def _by_context(
     baseline: Sequence[Span], recorded: Intervals, baseline_context: str
 ) -> list[Intervals] | None:
     """Recorded baseline of each context that cells are held against; None without any."""
-    contexts: dict[str, list[Intervals]] = {}
+    contexts: dict[str, list[Span]] = {}
     for span in baseline:
         if baseline_context in ("same", span.context):
-            contexts.setdefault(span.context, []).append(span.intervals)
-    # steps of one session share their baseline: its intervals may be listed once per step
-    held = [intersect(np.unique(np.vstack(one), axis=0), recorded) for one in contexts.values()]
+            contexts.setdefault(span.context, []).append(span)
+    held = [recorded_within(spans, recorded) for spans in contexts.values()]
     return [intervals for intervals in held if len(intervals)] or None
+
+
+def recorded_within(spans: Sequence[Span], recorded: Intervals) -> Intervals:
+    """What was recorded of a baseline's spans, in seconds; shape (0, 2) where nothing was."""
+    if not spans:
+        return np.empty((0, 2))
+    # Steps of one session share their baseline: its intervals may be listed once per step.
+    return intersect(np.unique(np.vstack([span.intervals for span in spans]), axis=0), recorded)
 
 
 def unplaced(data: SessionData, kept: Any) -> dict[str, int]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.intervals import Intervals, contains, intersect, subtract, total_seconds
-from pipeline.steps.session_data import Quality, SessionData, Span
+from pipeline.steps.session_data import Quality, SessionData, Span, recorded_within
 
 if TYPE_CHECKING:
     from pipeline.spikes import EpochUnits
@@ -95,15 +95,12 @@ class SpikeSession:
         """Recorded seconds of the baseline that a context is held against; may be none."""
         wanted = context if self.baseline_context == "same" else self.baseline_context
         spans = [
-            span.intervals
+            span
             for cell in self.cells
             for span in cell
             if span.phase == self.baseline_phase and span.context == wanted
         ]
-        if not spans:
-            return np.empty((0, 2))
-        # Steps of one session share their baseline: its intervals may be listed once per step.
-        return intersect(np.unique(np.vstack(spans), axis=0), self.data.recorded)
+        return recorded_within(spans, self.data.recorded)
 
     @cached_property
     def _counts(self) -> list[tuple[str, float, NDArray[np.int64]]]:
