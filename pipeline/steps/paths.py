@@ -87,6 +87,31 @@ SPIKE_TABLES = {
 #: output of the rule ``shuffles``
 SHUFFLES = "results/cohort/calibration.tsv"
 
+#: inputs of the rules ``figures`` and ``report``: what is drawn, by the name of its parameter
+DRAWN = {
+    "outcomes": COHORT_TABLES["outcomes"],
+    "contrasts": COHORT_TABLES["contrasts"],
+    "verdicts": COHORT_TABLES["verdicts"],
+    "spectra": SPECTRA_TABLES["units"],
+    "clusters": SPECTRA_TABLES["clusters"],
+    "time_courses": SPECTRA_TABLES["timecourses"],
+    "time_clusters": SPECTRA_TABLES["timecourse_clusters"],
+    "spectrograms": SPECTRA_TABLES["spectrograms"],
+    "comodulograms": SPECTRA_TABLES["comodulograms"],
+    "behaviour_trials": BEHAVIOUR_TABLES["trials"],
+    "error_types": BEHAVIOUR_TABLES["error_types"],
+    "schemes": BEHAVIOUR_TABLES["schemes"],
+    "switches": BEHAVIOUR_TABLES["switches"],
+    "latencies": BEHAVIOUR_TABLES["latencies"],
+    "unit_quality": SPIKE_TABLES["units"],
+    "unit_modulation": SPIKE_TABLES["modulation"],
+    "modulation_fractions": SPIKE_TABLES["fractions"],
+    "locking_bands": SPIKE_TABLES["locking_bands"],
+    "event_rates": SPIKE_TABLES["event_rates"],
+    "autocorrelograms": SPIKE_TABLES["autocorrelograms"],
+    "unit_rates": SPIKE_TABLES["unit_rates"],
+}
+
 #: inputs of the rule ``tables``: what is copied for people, by the name of its parameter
 COPIED = {
     "observations": COHORT_TABLES["observations"],

@@ -13,6 +13,7 @@ from pipeline.steps.paths import (
     BEHAVIOUR_TABLES,
     COHORT_TABLES,
     COPIED,
+    DRAWN,
     EXTRACTED,
     MEASURED,
     SHUFFLES,
