@@ -25,6 +25,7 @@ from pipeline.steps.paths import (
     TABLE_COPIES,
 )
 from pipeline.steps.tables import tables
+from pipeline.steps.typed import read_typed, write_text
 
 HOSTILE = '=HYPERLINK("http://x")'
 
@@ -235,3 +236,21 @@ def test_every_table_of_a_run_is_in_the_list():
     files = {Path(place).name for group in groups for place in group.values()}
     listed = {f"{table.name}{table.first}" for table in BY_NAME.values()}
     assert files - {"run.json"} == listed
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.tsv.gz"])
+def test_text_is_read_back_as_it_was_written_and_has_the_same_bytes(tmp_path, name):
+    table = pd.DataFrame(
+        {
+            "animal": ["007", "NA", ""],
+            "n": pd.array([1, None, 3], dtype="Int64"),
+            "share": [1 / 3, np.nan, 1e-300],
+        }
+    )
+    for folder in ("one", "two"):
+        write_text(table, tmp_path / folder / name)
+    assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    back = read_typed(tmp_path / "one" / name, {"n": "Int64", "share": "float64"})
+    pd.testing.assert_frame_equal(back, table, check_exact=True)
+    write_text(table, tmp_path / name, float_format="%.3g")
+    assert read_typed(tmp_path / name, {})["share"].tolist() == ["0.333", "", "1e-300"]
