@@ -8,14 +8,15 @@ that may be negative: with components bounded at zero a crossover rejects too of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from pipeline.compare.mixed import fit_matrices
+from pipeline.compare.cell_designs import CellDesign, Designs, cell_design
+from pipeline.compare.mixed import MatrixFit, fit_structure
 from pipeline.compare.per_animal import MINIMUM_TO_TEST, NO_VARIATION, TOO_FEW, Estimate, t_test
-from pipeline.compare.structure import contrast_rows, detect, estimable
+from pipeline.compare.structure import contrast_rows, estimable
 from pipeline.errors import InputError
 
 METHOD = "kenward-roger"
@@ -30,35 +31,30 @@ class CellModel:
 
     Attributes
     ----------
-    fit : object
-        Result of :func:`pipeline.compare.mixed.fit_matrices`, None where nothing could be fitted.
-    full : ndarray (row, column)
-        Design matrix before redundant columns were left out: cells first, then covariates.
-    back : ndarray (column, kept)
-        Turns a contrast of the full columns into one of the fitted.
-    column : ndarray of int (condition, level)
-        Column of each cell, -1 for an empty one.
-    unit : ndarray of int (row,)
-        Unit of every row.
-    counts : ndarray of int (condition, level)
-        Units per cell.
+    fit : MatrixFit or None
+        None where nothing could be fitted.
+    design : CellDesign
+        What was fitted to.
     size : float
         Largest absolute value, to tell a variance from rounding.
-    text : str
-        The model in words.
     problem : str
         Why there is no fit.
     """
 
-    fit: object
-    full: np.ndarray
-    back: np.ndarray
-    column: np.ndarray
-    unit: np.ndarray
-    counts: np.ndarray
+    fit: MatrixFit | None
+    design: CellDesign
     size: float
-    text: str
     problem: str = ""
+
+    @property
+    def text(self) -> str:
+        """The model in words."""
+        return self.design.text if self.fit is None else self.design.fitted_text
+
+    @cached_property
+    def without_each(self) -> np.ndarray:
+        """Fixed effects (unit, kept) without each unit, at the variances of all."""
+        return self.fit.leave_out(self.design.unit)
 
 
 @dataclass(frozen=True)
@@ -81,6 +77,7 @@ def fit_cells(
     unit: str = "animal",
     occasion: np.ndarray | None = None,
     covariate: np.ndarray | None = None,
+    designs: Designs | None = None,
 ) -> CellModel:
     """Fit the model that the design asks for.
 
@@ -98,6 +95,8 @@ def fit_cells(
         The baseline, one number per cell. It enters as the unit's mean and as the deviation from
         it, each with a slope of its own: one slope for both would carry differences between
         animals into effects within them (Kenward & Roger 2010, Biostatistics 11:1).
+    designs : Designs, optional
+        Of the comparison; left out: the design is made for these values alone.
 
     Returns
     -------
@@ -109,69 +108,25 @@ def fit_cells(
         here &= np.isfinite(covariate)
     if occasion is not None:
         here &= np.isfinite(occasion).all(axis=-1)
-    condition, who, level = np.nonzero(here)
-    y = values[here]
-    counts = here.sum(axis=1)
-    column = np.full(counts.shape, -1)
-    column[counts > 0] = np.arange((counts > 0).sum())
-    parts = [column[condition, level][:, None] == np.arange((counts > 0).sum())]
-    factors = dict(zip(names, (condition, level), strict=True))
-    factors = {name: axis for name, axis in factors.items() if len(np.unique(axis)) > 1}
-    terms = [" x ".join(factors) or "mean"]
-    if occasion is not None:
-        parts.append(occasion[here][:, 1:])
-        terms.append("period")
-    if covariate is not None:
-        known = covariate[here]
-        mean = (np.bincount(who, weights=known) / np.maximum(np.bincount(who), 1))[who]
-        spread = np.ptp(known) or 1.0
-        deviation = np.where(np.abs(known - mean) > 1e-12 * spread, known - mean, 0.0)
-        parts += [mean[:, None], deviation[:, None]]
-        terms.append("baseline (between and within)")
-    full = np.hstack(parts).astype(float) if len(y) else np.zeros((0, 0))
-    random = detect(who, factors, name=unit).random
+    periods = None if occasion is None else occasion[here]
+    if covariate is None:
+        design = (designs or Designs()).cells(here, names=names, unit=unit, occasion=periods)
+    else:
+        design = cell_design(
+            here, names=names, unit=unit, occasion=periods, covariate=covariate[here]
+        )
+    y, full = values[here], design.full
     size = float(np.abs(y).max(initial=0))
-    kept = _independent(full)
-    back = np.linalg.pinv(full) @ full[:, kept] if len(y) else np.zeros((0, 0))
-    common = {
-        "full": full,
-        "back": back,
-        "column": column,
-        "unit": who,
-        "counts": counts,
-        "size": size,
-    }
-    text = _in_words(terms, random)
-    if len(y) <= len(kept):
-        problem = "no more values than the model has parameters"
-        return CellModel(None, **common, text=text, problem=problem)
+    if len(y) <= design.back.shape[1]:
+        return CellModel(None, design, size, design.problem)
     if np.ptp(y - full @ np.linalg.lstsq(full, y, rcond=None)[0]) <= 1e-12 * size:
-        return CellModel(None, **common, text=text, problem=NO_VARIATION)
-    # with many cells missing, a crossing may no longer be told from the others: the text says
-    # which terms the model has
-    while True:
-        try:
-            fit = fit_matrices(y, full[:, kept], random, bounded=False)
-        except InputError as error:
-            if not random or not str(error).startswith("random term"):
-                return CellModel(None, **common, text=text, problem=str(error))
-            random = dict(list(random.items())[:-1])
-        else:
-            return CellModel(fit, **common, text=_in_words(terms, random))
-
-
-def _in_words(terms: Sequence[str], random: Mapping[str, np.ndarray]) -> str:
-    text = " + ".join([*terms, *(f"(1|{term})" for term in random)])
-    return text + ("; REML, Kenward-Roger" if random else "; least squares")
-
-
-def _independent(x: np.ndarray) -> np.ndarray:
-    """Columns that span a design matrix, the earliest ones (cells before covariates)."""
-    kept: list[int] = []
-    for index in range(x.shape[1]):
-        if np.linalg.matrix_rank(x[:, [*kept, index]]) > len(kept):
-            kept.append(index)
-    return np.array(kept, dtype=int)
+        return CellModel(None, design, size, NO_VARIATION)
+    if design.structure is None:
+        return CellModel(None, design, size, design.problem)
+    try:
+        return CellModel(fit_structure(design.structure, y, bounded=False), design, size)
+    except InputError as error:
+        return CellModel(None, design, size, str(error))
 
 
 def _columns(model: CellModel, coefficients: np.ndarray) -> np.ndarray | None:
@@ -179,13 +134,14 @@ def _columns(model: CellModel, coefficients: np.ndarray) -> np.ndarray | None:
 
     ``coefficients`` is (..., condition, level).
     """
-    flat = coefficients.reshape(-1, model.column.size)
-    cell = model.column.ravel()
+    design = model.design
+    flat = coefficients.reshape(-1, design.column.size)
+    cell = design.column.ravel()
     if (flat[:, cell < 0] != 0).any():
         return None
-    wide = np.zeros((len(flat), model.full.shape[1]))
+    wide = np.zeros((len(flat), design.full.shape[1]))
     wide[:, cell[cell >= 0]] = flat[:, cell >= 0]
-    return wide @ model.back if estimable(model.full, wide) else None
+    return wide @ design.back if estimable(design.row_space, wide) else None
 
 
 def contrast_of(model: CellModel, coefficients: np.ndarray, *, alpha: float) -> Estimate:
@@ -198,7 +154,7 @@ def contrast_of(model: CellModel, coefficients: np.ndarray, *, alpha: float) -> 
         estimate over its standard error times the root of the number of units (d_z of a balanced
         crossover).
     """
-    needed = model.counts[coefficients != 0]
+    needed = model.design.counts[coefficients != 0]
     if model.problem:
         few = needed.min() < MINIMUM_TO_TEST
         return Estimate(model=model.text, problem=TOO_FEW if few else model.problem)
@@ -206,7 +162,7 @@ def contrast_of(model: CellModel, coefficients: np.ndarray, *, alpha: float) -> 
     if vector is None:
         return Estimate(model=model.text, problem=_not_estimable(model, coefficients))
     value = float(vector[0] @ model.fit.fixed)
-    without = model.fit.leave_out(model.unit) @ vector[0]
+    without = model.without_each @ vector[0]
     known = {
         "estimate": value,
         "leave_one_out_low": float(np.min(without)),
@@ -223,11 +179,10 @@ def contrast_of(model: CellModel, coefficients: np.ndarray, *, alpha: float) -> 
         return Estimate(**known, problem=NO_VARIATION)
     if not np.isfinite(test.se) or not test.df >= 1:
         return Estimate(**known, problem=TOO_SPARSE)
-    n_units = len(np.unique(model.unit))
     return Estimate(
         **known,
         **t_test(value, float(test.se), float(test.df), alpha),
-        effect_size=value / float(test.se) / np.sqrt(n_units),
+        effect_size=value / float(test.se) / np.sqrt(model.design.n_units),
         effect_size_kind="d_z of the model",
     )
 
@@ -240,7 +195,7 @@ def omnibus_of(model: CellModel, matrix: np.ndarray) -> Omnibus:
     rows = _columns(model, matrix)
     if rows is None:
         return Omnibus(*nothing, False, model.text, _not_estimable(model, matrix))
-    if model.counts[(matrix != 0).any(axis=0)].min() < MINIMUM_TO_TEST:
+    if model.design.counts[(matrix != 0).any(axis=0)].min() < MINIMUM_TO_TEST:
         return Omnibus(*nothing, bool(model.fit.singular), _text(model), TOO_FEW)
     test = model.fit.contrast(rows, method=METHOD)
     sound = model.fit.converged and test.df >= 1 and np.isfinite(test.p)
@@ -268,7 +223,13 @@ def interaction_matrix(n_conditions: int, n_levels: int) -> np.ndarray:
     return rows.reshape(-1, n_conditions, n_levels)
 
 
-def bayes_factor_additive(values: np.ndarray, *, names: tuple[str, str], unit: str) -> float:
+def bayes_factor_additive(
+    values: np.ndarray,
+    *,
+    names: tuple[str, str],
+    unit: str,
+    designs: Designs | None = None,
+) -> float:
     """Return how much likelier the data are without the interaction (BIC approximation).
 
     Wagenmakers 2007 (Psychon Bull Rev 14:779), from maximum-likelihood fits with bounded
@@ -279,7 +240,7 @@ def bayes_factor_additive(values: np.ndarray, *, names: tuple[str, str], unit: s
     ----------
     values : ndarray (condition, unit, level)
         Two conditions or more, two levels or more.
-    names, unit : tuple of str, str
+    names, unit, designs : tuple of str, str, Designs
         As for :func:`fit_cells`.
 
     Returns
@@ -288,26 +249,15 @@ def bayes_factor_additive(values: np.ndarray, *, names: tuple[str, str], unit: s
         Above 1 for additive, below for interaction; NaN where either model cannot be fitted.
     """
     here = np.isfinite(values)
-    condition, who, level = np.nonzero(here)
+    who = np.nonzero(here)[1]
     if not len(who) or (here.sum(axis=1) < MINIMUM_TO_TEST).any():
         return float("nan")
-    y = values[here]
-    factors = dict(zip(names, (condition, level), strict=True))
-    random = detect(who, factors, name=unit).random
-    cells = condition * values.shape[2] + level
-    full = (cells[:, None] == np.arange(values.shape[0] * values.shape[2])).astype(float)
-    additive = np.hstack(
-        [
-            condition[:, None] == np.arange(values.shape[0]),
-            level[:, None] == np.arange(1, values.shape[2]),
-        ]
-    ).astype(float)
     criterion = []
-    for x in (additive, full):
-        if len(y) <= x.shape[1]:
+    for structure in (designs or Designs()).nested(here, names=names, unit=unit):
+        if structure is None:
             return float("nan")
         try:
-            fit = fit_matrices(y, x, random, reml=False)
+            fit = fit_structure(structure, values[here], reml=False)
         except InputError:  # no variation to model
             return float("nan")
         criterion.append(fit.bic_of(len(np.unique(who))))
@@ -319,7 +269,8 @@ def _text(model: CellModel) -> str:
 
 
 def _not_estimable(model: CellModel, coefficients: np.ndarray) -> str:
-    empty = (coefficients.reshape(-1, *model.column.shape) != 0).any(axis=0) & (model.column < 0)
+    column = model.design.column
+    empty = (coefficients.reshape(-1, *column.shape) != 0).any(axis=0) & (column < 0)
     if empty.any():
         return "a cell of the contrast has no data"
     return NOT_SEPARATED

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.compare.arms import Arms, asked_conditions, build_arms, steps_of
+from pipeline.compare.cell_designs import Designs
 from pipeline.compare.cell_models import bayes_factor_additive
 from pipeline.compare.companions import companion_name, companions
 from pipeline.compare.contrasts import (
@@ -135,11 +136,14 @@ def compare(
     # one order for any order of the input: sums of floats depend on it
     order = ["outcome", "animal", "session", "step", "phase", "context", "split", "split_level"]
     outcomes = outcomes.sort_values(order, kind="stable", ignore_index=True)
+    designs = Designs()  # outcomes measured in the same cells share them
     parts = [
         part
         for cut in _slices(outcomes, plan)
         for part in (
-            _in_context(cut, plan) if cut.context else _parts(cut, plan, beside=permutations)
+            _in_context(cut, plan, designs)
+            if cut.context
+            else _parts(cut, plan, designs, beside=permutations)
         )
     ]
     contrasts = [contrast for part in parts for contrast in part.contrasts]
@@ -149,7 +153,7 @@ def compare(
         its_rows = rows[at : at + len(part.contrasts)]
         at += len(part.contrasts)
         if not part.baseline:
-            verdicts += _verdicts(part, its_rows, plan, odds=permutations)
+            verdicts += _verdicts(part, its_rows, plan, designs if permutations else None)
     verdicts += missing_primaries(outcomes, plan, metrics)
     return Comparison(from_rows(rows, CONTRASTS), from_rows(verdicts, VERDICTS))
 
@@ -213,10 +217,10 @@ def _never_analysed(outcomes: pd.DataFrame, plan: AnalysisPlan) -> list[str]:
     return sorted(set(outcomes["outcome"]) - set(seen))
 
 
-def _parts(cut: _Cut, plan: AnalysisPlan, *, beside: bool) -> Iterator[_Part]:
+def _parts(cut: _Cut, plan: AnalysisPlan, designs: Designs, *, beside: bool) -> Iterator[_Part]:
     """Ask every condition of a slice, step by step, and all of them together."""
     for step, arms in _arms_by_step(cut, plan).items():
-        models = Models(cut.slice, step)
+        models = Models(cut.slice, step, designs)
         yield _Part(
             tuple(_ask(one, models, plan, baseline=cut.baseline, beside=beside) for one in arms),
             (
@@ -240,11 +244,11 @@ def _arms_by_step(cut: _Cut, plan: AnalysisPlan) -> dict[int, list[Arms]]:
     return asked
 
 
-def _in_context(cut: _Cut, plan: AnalysisPlan) -> Iterator[_Part]:
+def _in_context(cut: _Cut, plan: AnalysisPlan, designs: Designs) -> Iterator[_Part]:
     """Ask in one context whether the modifier changes the drug effect."""
     contrasts = []
     for step, arms in _arms_by_step(cut, plan).items():
-        models = Models(cut.slice, step)
+        models = Models(cut.slice, step, designs)
         for one in arms:
             for spec in specs_of(one, baseline=False):
                 if spec.kind != DIFFERENCE:
@@ -305,15 +309,19 @@ def _finished(
 
 
 def _verdicts(
-    part: _Part, rows: Sequence[Mapping[str, object]], plan: AnalysisPlan, *, odds: bool
+    part: _Part,
+    rows: Sequence[Mapping[str, object]],
+    plan: AnalysisPlan,
+    designs: Designs | None,
 ) -> Iterator[dict[str, object]]:
+    """Give the verdict of every condition; without ``designs`` no Bayes factors."""
     interaction = [row for row in rows if row["contrast"] == OMNIBUS and row["term"] != CONDITION]
     at = 0
     for one in part.asked:
         its_rows = rows[at : at + len(one.contrasts)]
         at += len(one.contrasts)
         own = [r for r in interaction if r["condition"] in ("", one.arms.condition)]
-        yield _verdict(one, its_rows, own[0] if own else None, plan, odds=odds)
+        yield _verdict(one, its_rows, own[0] if own else None, plan, designs)
 
 
 def _verdict(
@@ -321,15 +329,14 @@ def _verdict(
     rows: Sequence[Mapping[str, object]],
     omnibus: Mapping[str, object] | None,
     plan: AnalysisPlan,
-    *,
-    odds: bool,
+    designs: Designs | None,
 ) -> dict[str, object]:
     arms, part = asked.arms, asked.arms.slice
     planned = [c for c in asked.contrasts if c.row["contrast"] in (SIMPLE, MAIN, DIFFERENCE)]
     found = reasons(arms, planned)
     bound = bound_of(part.key["outcome"], plan)
     evidence = Evidence.of(rows)
-    several = odds and len(arms.levels) > 1 and not arms.problem
+    several = designs is not None and len(arms.levels) > 1 and not arms.problem
     nan = float("nan")
     return {
         **part.key,
@@ -345,13 +352,13 @@ def _verdict(
         "at_bounds": at_bounds(arms),
         "omnibus_p": omnibus["p"] if omnibus else nan,
         "q_value": omnibus["q_value"] if omnibus else nan,
-        "bf01_additive": additive_odds(arms) if several else nan,
+        "bf01_additive": additive_odds(arms, designs) if several else nan,
         "note": "; ".join(remarks(arms, plan)),
         **verdict_row(evidence, bound, found, alpha=plan.alpha),
     }
 
 
-def additive_odds(arms: Arms) -> float:
+def additive_odds(arms: Arms, designs: Designs) -> float:
     """Return the BIC Bayes factor for no interaction of a comparison."""
-    names = ("condition", arms.slice.modifier)
-    return bayes_factor_additive(arms.values, names=names, unit=arms.slice.unit_kind)
+    names, unit = ("condition", arms.slice.modifier), arms.slice.unit_kind
+    return bayes_factor_additive(arms.values, names=names, unit=unit, designs=designs)

@@ -22,6 +22,7 @@ import numpy as np
 
 from pipeline.compare.adjusted import adjusted_scores, estimate_adjusted
 from pipeline.compare.arms import Arms
+from pipeline.compare.cell_designs import Designs
 from pipeline.compare.cell_models import NOT_SEPARATED, CellModel, contrast_of, fit_cells
 from pipeline.compare.per_animal import Estimate, Group, estimate
 from pipeline.compare.slices import Slice
@@ -62,10 +63,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Models:
-    """Models of one slice at one step, each fitted once, when first needed."""
+    """Models of one slice at one step, each fitted once, when first needed.
+
+    ``designs`` are those of the comparison.
+    """
 
     part: Slice
     step: int
+    designs: Designs = field(default_factory=Designs)
     _fitted: dict[str, CellModel] = field(default_factory=dict)
 
     @property
@@ -112,6 +117,7 @@ class Models:
                 unit=self.part.unit_kind,
                 occasion=occasion if timed else None,
                 covariate=covariate if np.isfinite(covariate).any() else None,
+                designs=self.designs,
             ),
         )
 
@@ -136,6 +142,7 @@ class Models:
                 unit=self.part.unit_kind,
                 occasion=mean(self.occasions()) / over.sum(),
                 covariate=covariate if np.isfinite(covariate).any() else None,
+                designs=self.designs,
             ),
         )
 
@@ -149,6 +156,7 @@ class Models:
                 names=self.names,
                 unit=self.part.unit_kind,
                 covariate=arms.baseline if adjust else None,
+                designs=self.designs,
             ),
         )
 

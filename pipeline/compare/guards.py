@@ -71,19 +71,21 @@ def _order_of_doses(arms: Arms) -> Iterator[str]:
         if with_drug and without and known and not with_drug & without:
             yield "confounded: drug and period cannot be separated (given at different visits)"
         return
+    # first and last period of each arm, per animal and level
+    cell = rows.animal * len(arms.slice.levels) + rows.level
     known = np.isfinite(rows.period)
-    animals, orders = set(), set()
-    for animal, level in {*zip(rows.animal[drug], rows.level[drug], strict=True)}:
-        here = known & (rows.animal == animal) & (rows.level == level)
-        with_drug, without = rows.period[here & drug], rows.period[here & reference]
-        if len(with_drug) and len(without):
-            animals.add(animal)
-            before = without.max() < with_drug.min()
-            after = with_drug.max() < without.min()
-            orders.add(REFERENCE if before else DRUG if after else None)
-    if len(animals) >= 2 and len(orders) == 1 and None not in orders:
-        first = arms.reference if orders == {REFERENCE} else arms.condition
-        yield f"confounded: {first} always came first (drug and period cannot be separated)"
+    size = int(cell.max(initial=-1)) + 1
+    first, last = np.full((2, size), np.inf), np.full((2, size), -np.inf)
+    for arm, mask in ((DRUG, drug & known), (REFERENCE, reference & known)):
+        np.minimum.at(first[arm], cell[mask], rows.period[mask])
+        np.maximum.at(last[arm], cell[mask], rows.period[mask])
+    both = np.flatnonzero(np.isfinite(first).all(axis=0))
+    before = last[REFERENCE, both] < first[DRUG, both]
+    after = last[DRUG, both] < first[REFERENCE, both]
+    several = len(np.unique(both // len(arms.slice.levels))) >= 2
+    if several and (before.all() or after.all()):
+        leader = arms.reference if before.all() else arms.condition
+        yield f"confounded: {leader} always came first (drug and period cannot be separated)"
 
 
 def _groups_of_animals(arms: Arms) -> Iterator[str]:

@@ -20,7 +20,13 @@ from pipeline.compare.mixed_design import (
 )
 from pipeline.compare.mixed_model import ModelFit
 from pipeline.compare.mixed_results import ContrastTest, MatrixFit, fit_structure
-from pipeline.compare.mixed_structure import Structure, make_structure, null_space, terms_of
+from pipeline.compare.mixed_structure import (
+    WHOLE_ROWS,
+    Structure,
+    make_structure,
+    null_space,
+    terms_of,
+)
 from pipeline.errors import InputError
 
 if TYPE_CHECKING:
@@ -96,8 +102,13 @@ def prepare(
     groups: Mapping[str, np.ndarray],
     *,
     names: Sequence[str] | None = None,
+    whole_rows: int = WHOLE_ROWS,
 ) -> Structure:
-    """Prepare a design for :func:`fit_structure`; arguments and errors as of `fit_matrices`."""
+    """Prepare a design for :func:`fit_structure`.
+
+    Arguments and errors as of :func:`fit_matrices`; ``whole_rows`` as of
+    :func:`pipeline.compare.mixed_structure.make_structure`.
+    """
     x = np.asarray(X, dtype=float)
     if x.ndim != 2 or not np.isfinite(x).all():
         raise InputError(
@@ -109,7 +120,7 @@ def prepare(
         raise InputError(
             f"design matrix: found {len(names)} names; expected {x.shape[1]}, one per column"
         )
-    return make_structure(x, terms_of(groups, x.shape[0]), names)
+    return make_structure(x, terms_of(groups, x.shape[0]), names, whole_rows=whole_rows)
 
 
 def fit_matrices(

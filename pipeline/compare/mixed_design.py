@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.compare.mixed_structure import Term, null_space
+from pipeline.compare.mixed_structure import null_space
+from pipeline.compare.mixed_terms import Term
 from pipeline.errors import InputError
 
 if TYPE_CHECKING:

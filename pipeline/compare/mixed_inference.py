@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.compare.mixed_search import Point, covariances_of, factors_of
+from pipeline.compare.mixed_structure import Structure
 
 KENWARD_ROGER = "kenward-roger"
 SATTERTHWAITE = "satterthwaite"
@@ -49,43 +50,28 @@ class Reference:
 
 def kenward_roger(point: Point) -> Reference:
     """Correct the covariance of the fixed effects (V is linear in its parameters)."""
-    pulled, changes = _changes(point)
-    k, p = changes.shape[:2]
     uncertainty = 2 * _inverse(point.restricted_information)
-    r = pulled.shape[1]
-    wide = pulled.transpose(1, 0, 2).reshape(r, k * p)
-    # X' V^-1 G_i P G_j V^-1 X: Kenward and Roger's Q_ij - P_i phi P_j
-    spread = (wide.T @ point.projector @ wide).reshape(k, p, k, p)
-    correction = np.einsum("ij,iajb->ab", uncertainty, spread)
+    # the spread is Kenward and Roger's Q_ij - P_i phi P_j
+    correction = np.einsum("ij,iajb->ab", uncertainty, point.spread)
     covariance = point.phi + 2 * point.phi @ correction @ point.phi
     covariance = (covariance + covariance.T) / 2
-    return Reference(KENWARD_ROGER, point.phi, covariance, changes, uncertainty)
+    return Reference(KENWARD_ROGER, point.phi, covariance, point.changes, uncertainty)
 
 
-def satterthwaite(point: Point, *, bounded: bool) -> Reference:
+def satterthwaite(point: Point, structure: Structure, *, bounded: bool) -> Reference:
     """Take the uncertainty of the variance parameters from the criterion's curvature.
 
     A bounded fit is differentiated by the Cholesky factors, as lme4 parametrises it: at the bound
     the criterion is even in a factor, so that a variance of zero adds no uncertainty.
     """
-    _, changes = _changes(point)
-    curvature = point.observed
+    changes, curvature = point.changes, point.observed
     if bounded:
-        structure = point.problem.structure
         _, first, second = covariances_of(structure, factors_of(structure, point.gamma))
         curvature = first.T @ curvature @ first + np.tensordot(point.gradient, second, 1)
         changes = np.tensordot(first.T, changes, 1)
     return Reference(
         SATTERTHWAITE, point.phi, point.phi, changes, 2 * _inverse(curvature, positive=True)
     )
-
-
-def _changes(point: Point) -> tuple[np.ndarray, np.ndarray]:
-    """Return G_i V^-1 X (k, r, p), and the derivatives (k, p, p) of phi."""
-    pieces = point.problem.structure.pieces
-    pulled = np.concatenate([point.solved[None], pieces @ point.solved])
-    inner = np.matmul(point.solved.T, pulled)
-    return pulled, point.phi @ inner @ point.phi
 
 
 def _inverse(matrix: np.ndarray, *, positive: bool = False) -> np.ndarray:

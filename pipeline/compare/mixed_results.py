@@ -201,7 +201,7 @@ class MatrixFit:
 
     @cached_property
     def _satterthwaite(self) -> Reference:
-        return satterthwaite(self.point, bounded=self.bounded)
+        return satterthwaite(self.point, self.structure, bounded=self.bounded)
 
     def _reference(self, method: str) -> Reference:
         if method not in METHODS:
@@ -280,47 +280,37 @@ class MatrixFit:
         ndarray (levels, p) or (levels, m)
             In sorted order of the levels. NaN where the rest of the data cannot give the value.
         """
-        structure, point = self.structure, self.point
-        rows = np.eye(structure.p) if contrast is None else self._rows(contrast)
+        rows = np.eye(self.structure.p) if contrast is None else self._rows(contrast)
         rows = rows @ self._back
-        basis = structure.basis
-        solved = basis @ point.solved
-        outside = self._residual - basis @ (basis.T @ self._residual)
-        pulled = basis @ (point.inverse @ point.problem.y)
-        core = point.inverse
-        if structure.dead:
-            pulled = pulled + outside / point.gamma[0]
-            core = core - np.eye(len(core)) / point.gamma[0]
-        information, right = structure.x.T @ point.solved, point.solved.T @ point.problem.y
-        levels, codes = np.unique(np.asarray(codes), return_inverse=True)
-        found = np.full((len(levels), len(rows)), np.nan)
-        for level in range(len(levels)):
-            gone = np.flatnonzero(codes == level)
-            inside = basis[gone] @ core @ basis[gone].T
-            if structure.dead:
-                inside.flat[:: len(gone) + 1] += 1 / point.gamma[0]
-            weights = np.linalg.solve(inside, np.column_stack([solved[gone], pulled[gone]]))
-            rest = information - solved[gone].T @ weights[:, :-1]
-            beta, null = _solve(rest, right - solved[gone].T @ weights[:, -1])
-            values = rows @ (self.least_squares + self.scale * beta)
-            known = np.abs(rows @ null).max(axis=1, initial=0) < 1e-7 * np.linalg.norm(rows, axis=1)
-            found[level] = np.where(known, values, np.nan)
-        return found
+        codes = np.unique(np.asarray(codes), return_inverse=True)[1]
+        beta, directions, absent = _solve(*self.point.without(self._residual, codes))
+        values = (rows @ (self.least_squares + self.scale * beta)[:, :, None])[:, :, 0]
+        seen = np.abs(directions @ rows.T).max(axis=1, where=absent[:, :, None], initial=0)
+        return np.where(seen < 1e-7 * np.linalg.norm(rows, axis=1), values, np.nan)
 
     @cached_property
     def _residual(self) -> np.ndarray:
         """Scaled residual of least squares (n,)."""
-        structure = self.structure
-        fitted = structure.basis @ (structure.x @ self.least_squares)
-        return (self.response - fitted) / self.scale
+        return (self.response - self.structure.space.fitted(self.least_squares)) / self.scale
 
 
-def _solve(information: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Solve for the estimable part; return it and what cannot be estimated (p, d)."""
+def _solve(information: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Solve stacks (m, p, p), (m, p) for what can be estimated.
+
+    Returns
+    -------
+    solution : ndarray (m, p)
+    directions : ndarray (m, p, p)
+        Orthonormal, one per row.
+    absent : ndarray of bool (m, p)
+        The directions that cannot be estimated.
+    """
     values, vectors = np.linalg.eigh(information)
-    keep = values > 1e-9 * values[-1]
-    good = vectors[:, keep]
-    return good @ ((good.T @ right) / values[keep]), vectors[:, ~keep]
+    directions = np.ascontiguousarray(vectors.transpose(0, 2, 1))
+    absent = values <= 1e-9 * values[:, -1:]
+    turned = (directions @ right[:, :, None])[:, :, 0]
+    turned = np.divide(turned, values, where=~absent, out=np.zeros_like(values))
+    return (directions.transpose(0, 2, 1) @ turned[:, :, None])[:, :, 0], directions, absent
 
 
 def fit_structure(
@@ -340,19 +330,17 @@ def fit_structure(
             f"{np.count_nonzero(~np.isfinite(response))} values that are not finite; expected "
             f"{structure.n} finite values, one per row of the design"
         )
-    inside = structure.basis.T @ response
-    least_squares = structure.x.T @ inside
-    residual = response - structure.basis @ (structure.x @ least_squares)
+    space = structure.space
+    least_squares = space.least_squares(response)
+    residual = response - space.fitted(least_squares)
     scale = float(np.linalg.norm(residual)) / math.sqrt(structure.n - structure.p)
     if scale <= 1e-10 * np.abs(response).max() or scale == 0:
         raise InputError(
             "response: found no variation beyond the fixed effects; expected values that differ "
             "between rows of one cell (a constant outcome, or one value per cell)"
         )
-    y = structure.basis.T @ (residual / scale)
-    y -= structure.x @ (structure.x.T @ y)
-    rest = float(((residual / scale - structure.basis @ y) ** 2).sum()) if structure.dead else 0.0
-    if structure.dead and rest < 1e-18 * structure.n:
+    y, rest, alone = space.enter(residual / scale)
+    if space.residual_only and alone < 1e-18 * structure.n:
         raise InputError(
             "response: found no residual variation; expected values that differ between rows of "
             "one level of the random terms (one value copied to several rows?)"

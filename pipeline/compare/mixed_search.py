@@ -15,11 +15,12 @@ designs). Terms with slopes that leave the valid covariances are refitted in Cho
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
+from pipeline.compare.mixed_patched import PatchedPoint
 from pipeline.compare.mixed_structure import Structure
+from pipeline.compare.mixed_whole import WholePoint
 
 _MAX_STEPS = 100
 
@@ -30,6 +31,9 @@ _NO_RESIDUAL = -30.0
 _DONE = 1e-12
 
 
+Point = WholePoint | PatchedPoint
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """A response in the basis of a structure, scaled to a residual variance of about one.
@@ -38,8 +42,8 @@ class Problem:
     ----------
     structure : Structure
         The design.
-    y : ndarray (r,)
-        The response in the basis.
+    y : ndarray
+        The response in the basis (r,), or in that of each patch (patches, s).
     rest : float
         Sum of squares of the response outside the basis.
     reml : bool
@@ -51,133 +55,9 @@ class Problem:
     rest: float
     reml: bool
 
-
-@dataclass(frozen=True, eq=False)
-class Point:
-    """The criterion at one value of the variance parameters, with all that follows from it.
-
-    Attributes
-    ----------
-    problem : Problem
-        What is fitted.
-    gamma : ndarray (k,)
-        Variance parameters.
-    inverse : ndarray (r, r)
-        Of V in the basis.
-    solved : ndarray (r, p)
-        inverse @ x.
-    phi : ndarray (p, p)
-        Covariance of the fixed effects (in orthonormal coordinates).
-    beta : ndarray (p,)
-        Fixed effects (in orthonormal coordinates).
-    value : float
-        The criterion without its constants (2 pi, the scale of y and X).
-    """
-
-    problem: Problem
-    gamma: np.ndarray
-    inverse: np.ndarray
-    solved: np.ndarray
-    phi: np.ndarray
-    beta: np.ndarray
-    value: float
-
-    @cached_property
-    def projector(self) -> np.ndarray:
-        """P (r, r): V^-1 after the fixed effects are taken out."""
-        return self.inverse - self.solved @ self.phi @ self.solved.T
-
-    @cached_property
-    def _products(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return traces (k,) of P G_i and (k, k) of P G_i P G_j."""
-        return _traces(self.projector, self)
-
-    @cached_property
-    def _pulls(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return Py (r,) and G_i P y (k, r)."""
-        py = self.projector @ self.problem.y
-        pieces = self.problem.structure.pieces
-        return py, np.concatenate([py[None], pieces @ py])
-
-    @cached_property
-    def gradient(self) -> np.ndarray:
-        """Of the criterion by the parameters (k,)."""
-        traces = self._products[0] if self.problem.reml else _traces(self.inverse, self)[0]
-        py, pulls = self._pulls
-        gradient = traces - pulls @ py
-        gradient[0] -= self.problem.rest / self.gamma[0] ** 2 if self.problem.rest else 0.0
-        return gradient
-
-    @cached_property
-    def expected(self) -> np.ndarray:
-        """Expected second derivatives of the criterion (k, k)."""
-        if self.problem.reml:
-            return self._products[1]
-        return _traces(self.inverse, self)[1]
-
-    @cached_property
-    def restricted_information(self) -> np.ndarray:
-        """Traces of P G_i P G_j (k, k): twice the information on the parameters under REML."""
-        return self._products[1]
-
-    @cached_property
-    def observed(self) -> np.ndarray:
-        """Second derivatives of the criterion (k, k)."""
-        _, pulls = self._pulls
-        second = 2 * pulls @ self.projector @ pulls.T - self.expected
-        if self.problem.rest:
-            second[0, 0] += 2 * self.problem.rest / self.gamma[0] ** 3
-        return second
-
-
-def _traces(inverse: np.ndarray, point: Point) -> tuple[np.ndarray, np.ndarray]:
-    structure = point.problem.structure
-    r, k = inverse.shape[0], len(structure.parameters)
-    products = np.empty((k, r, r))
-    products[0] = inverse
-    if k > 1:
-        np.matmul(inverse, structure.pieces, out=products[1:])
-    first = np.einsum("kaa->k", products)
-    second = products.reshape(k, -1) @ products.transpose(0, 2, 1).reshape(k, -1).T
-    if structure.dead:
-        first[0] += structure.dead / point.gamma[0]
-        second[0, 0] += structure.dead / point.gamma[0] ** 2
-    return first, second
-
-
-def evaluate(problem: Problem, gamma: np.ndarray) -> Point | None:
-    """Evaluate the criterion; None where V is not positive definite."""
-    from scipy.linalg.lapack import dpotrf, dpotri
-
-    structure = problem.structure
-    if structure.dead and gamma[0] <= 0:
-        return None
-    r, k = structure.x.shape[0], len(gamma)
-    v = (gamma[1:] @ structure.pieces.reshape(k - 1, r * r)).reshape(r, r)
-    v.flat[:: r + 1] += gamma[0]
-    factor, failed = dpotrf(v, lower=1, clean=1)
-    if failed:
-        return None
-    pivots = factor.diagonal()
-    if pivots.min() < 1e-7 * pivots.max():
-        return None
-    inverse, _ = dpotri(factor, lower=1)
-    inverse = inverse + np.tril(inverse, -1).T
-    solved = inverse @ structure.x
-    information = structure.x.T @ solved
-    small, failed = dpotrf(information, lower=1, clean=1)
-    if failed:
-        return None
-    phi, _ = dpotri(small, lower=1)
-    phi = phi + np.tril(phi, -1).T
-    pull = solved.T @ problem.y
-    beta = phi @ pull
-    value = 2 * np.log(pivots).sum() + problem.y @ (inverse @ problem.y) - pull @ beta
-    if structure.dead:
-        value += structure.dead * np.log(gamma[0]) + problem.rest / gamma[0]
-    if problem.reml:
-        value += 2 * np.log(small.diagonal()).sum()
-    return Point(problem, gamma, inverse, solved, phi, beta, float(value))
+    def evaluate(self, gamma: np.ndarray) -> Point | None:
+        """Evaluate the criterion; None where V is not positive definite."""
+        return self.structure.space.evaluate(self.y, self.rest, gamma, reml=self.reml)
 
 
 def fit_variances(problem: Problem, *, bounded: bool) -> tuple[Point, bool]:
@@ -207,7 +87,7 @@ def is_valid(structure: Structure, gamma: np.ndarray) -> bool:
 
 
 def _search(problem: Problem, *, nonnegative: bool) -> tuple[Point, bool]:
-    point = evaluate(problem, problem.structure.start)
+    point = problem.evaluate(problem.structure.start)
     decrease = np.inf
     for _ in range(_MAX_STEPS):
         try:
@@ -215,10 +95,10 @@ def _search(problem: Problem, *, nonnegative: bool) -> tuple[Point, bool]:
         except np.linalg.LinAlgError:  # rounding, at the edge of positive definiteness
             return point, False
         if predicted < _DONE:
-            last = evaluate(problem, point.gamma + step)
+            last = problem.evaluate(point.gamma + step)
             point = point if last is None or not _allowed(last.gamma, nonnegative) else last
             return point, _is_minimum(point, nonnegative)
-        after = _along(point, step, predicted, nonnegative)
+        after = _along(problem, point, step, predicted, nonnegative)
         if after is None:
             return point, False
         decrease = point.value - after.value
@@ -252,7 +132,9 @@ def _allowed(gamma: np.ndarray, nonnegative: bool) -> bool:
     return not nonnegative or (gamma[0] > 0 and gamma.min() >= 0)
 
 
-def _along(point: Point, step: np.ndarray, predicted: float, nonnegative: bool) -> Point | None:
+def _along(
+    problem: Problem, point: Point, step: np.ndarray, predicted: float, nonnegative: bool
+) -> Point | None:
     """Go along the step until the criterion falls."""
     length = 1.0
     for _ in range(40):
@@ -260,7 +142,7 @@ def _along(point: Point, step: np.ndarray, predicted: float, nonnegative: bool) 
         if length == 1.0 and nonnegative:
             gamma = np.maximum(gamma, 0.0)
         if _allowed(gamma, nonnegative):
-            after = evaluate(point.problem, gamma)
+            after = problem.evaluate(gamma)
             slack = 1e-9 * (1 + abs(point.value))
             if after is not None and after.value <= point.value - 1e-4 * length * predicted + slack:
                 return after
@@ -333,7 +215,7 @@ def _search_factors(problem: Problem) -> tuple[Point, bool]:
         second[0, 0, 0] = theta[0]
         key = u.tobytes()
         if key not in cache:
-            cache[key] = evaluate(problem, gamma) if u[0] > _NO_RESIDUAL else None
+            cache[key] = problem.evaluate(gamma) if u[0] > _NO_RESIDUAL else None
         return cache[key], first, second
 
     def value(u: np.ndarray) -> float:

@@ -5,10 +5,9 @@ The model is ``y = X b + e`` with ``var(e) = V = sum_i g_i G_i``, linear in its 
 ``G = Z Z'`` (rows that share a level). A term with slopes gives one parameter per variance and
 covariance of its effects.
 
-All algebra is done in an orthonormal basis ``U`` (n, r) of the columns of X and of all Z. In it
-``V`` is an (r, r) matrix; the other ``n - r`` dimensions contain residual only and enter the
-criterion as two numbers. With repeated measures r is far below n (8 animals x 12 cells x 30 units:
-r is about 100, n is 2880), and nothing of size (n, n) is ever made.
+The algebra is done in a space of its own: over all rows at once (:mod:`.mixed_whole`) for up to
+``WHOLE_ROWS`` rows and where random terms cross, else patch by patch, which with animals as random
+terms means animal by animal (:mod:`.mixed_patched`).
 """
 
 from __future__ import annotations
@@ -18,32 +17,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.compare.mixed_patched import Patched, make_patched
+from pipeline.compare.mixed_patches import make_patches
+from pipeline.compare.mixed_terms import Term
+from pipeline.compare.mixed_whole import Whole, make_whole
 from pipeline.errors import InputError
 
 RESIDUAL = "residual"
 
+#: rows up to which a design is not taken apart into patches: there the whole is as fast, and keeps
+#: more digits where a variance tends to its limit, as it does with few animals
+WHOLE_ROWS = 256
+
 #: relative size below which a direction counts as absent
 _TOLERANCE = 1e-9
-
-
-@dataclass(frozen=True, eq=False)
-class Term:
-    """One random term.
-
-    Attributes
-    ----------
-    name : str
-        As in the formula ("animal:condition").
-    codes : ndarray of int (n,)
-        The level of each row, 0 to q - 1.
-    effects : tuple of (str, ndarray (n,) or None)
-        What varies between levels: None is the intercept, an array the slope on it. The effects of
-        a term are correlated with each other.
-    """
-
-    name: str
-    codes: np.ndarray
-    effects: tuple[tuple[str, np.ndarray | None], ...] = (("Intercept", None),)
 
 
 @dataclass(frozen=True)
@@ -66,14 +53,12 @@ class Structure:
         The variance parameters, the residual first.
     blocks : tuple of Block
         The parameters of each random term.
-    basis : ndarray (n, r)
-        Orthonormal columns U.
-    x : ndarray (r, p)
-        Orthonormal coordinates of the column space of X: ``X = U x triangle``.
+    space : Whole or Patched
+        The basis, and X and the random terms in it.
+    n : int
+        Number of rows.
     triangle : ndarray (p, p)
-        Upper triangular.
-    pieces : ndarray (k - 1, r, r)
-        ``U' G_i U`` without the identity.
+        Upper triangular; X is orthonormal columns (the coordinates of ``space``) times it.
     start : ndarray (k,)
         Where the search begins, for a residual variance of one without random terms.
     """
@@ -81,16 +66,10 @@ class Structure:
     names: tuple[str, ...]
     parameters: tuple[str, ...]
     blocks: tuple[Block, ...]
-    basis: np.ndarray
-    x: np.ndarray
+    space: Whole | Patched
+    n: int
     triangle: np.ndarray
-    pieces: np.ndarray
     start: np.ndarray
-
-    @property
-    def n(self) -> int:
-        """Number of rows."""
-        return self.basis.shape[0]
 
     @property
     def p(self) -> int:
@@ -98,17 +77,14 @@ class Structure:
         return self.triangle.shape[0]
 
     @property
-    def dead(self) -> int:
-        """Dimensions that contain residual only."""
-        return self.basis.shape[0] - self.basis.shape[1]
-
-    @property
     def simple(self) -> bool:
         """Whether all random terms are intercepts."""
         return all(block.index.shape == (1, 1) for block in self.blocks)
 
 
-def make_structure(x: np.ndarray, terms: Sequence[Term], names: Sequence[str]) -> Structure:
+def make_structure(
+    x: np.ndarray, terms: Sequence[Term], names: Sequence[str], *, whole_rows: int = WHOLE_ROWS
+) -> Structure:
     """Bring a design into its basis.
 
     Parameters
@@ -119,6 +95,8 @@ def make_structure(x: np.ndarray, terms: Sequence[Term], names: Sequence[str]) -
         May be empty (ordinary least squares).
     names : sequence of str (p,)
         The columns of x.
+    whole_rows : int
+        Rows up to which the algebra is over all rows at once.
 
     Raises
     ------
@@ -137,33 +115,38 @@ def make_structure(x: np.ndarray, terms: Sequence[Term], names: Sequence[str]) -
     orthonormal, triangle = _orthonormal_columns(x, names)
     for term in terms:
         _check_levels(term, n)
-    parts = [_columns(term) for term in terms]
-    basis = _basis(np.hstack([orthonormal, *(z for part in parts for z in part)]))
-    parameters, blocks, pieces, start = [RESIDUAL], [], [], [0.5]
-    for term, part in zip(terms, parts, strict=True):
-        index = np.zeros((len(part), len(part)), dtype=int)
-        seen = [basis.T @ z for z in part]
-        for a, b in zip(*np.tril_indices(len(part)), strict=True):
+    parameters, blocks, pairs = [RESIDUAL], [], []
+    for number, term in enumerate(terms):
+        index = np.zeros((len(term.effects), len(term.effects)), dtype=int)
+        for a, b in zip(*np.tril_indices(len(index)), strict=True):
             index[a, b] = index[b, a] = len(parameters)
             parameters.append(_parameter_name(term, a, b))
-            cross = seen[a] @ seen[b].T
-            pieces.append(cross if a == b else cross + cross.T)
-            size = np.trace(cross) / n
-            start.append(0.5 / (len(terms) * len(part) * size) if a == b else 0.0)
+            pairs.append((number, a, b))
         blocks.append(Block(term.name, index))
-    r = basis.shape[1]
+    space = _space(x, orthonormal, terms, pairs, whole_rows)
+    start = [0.5]
+    for size, (number, a, b) in zip(space.sizes, pairs, strict=True):
+        share = len(terms) * len(terms[number].effects)
+        start.append(0.5 / (share * (size / n)) if a == b else 0.0)
     structure = Structure(
-        tuple(names),
-        tuple(parameters),
-        tuple(blocks),
-        basis,
-        basis.T @ orthonormal,
-        triangle,
-        np.array(pieces).reshape(len(pieces), r, r),
-        np.array(start),
+        tuple(names), tuple(parameters), tuple(blocks), space, n, triangle, np.array(start)
     )
     _check_parameters(structure)
     return structure
+
+
+def _space(
+    x: np.ndarray,
+    orthonormal: np.ndarray,
+    terms: Sequence[Term],
+    pairs: Sequence[tuple[int, int, int]],
+    whole_rows: int,
+) -> Whole | Patched:
+    if len(x) > whole_rows and terms:
+        patches = make_patches(x, terms)
+        if len(patches.kind) > 1:
+            return make_patched(patches, orthonormal, pairs)
+    return make_whole(orthonormal, terms, pairs)
 
 
 def terms_of(groups: Mapping[str, np.ndarray], n: int) -> tuple[Term, ...]:
@@ -223,14 +206,6 @@ def _check_levels(term: Term, n: int) -> None:
         )
 
 
-def _columns(term: Term) -> list[np.ndarray]:
-    """Return Z (n, q) of each effect of a term."""
-    n, q = len(term.codes), int(term.codes.max()) + 1
-    ones = np.zeros((n, q))
-    ones[np.arange(n), term.codes] = 1.0
-    return [ones if values is None else ones * values[:, None] for _, values in term.effects]
-
-
 def _parameter_name(term: Term, a: int, b: int) -> str:
     """Name a parameter: "Subject", "Subject[Days]", "Subject[Intercept, Days]"."""
     first, second = term.effects[b], term.effects[a]
@@ -239,30 +214,12 @@ def _parameter_name(term: Term, a: int, b: int) -> str:
     return f"{term.name}[{first[0]}, {second[0]}]"
 
 
-def _basis(columns: np.ndarray) -> np.ndarray:
-    """Orthonormal basis (n, r) of the column space."""
-    from scipy.linalg import qr
-
-    size = np.linalg.norm(columns, axis=0)
-    scaled = columns / np.where(size > 0, size, 1.0)
-    q, upper, _ = qr(scaled, mode="economic", pivoting=True, check_finite=False)
-    rank = int((np.abs(upper.diagonal()) > 1e-11).sum())
-    return np.ascontiguousarray(q[:, :rank])
-
-
 def _check_parameters(structure: Structure) -> None:
     """Refuse variance parameters that the data cannot tell apart (after the fixed effects)."""
-    pieces, x = structure.pieces, structure.x
-    if not len(pieces):
+    if len(structure.parameters) < 2:
         return
-    r = x.shape[0]
-    project = np.eye(r) - x @ x.T
-    seen = np.concatenate([project[None], project @ pieces @ project])
-    flat = seen.reshape(len(seen), -1)
-    gram = flat @ flat.T
-    gram[0, 0] += structure.dead
+    gram, raw = structure.space.products()
     size = np.sqrt(gram.diagonal())
-    raw = np.concatenate([[1.0], np.linalg.norm(pieces.reshape(len(pieces), -1), axis=1)])
     gone = size < 1e-8 * raw
     if gone.any():
         names = [name for name, bad in zip(structure.parameters, gone, strict=True) if bad]

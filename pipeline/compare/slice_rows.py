@@ -129,8 +129,8 @@ def _omnibus(
         "p": test.p,
         "singular": test.singular,
         "model": test.model,
-        "n_units": len(np.unique(model.unit)),
-        "n_smallest_group": int(model.counts.min(initial=0)),
+        "n_units": model.design.n_units,
+        "n_smallest_group": int(model.design.counts.min(initial=0)),
         "note": test.problem,
         "other_estimate": _NAN,
     }

@@ -87,12 +87,17 @@ def contrast_rows(n: int) -> np.ndarray:
     return np.hstack([-np.ones((n - 1, 1)), np.eye(n - 1)])
 
 
-def estimable(x: np.ndarray, contrast: np.ndarray) -> bool:
-    """Return whether contrasts (k, column) lie in the row space of a design matrix (row, column).
+def row_space(x: np.ndarray) -> np.ndarray:
+    """Return the projector (column, column) on the row space of a design matrix (row, column)."""
+    return np.linalg.pinv(x) @ x
+
+
+def estimable(space: np.ndarray, contrast: np.ndarray) -> bool:
+    """Return whether contrasts (k, column) lie in a row space (:func:`row_space`).
 
     A contrast that needs a cell without rows, or separates what always came together (vehicle
     always first: drug and period), does not.
     """
     contrast = np.atleast_2d(contrast)
-    projected = contrast @ np.linalg.pinv(x) @ x
+    projected = contrast @ space
     return bool(np.allclose(projected, contrast, atol=1e-8 * max(1.0, np.abs(contrast).max())))
