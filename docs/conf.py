@@ -32,7 +32,13 @@ extensions = [
     "sphinx.ext.napoleon",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
-exclude_patterns = ["_build", "examples", "own_data/examples", "**/Thumbs.db"]
+exclude_patterns = [
+    "_build",
+    "examples",
+    "own_data/examples",
+    "**/sg_execution_times.rst",
+    "sg_execution_times.rst",
+]
 
 myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline"]
 myst_heading_anchors = 4
@@ -62,6 +68,8 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
     "show_prev_next": True,
+    # The theme's toggles of folded branches have no name for those who cannot see them.
+    "collapse_navigation": True,
     "navigation_with_keys": False,
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
@@ -110,7 +118,7 @@ def links_out_of_docs(app: Any, docname: str, source: list[str]) -> None:
 
     def replaced(match: re.Match[str]) -> str:
         words, target, anchor = match.group(1), match.group(2), match.group(3) or ""
-        path = (here / target).resolve()
+        path = Path(os.path.normpath(here / target))
         if path.is_relative_to(DOCS) or not path.is_relative_to(ROOT):
             return match.group(0)
         if not path.exists():
@@ -126,5 +134,9 @@ def links_out_of_docs(app: Any, docname: str, source: list[str]) -> None:
 
 
 def setup(app: Any) -> None:
-    """Register what is done to a page before it is read."""
+    """Register what is done to a page before it is read; tables as text need no colours."""
+    from pygments.lexers.special import TextLexer
+
+    for words in ("csv", "tsv"):
+        app.add_lexer(words, TextLexer)
     app.connect("source-read", links_out_of_docs)
