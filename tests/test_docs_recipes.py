@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import argparse
 import csv
+import importlib.util
 import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -1019,13 +1021,35 @@ def test_excerpts_are_those_of_the_files(name):
         known = {tuple(row[column] for column in table[0]) for rows in homes for row in rows}
         assert {tuple(row) for row in table[1:] if row[0] != "..."} <= known
     assert shown
-    drawn = describe(load_experiment(folder / "config.yaml")).splitlines()
-    for block in blocks(text, "text"):
-        lines = block.splitlines()
-        if ": " not in lines[0] or lines[0].startswith("Asked: "):  # else a message: held above
-            assert set(lines) <= set(drawn), lines
+    said = describe(load_experiment(folder / "config.yaml")).splitlines()
+    drawn = blocks(text, "none")
+    assert len(drawn) == (name != "antagonist")  # whose table of levels lacks the level "none"
+    for block in drawn:
+        assert set(block.splitlines()) <= set(said)
+    assert f"](pictures/{name}.svg)" in text
     for file in [*folder.glob("*.tsv"), folder / "config.yaml"]:
         assert f"]({name}/{file.name})" in text, file
+
+
+def drawing() -> ModuleType:
+    """The script that draws the pictures."""
+    spec = importlib.util.spec_from_file_location("draw_designs", RECIPES / "draw_designs.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_pictures_are_those_of_the_folders():
+    draw = drawing()
+    assert {path.stem for path in (RECIPES / "pictures").glob("*.svg")} == set(NAMES)
+    for name in NAMES:
+        experiment = load_experiment(RECIPES / name / "config.yaml")
+        shown = draw.draw(experiment)
+        assert shown == (RECIPES / "pictures" / f"{name}.svg").read_text(encoding="utf-8"), name
+        animals = [animal for kind in draw.kinds(experiment) for animal in kind]
+        assert sorted(animals) == sorted({session.animal for session in experiment.sessions})
+        for condition in experiment.plan.conditions:
+            assert condition.name in shown or condition.pretreatment or name == "antagonist"
 
 
 def test_links_lead_somewhere():
