@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from urllib.parse import unquote
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from test_docs_gallery import ALONE, DOCS, EXAMPLES, run_example, run_page
 from test_report_page import Page
 from workflow_runs import REPOSITORY, jobs_run, rows_of, run_snakemake
+
+from pipeline.compare import read_contrasts
 
 pytestmark = pytest.mark.workflow
 
@@ -160,6 +165,54 @@ def test_links_of_session_pages_lead_to_files_too(results):
 def test_the_index_names_conditions_and_the_pages_of_sessions_do_not(results):
     index = Page((results / "report" / "sessions.html").read_text())
     assert "psilocybin" in index.text and "ketamine" in index.text
+
+
+@pytest.fixture
+def beside(results, tmp_path, monkeypatch) -> Path:
+    """A folder in which config, sample and results lie, as the pages on Python say."""
+    places = {"results": results} | {n: REPOSITORY / n for n in ("config", "sample_data")}
+    for name, place in places.items():
+        (tmp_path / name).symlink_to(place)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SET_AND_SETTING_RESULTS", str(results))
+    monkeypatch.setattr("matplotlib.pyplot.show", lambda: None)
+    return tmp_path
+
+
+@pytest.mark.parametrize("path", [p for p in EXAMPLES if p != ALONE], ids=lambda p: p.stem)
+def test_the_gallery_runs(beside, path, capsys):
+    """Each script holds what it shows against the results itself."""
+    run_example(path)
+    assert str(beside / "results") not in capsys.readouterr().out
+    assert not [file.name for file in beside.iterdir() if not file.is_symlink()]  # tidy
+
+
+def test_the_snippets_on_python_run_and_compare_as_the_report_does(results, beside):
+    again = run_page(DOCS / "python" / "index.md")["again"].contrasts
+    reported = read_contrasts(results)
+    keys = ["contrast", "condition", "phase", "split", "split_level", "level", "term"]
+    mine, theirs = (
+        table[(table["outcome"] == "band_power/theta@mPFC") & (table["se"] > 0)].set_index(keys)
+        for table in (again, reported)
+    )
+    assert len(mine) > 30
+    theirs = theirs.loc[mine.index]
+    assert np.allclose(mine[["estimate", "se"]], theirs[["estimate", "se"]])
+
+
+def test_the_page_on_nwb_runs_and_the_inspector_is_content(beside):
+    from nwbinspector import inspect_nwbfile
+
+    from pipeline.__main__ import main
+
+    page = DOCS / "python" / "nwb.md"
+    run_page(page)
+    (line,) = [row for row in page.read_text().splitlines() if row.startswith("python -m pipeline")]
+    assert main([*shlex.split(line)[3:], "--session", "rat08_s4"]) == 0
+    files = sorted((beside / "nwb").iterdir())
+    assert [file.name for file in files] == ["rat01_s2.nwb", "rat08_s4.nwb"]
+    found = {message.check_function_name for message in inspect_nwbfile(nwbfile_path=files[1])}
+    assert not [name for name in found if f"`{name}`" not in page.read_text()], found
 
 
 def test_a_second_run_has_nothing_to_do(results):

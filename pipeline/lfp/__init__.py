@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pipeline.lfp.aperiodic import SpectralShape, spectral_shape
     from pipeline.lfp.artefact_scan import BaselineStatistics
     from pipeline.lfp.artefacts import artefact_intervals, baseline_statistics
+    from pipeline.lfp.bands import band_power, region_mean
     from pipeline.lfp.complexity import Complexity, cell_complexity
     from pipeline.lfp.coupling import Coupling, cell_coupling
     from pipeline.lfp.extract import extract_lfp, extract_lfp_to_netcdf
@@ -31,6 +32,7 @@ _HOME = {
     "SpectralShape": "aperiodic",
     "Spectrum": "spectrum",
     "artefact_intervals": "artefacts",
+    "band_power": "bands",
     "baseline_statistics": "artefacts",
     "cell_complexity": "complexity",
     "cell_coupling": "coupling",
@@ -42,6 +44,7 @@ _HOME = {
     "extract_lfp_to_netcdf": "extract",
     "lfp_array": "signal",
     "open_lfp": "signal",
+    "region_mean": "bands",
     "session_spectrogram": "spectrogram",
     "spectral_shape": "aperiodic",
 }
@@ -56,6 +59,7 @@ __all__ = [
     "SpectralShape",
     "Spectrum",
     "artefact_intervals",
+    "band_power",
     "baseline_statistics",
     "cell_complexity",
     "cell_coupling",
@@ -67,6 +71,7 @@ __all__ = [
     "extract_lfp_to_netcdf",
     "lfp_array",
     "open_lfp",
+    "region_mean",
     "session_spectrogram",
     "spectral_shape",
 ]
