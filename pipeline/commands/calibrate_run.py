@@ -143,13 +143,14 @@ def measure_batch(batch: Batch) -> pd.DataFrame:
 
 def _one_by_one(outcomes: pd.DataFrame, plan: AnalysisPlan, truth: Truth) -> pd.DataFrame:
     """Find the cohorts that an engine cannot compute, and count the others."""
-    parts, failed = [], set()
+    parts: list[pd.DataFrame] = []
+    failed: set[str] = set()
     for name, rows in outcomes.groupby("outcome"):
         try:
             found = compare(rows, plan, {}, permutations=False)
         except np.linalg.LinAlgError as error:
             print(f"{plan.title}: a cohort failed: {error}", file=sys.stderr, flush=True)
-            failed.add(name)
+            failed.add(str(name))
         else:
             parts.append(count(found.contrasts, found.verdicts, truth))
     return _with_failures(pd.concat(parts, ignore_index=True), outcomes, failed)

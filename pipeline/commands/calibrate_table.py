@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -117,7 +118,8 @@ def rates(counts: pd.DataFrame) -> pd.DataFrame:
     rows = []
     order = {name: place for place, name in enumerate(DESIGNS)}
     measures = {name: place for place, name in enumerate(KINDS)}
-    for (design, n, truth, measure), part in counts.groupby(["design", "n", "truth", "measure"]):
+    groups: Iterable[Any] = counts.groupby(["design", "n", "truth", "measure"])
+    for (design, n, truth, measure), part in groups:
         rate, low, high = interval(part["hits"], part["tests"])
         kind = KINDS[measure]
         rows.append(
@@ -175,7 +177,7 @@ def _pooled(part: pd.DataFrame) -> dict[str, object]:
     kind = str(part["kind"].iloc[0])
     first = part.iloc[0]
     return {
-        **first.to_dict(),
+        **{str(name): cell for name, cell in first.items()},
         "n": 0,
         "rate": rate,
         "low": low,
@@ -189,7 +191,7 @@ def _pooled(part: pd.DataFrame) -> dict[str, object]:
 def markdown(table: pd.DataFrame) -> str:
     """Return the table for readers: percent with Monte-Carlo interval, what is outside in bold."""
     ordinary = ~table["design"].isin(("sample", "within_fixed_contexts"))
-    parts = [
+    parts: list[tuple[str, pd.DataFrame, Mapping[str, Iterable[str]]]] = [
         ("False positives, %", table[ordinary], ERRORS),
         ("Coverage of 95 % intervals and power, %", table[ordinary], COVERAGE_AND_POWER),
         ("Verdicts at the effects of the sample experiment, %", _of(table, "sample"), VERDICTS),
@@ -226,7 +228,7 @@ def _section(title: str, table: pd.DataFrame, columns: Mapping[str, Iterable[str
 def _cell(cells: pd.DataFrame, measure: str) -> str:
     if measure not in cells.index:
         return "–"
-    row = cells.loc[measure]
+    row: Any = cells.loc[measure]
     if not math.isfinite(row["rate"]):
         return "–"
     text = f"{100 * row['rate']:.1f} ({100 * row['low']:.1f}–{100 * row['high']:.1f})"

@@ -184,7 +184,7 @@ def standard_error(*rows: Row) -> float:
 
 def matched(
     a: Table, b: Table, keys: Sequence[str], extra: Sequence[str] = ()
-) -> Iterator[tuple[Key, Row | None, Row | None]]:
+) -> Iterator[tuple[Key, Row, Row]]:
     """Pair the rows of two tables by their key.
 
     Parameters
@@ -199,7 +199,7 @@ def matched(
 
     Yields
     ------
-    key, row of A or None, row of B or None
+    key, row of A, row of B (empty where that table has none)
         In the order of A, then what is in B only.
     """
     both = [column for column in extra if column in a.columns and column in b.columns]
@@ -209,7 +209,7 @@ def matched(
     common = sorted(set(a.columns) & set(b.columns))
     first, second = (_grouped(table, names, common) for table in (a, b))
     for key in dict.fromkeys((*first, *second)):
-        yield key[: len(names)], first.get(key), second.get(key)
+        yield key[: len(names)], first.get(key, {}), second.get(key, {})
 
 
 def _distinct(table: Table, keys: Sequence[str]) -> bool:
@@ -284,8 +284,8 @@ def arrow(a: str, b: str) -> str:
             texts = f"{first:.{digits}g}", f"{second:.{digits}g}"
             if texts[0] != texts[1]:
                 return f"{texts[0]} -> {texts[1]}"
-    texts = tuple(
-        f"{value:.4g}" if math.isfinite(value) else shown(cell)
-        for cell, value in ((a, first), (b, second))
+    texts = (
+        f"{first:.4g}" if math.isfinite(first) else shown(a),
+        f"{second:.4g}" if math.isfinite(second) else shown(b),
     )
     return f"{texts[0]} -> {texts[1]}" if texts[0] != texts[1] else f"{shown(a)} -> {shown(b)}"

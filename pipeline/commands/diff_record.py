@@ -117,7 +117,7 @@ def _config(a: Record, b: Record) -> Iterator[Change]:
         yield from leaves("config", a.config, b.config)
     else:
         kept = set(a.config) & set(b.config)
-        trees = [{key: r.config[key] for key in sorted(kept)} for r in (a, b)]
+        trees = [{key: config[key] for key in sorted(kept)} for config in (a.config, b.config)]
         yield from leaves("config", *trees)
     if a.blinded and b.blinded:
         yield from leaves("config", {"plan": a.plan or {}}, {"plan": b.plan or {}})
@@ -147,7 +147,7 @@ def leaves(section: str, a: Any, b: Any, *, of: str = "") -> Iterator[Change]:
         make = Maker(section, f"{of}{shown(key)}")
         cells = ((key, one or "", other or ""),)
         if one is None:
-            yield make("new", f"new, {shown(other)}", cells=cells, rank=(of, key))
+            yield make("new", f"new, {shown(after[key])}", cells=cells, rank=(of, key))
         elif other is None:
             yield make("vanished", f"gone, was {shown(one)}", cells=cells, rank=(of, key))
         else:

@@ -184,9 +184,9 @@ def _verdicts(a: Table, b: Table, tolerance: float) -> Iterator[Change]:
         priority = row.get("priority", "")
         place = priorities.index(priority) if priority in priorities else len(priorities)
         make = Maker("verdicts", what)
-        if after is None:
+        if not after:
             yield make("vanished", f"{_verdict(before)} -> no verdict", rank=(2, place, key))
-        elif before is None:
+        elif not before:
             yield make("new", f"no verdict -> {_verdict(after)}", rank=(1, place, key))
         elif cells := changed_cells(before, after, tolerance=tolerance, leave_out=keys):
             names = {name for name, _, _ in cells}
@@ -207,9 +207,9 @@ def _exclusions(a: Table, b: Table, tolerance: float) -> Iterator[Change]:
     keys = _keys(a, b, ("session",))
     for key, before, after in matched(a, b, keys):
         make = Maker("exclusions", f"session {shown(key[0])}")
-        if before is None:
+        if not before:
             yield make("new", f"only in B ({_state(after)})", rank=(1, key))
-        elif after is None:
+        elif not after:
             yield make("vanished", f"only in A ({_state(before)})", rank=(1, key))
         elif cells := changed_cells(before, after, tolerance=tolerance, leave_out=keys):
             ordered = sorted(cells, key=lambda cell: _place(_STATES, cell[0]))
@@ -235,9 +235,9 @@ def _missing(a: Table, b: Table, tolerance: float) -> Iterator[Change]:
     keys = _keys(a, b, MISSING_KEYS)
     for key, before, after in matched(a, b, keys):
         make = Maker("missing cells", ", ".join(shown(part) for part in key if part))
-        if before is None:
+        if not before:
             yield make("new", f"missing in B: {_why(after)}", rank=(0, key))
-        elif after is None:
+        elif not after:
             yield make("vanished", f"missing in A: {_why(before)}", rank=(0, key))
         elif cells := changed_cells(before, after, tolerance=tolerance, leave_out=keys):
             yield make("changed", _listed(cells), cells=cells, rank=(1, key))
@@ -253,9 +253,9 @@ def _estimates(a: Table, b: Table, tolerance: float) -> Iterator[Change]:
             shown(row[name]) for name in ("level", "reference_level") if row.get(name)
         )
         make = Maker("estimates", ", ".join(filter(None, (_words(row), contrast, levels))))
-        if before is None:
+        if not before:
             yield make("new", f"only in B, {_estimate(after)}", rank=(2, 0.0, key))
-        elif after is None:
+        elif not after:
             yield make("vanished", f"only in A, {_estimate(before)}", rank=(3, 0.0, key))
         elif cells := changed_cells(before, after, tolerance=tolerance, leave_out=keys):
             moved = [cell for cell in cells if cell[0] == "estimate"]

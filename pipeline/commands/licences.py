@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from pipeline.files import replacing
 
@@ -98,13 +99,14 @@ def licence_of(package: str) -> Licence | None:
         found = metadata.distribution(package)
     except metadata.PackageNotFoundError:
         return None
-    expression = found.metadata.get("License-Expression")
+    stated: Any = found.metadata  # a message, as e-mail has them
+    expression = stated.get("License-Expression")
     if expression:
         return Licence(expression, "expression")
-    field = " ".join((found.metadata.get("License") or "").split())
+    field = " ".join((stated.get("License") or "").split())
     classifiers = [
         entry.split("::")[-1].strip()
-        for entry in found.metadata.get_all("Classifier") or ()
+        for entry in stated.get_all("Classifier") or ()
         if entry.startswith("License ::") and not entry.endswith("OSI Approved")
     ]
     if field and len(field) <= 40:

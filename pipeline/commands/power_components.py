@@ -158,7 +158,7 @@ def components_of(pilot: Pilot, *, unit: float | None, refits: int, seed: int) -
             "rounded, or the same in every cell?)"
         )
     strata = strata_of(design, fitted)
-    draws = {name: [] for name in strata}
+    draws: dict[str, list[float]] = {name: [] for name in strata}
     rng = np.random.default_rng(seed)
     factor = _factor(pilot.cells, fitted)
     for _ in range(refits):

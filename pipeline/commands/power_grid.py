@@ -305,7 +305,8 @@ def checked(table: pd.DataFrame) -> pd.DataFrame:
     have = table["closed_form"].notna()
     level = 1 - CHECK_ERROR / max(1, int(have.sum()))
     said = []
-    for row in table.itertuples():
+    rows: Iterator[Any] = table.itertuples()
+    for row in rows:
         low, high = wilson(round(row.power_unadjusted * row.simulations), row.simulations, level)
         said.append("agrees" if low <= row.closed_form <= high else "differs")
     return table.assign(check=[word if one else "" for word, one in zip(said, have, strict=True)])

@@ -59,7 +59,7 @@ def write_outputs(
     from pipeline.steps.provenance import code_hash, versions
 
     made = versions(*_LIBRARIES) | {"code": code_hash(*_CODE)}
-    stamp = {
+    stamp: dict[str, Any] = {
         "seed": request.seed,
         "alpha": request.alpha,
         "command": command,

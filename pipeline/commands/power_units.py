@@ -89,8 +89,8 @@ def pooled_variance(values: pd.DataFrame) -> float | None:
 def _baseline(outcomes: pd.DataFrame) -> str:
     """Name of the baseline phase: the only one whose values have no baseline to subtract."""
     changes = outcomes[outcomes["baseline_rule"] == "change"]
-    bare = changes.groupby("phase")["baseline_value"].agg(lambda column: column.isna().all())
-    return str(bare.index[bare][0]) if bare.any() else ""
+    bare = changes.groupby("phase")["baseline_value"].count() == 0
+    return str(bare.index[bare.to_numpy()][0]) if bare.any() else ""
 
 
 def _on_scale(observations: pd.DataFrame, metric: str) -> pd.DataFrame | None:

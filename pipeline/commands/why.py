@@ -78,7 +78,8 @@ def planned_jobs(text: str) -> list[Planned]:
         In the order of the display.
     """
     jobs: list[Planned] = []
-    rule, fields = "", {}
+    rule = ""
+    fields: dict[str, str] = {}
     for line in [*text.splitlines(), "rule end:"]:
         begins = _RULE.match(line)
         if begins:
