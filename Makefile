@@ -61,7 +61,7 @@ bench: install
 
 # Every warning is an error, but all are shown first.
 docs: install
-	@$(BIN)/python -m sphinx --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
 	@echo "The documentation: $(CURDIR)/docs/_build/html/index.html"
 
 # Write docs/reference/, docs/api/ and the cover from what the code declares.

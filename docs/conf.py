@@ -56,6 +56,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "Set and Setting"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_show_sourcelink = False
 html_copy_source = False
 html_show_sphinx = False
@@ -68,7 +69,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
     "show_prev_next": True,
-    # The theme's toggles of folded branches have no name for those who cannot see them.
+    # Only the branch that the page is of: a page costs less, and so does the build.
     "collapse_navigation": True,
     "navigation_with_keys": False,
     "pygments_light_style": "a11y-high-contrast-light",

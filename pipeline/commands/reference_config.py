@@ -239,7 +239,7 @@ def page() -> str:
     (_, _, top), *rest = sections()
     parts = [
         _INTRODUCTION,
-        "| section | |",
+        "| section | holds |",
         "|---|---|",
         *(f"| [`{key.name}`](#{key.name}) | {key.field.description} |" for key in top),
         "| [the tables](#the-tables) | Columns of every table |",

@@ -88,7 +88,7 @@ def _entry(metric: Metric) -> list[str]:
         "```text",
         metric.formula,
         "```\n",
-        "| | |",
+        "| property | value |",
         "|---|---|",
         *_facts(metric),
         "",
