@@ -6,6 +6,9 @@ meaning, or a meaning without a column, fails.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from pipeline.experiment.tables import (
     SCHEMAS,
     CellError,
@@ -19,7 +22,7 @@ from pipeline.experiment.tables import (
     text,
 )
 
-_READERS = {
+_READERS: dict[Callable[[str], Any], str] = {
     text: "text",
     label: "text",
     name: "name: letters, digits, `_`, `-`",
