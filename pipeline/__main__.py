@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from pipeline.commands.export_nwb import add_arguments as add_export_arguments
+from pipeline.commands.explain import add_arguments as add_explain_arguments
 from pipeline.commands.power import add_arguments as add_power_arguments
 
 
@@ -55,6 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("why", help="say why jobs would run: snakemake -n 2>&1 | ... why")
     export = commands.add_parser("export", help="write finished sessions as NWB files")
     add_export_arguments(export)
+    explainer = commands.add_parser("explain", help="say where a number came from")
+    add_explain_arguments(explainer)
     power = commands.add_parser("power", help="how many animals and units, for which answer")
     add_power_arguments(power)
     calibrate = commands.add_parser("calibrate", help="error rates in simulated cohorts")
@@ -106,6 +109,10 @@ def main(arguments: list[str] | None = None) -> int:
         from pipeline.commands.export_nwb import export as run_export
 
         return run_export(chosen)
+    if chosen.command == "explain":
+        from pipeline.commands.explain import explain as run_explain
+
+        return run_explain(chosen)
     if chosen.command == "power":
         from pipeline.commands.power import power as run_power
 

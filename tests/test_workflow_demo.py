@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from urllib.parse import unquote
@@ -9,11 +10,13 @@ from urllib.parse import unquote
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 import yaml
 from test_docs_gallery import ALONE, DOCS, EXAMPLES, run_example, run_page
 from test_report_page import Page
 from workflow_runs import REPOSITORY, jobs_run, rows_of, run_snakemake
 
+from pipeline.__main__ import main
 from pipeline.compare import read_contrasts
 
 pytestmark = pytest.mark.workflow
@@ -139,6 +142,34 @@ def test_the_report_answers_and_its_numbers_are_those_of_the_tables(results):
         for suffix in (".pdf", ".png", ".tsv", ".vl.json"):
             assert figure.with_suffix("").with_name(figure.stem + suffix).stat().st_size > 0
     assert len(list((results / "sessions").glob("*/session.html"))) == 32
+
+
+@pytest.mark.parametrize(
+    "outcome", ["band_power/theta@mPFC", "firing_rate@mPFC", "trials_to_criterion"]
+)
+def test_explain_computes_an_animals_values_and_a_contrast_again(results, capsys, outcome):
+    asked = ["--condition", "psilocybin", "--context", "set_shifting", "--animal", "rat01"]
+    assert main(["explain", outcome, *asked, "--results", str(results)]) == 0
+    said = capsys.readouterr().out
+    assert said.count(": agrees") == 2 and "computed again: " in said
+    assert "DOES NOT AGREE" not in said
+
+
+def test_explain_names_the_samples_that_the_lfp_was_made_from(results, capsys):
+    """Recorded at the rate of the LFP, so that file and LFP hold the same voltages."""
+    asked = ["--session", "rat01_s2", "--context", "set_shifting", "--results", str(results)]
+    assert main(["explain", "band_power/theta@mPFC", *asked]) == 0
+    said = capsys.readouterr().out
+    assert "channels of mPFC: CH1, CH2; bad: none" in said
+    stretch = re.search(r"190 to 370 s: samples (\d+) to (\d+)", said)
+    first, last = int(stretch[1]), int(stretch[2])
+    folder = REPOSITORY / "sample_data" / "recordings" / "rat01_s2" / "openephys"
+    (data,) = folder.rglob("continuous.dat")
+    raw = np.fromfile(data, "<i2").reshape(-1, 4)[first : last + 1, 0] * 0.195  # uV per bit
+    with xr.open_dataset(results / "sessions/rat01_s2/lfp.nc", engine="h5netcdf") as file:
+        lfp = file["lfp"].sel(channel="CH1")
+        kept = lfp.where((lfp["time"] >= 190) & (lfp["time"] < 370), drop=True).to_numpy()
+    np.testing.assert_allclose(kept, raw, atol=1e-4)
 
 
 @pytest.mark.parametrize("page", ["index.html", "sessions.html", "run.html"])
