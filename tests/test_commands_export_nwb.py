@@ -314,6 +314,28 @@ def test_columns_of_the_sessions_table_come_first(run, tmp_path):
     assert "BEST_PRACTICE_VIOLATION" not in remarks(path)
 
 
+def test_a_session_with_a_log_without_times_and_units_only(run, tmp_path):
+    """No LFP, no movement: steps leave empty files. Such trials are a plain table."""
+    write_results(Path(run.config).parent, tmp_path / "results", SECOND)
+    folder = tmp_path / "results" / "sessions" / SECOND
+    for name in ("lfp.nc", "movement.parquet", "scored.parquet"):
+        (folder / name).write_bytes(b"")
+    write_json(folder / "sync.json", {"recordings": []})
+    trials = pd.read_parquet(folder / "trials.parquet").assign(t_cue=np.nan)
+    trials.to_parquet(folder / "trials.parquet")
+    (path,) = export_nwb(
+        run.config, results=tmp_path / "results", out=tmp_path, facts=WHEN | PEOPLE
+    )
+    with NWBHDF5IO(str(path), "r") as file:
+        nwb = file.read()
+        assert nwb.trials is None and nwb.electrodes is None
+        table = nwb.processing["behavior"]["trials_without_times"]
+        assert table["rule"].data[:].tolist() == trials["rule"].tolist()
+        assert "electrodes" not in nwb.units.colnames and len(nwb.units) == 2
+        assert nwb.units.resolution == pytest.approx(1 / 30_000)
+    assert set(remarks(path)) <= {"BEST_PRACTICE_SUGGESTION"}
+
+
 def test_what_is_not_finished_is_said(run, tmp_path):
     options = {"results": run.results, "out": tmp_path, "facts": WHEN}
     with pytest.raises(InputError, match=f"session {FIRST}: extract has not run"):

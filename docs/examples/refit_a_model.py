@@ -9,6 +9,7 @@ the mixed model, then with a model of your own.
 import os
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -95,7 +96,8 @@ def compared(fixed, random):
     model = fit(table, response="change", fixed=fixed, random=random)
     found = model.contrast(interaction, specs=["condition", "context"])
     likely = fit(table, response="change", fixed=fixed, random=random, reml=False)
-    return {"estimate": found.estimate, "se": found.se, "df": found.df, "AIC": likely.aic}
+    low, high = found.interval(0.95)
+    return {"estimate": found.estimate, "low": low, "high": high, "AIC": likely.aic}
 
 
 models = {
@@ -104,7 +106,19 @@ models = {
     "without animal:context": ("condition * context", RANDOM[:2]),
     "animals only": ("condition * context", RANDOM[:1]),
 }
-pd.DataFrame({name: compared(*model) for name, model in models.items()}).T.round(2)
+found = pd.DataFrame({name: compared(*model) for name, model in models.items()}).T
+found.round(2)
+
+# %%
+# All of them beside the report's interval:
+
+figure, axis = plt.subplots(figsize=(7, 2.2), layout="constrained")
+axis.axvspan(reported["ci_low"], reported["ci_high"], color="0.9")
+axis.hlines(found.index, found["low"], found["high"], color="black")
+axis.plot(found["estimate"], found.index, "o", color="black")
+axis.set(xlabel=f"{DRUG}: {CONTEXT} minus {REFERENCE} (dB)", ylim=(3.6, -0.6))
+axis.set_title("Mixed models; grey: the report's interval", fontsize=10)
+plt.show()
 
 # %%
 # Trying models until one pleases is what blinding (``statistics.blind``) and declared outcomes are
