@@ -10,8 +10,10 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.lfp import lfp_array
-from pipeline.spikes import spike_leakage, units_dataset
-from pipeline.spikes.leakage import _sampled, spread
+from pipeline.lfp.multitaper import tapers_for
+from pipeline.spikes import leakage, spike_leakage, units_dataset
+from pipeline.spikes.leakage import _band_spectra, _sampled, spread
+from pipeline.spikes.leakage_groups import TOGETHER, _table, _trains
 from pipeline.spikes.metrics import hfo_spike_leakage
 
 RATE = 1000.0
@@ -262,3 +264,82 @@ def test_long_epochs_are_sampled_evenly():
 def test_spikes_are_shared_between_samples():
     line = _sampled(np.array([-0.5, 1.0, 2.25, 3.5]), 4)
     np.testing.assert_allclose(line, [0, 1, 0.75, 0.75])
+
+
+# --- many units: groups in turn ---------------------------------------------------------
+
+
+def joint(monkeypatch, *args):
+    """The share with all units solved for at once."""
+    with monkeypatch.context() as patched:
+        patched.setattr(leakage, "TOGETHER", 10_000)
+        return share(*args)
+
+
+@pytest.mark.parametrize(
+    ("n_units", "seconds", "amplitude", "seed"),
+    [(TOGETHER + 1, 30, 60, 30), (64, 60, 30, 31), (96, 30, 60, 32), (64, 20, 0, 33)],
+)
+def test_groups_settle_on_the_joint_waveforms(monkeypatch, n_units, seconds, amplitude, seed):
+    lfp, units, truth = session(seconds, n_units, 4.0, amplitude, 2, seed=seed)
+    found = share(lfp, units)
+    assert found == pytest.approx(joint(monkeypatch, lfp, units), abs=0.002)
+    # what is estimated in vain for each unit takes away from the share; nothing adds to it
+    assert truth - 0.1 < found < truth + 0.005
+
+
+def test_units_of_two_groups_that_fire_together_are_not_counted_twice(monkeypatch):
+    """Each unit of the second group has nine of ten spikes of one of the first, 0.3 ms later."""
+    rng = np.random.default_rng(34)
+    first = [poisson(60, 5, rng) for _ in range(TOGETHER)]
+    kept = [times[rng.random(len(times)) < 0.9] + 0.0003 for times in first]
+    second = [np.sort(np.concatenate([times, poisson(60, 0.5, rng)])) for times in kept]
+    background = noise(60, 2, rng)
+    leaked = np.array([planted(times, len(background)) for times in first + second]).T
+    leaked = leaked @ (60 * rng.uniform(0.3, 1.0, (2 * TOGETHER, 2)))
+    lfp, units = lfp_of(background + leaked, ["CA1"] * 2), units_of(first + second, ["CA1"] * 64)
+    truth = power(leaked) / power(background + leaked)
+    found = share(lfp, units)
+    assert found == pytest.approx(joint(monkeypatch, lfp, units), abs=0.005)
+    assert truth - 0.05 < found < truth + 0.005
+    # both units leak: one group alone explains less
+    assert share(lfp, units_of(first, ["CA1"] * TOGETHER)) < found - 0.01
+
+
+def test_channels_and_windows_at_once_change_nothing_of_many_units(monkeypatch):
+    lfp, units, _ = session(30, 40, 4.0, 60.0, 3, seed=35)
+    whole = share(lfp, units)
+    monkeypatch.setattr(leakage, "_CHANNELS_AT_ONCE", 2)
+    monkeypatch.setattr(leakage, "_HELD_IN_BAND", 30_000)
+    # channels that are settled apart from each other may take another round
+    assert whole > 0.3 and share(lfp, units) == pytest.approx(whole, abs=0.001)
+
+
+def test_spectra_of_spikes_are_those_of_their_line():
+    """The sum of rows of a table against the transform of the sampled train; gaps, and borders."""
+    rng = np.random.default_rng(36)
+    starts = np.array([0, 1000, 2500, 4000, 5000])
+    trains = [np.sort(rng.uniform(0, 6000, 80)), np.array([0.0, 999.5, 1000.25, 2499.0, 5999.0])]
+    tapers = tapers_for(1000, rate_hz=RATE, half_bandwidth_hz=3.0).windows
+    band = np.arange(80, 200)
+    lines = np.array([_sampled(train, 6000) for train in trains])
+    windows = np.stack([lines[:, start : start + 1000] for start in starts], axis=1)
+    wanted = _band_spectra(windows, tapers, band)
+    shape = (len(band), len(tapers), 1000)
+    for half, found in enumerate(_trains(trains, starts, _table(tapers, band), shape)):
+        expected = wanted[:, :, half::2].reshape(found.shape)
+        np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(wanted).max())
+
+
+def test_memory_is_that_of_one_group():
+    rng = np.random.default_rng(37)
+    lfp = lfp_of(rng.standard_normal((10_000, 4)).astype(np.float32), ["CA1"] * 4)
+    peaks = []
+    for n_units in (64, 192):
+        units = units_of([poisson(10, 8, rng) for _ in range(n_units)], ["CA1"] * n_units)
+        tracemalloc.start()
+        spike_leakage(lfp, units, [[0, 10]], band_hz=BAND)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # besides: the patterns of each group's waveforms, 16 kB per unit
+    assert peaks[1] - peaks[0] < 128 * 40e3 and peaks[1] < 60e6

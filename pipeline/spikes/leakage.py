@@ -12,7 +12,8 @@ The share is an upper bound of the leakage of these units, for spikes that keep 
 rhythm explain a part of it; and it knows nothing of spikes that no unit holds.
 
 All is computed from cross-spectra inside the band: the sums over time of products of band-limited
-signals are sums over the band's frequencies (Parseval), and a lag is a phase.
+signals are sums over the band's frequencies (Parseval), and a lag is a phase. Where a region has
+more than 32 units, they are solved for in groups, in turn: :mod:`pipeline.spikes.leakage_groups`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -29,6 +31,14 @@ from pipeline.lfp.hfo import runs_of_windows, window_starts
 from pipeline.lfp.multitaper import tapers_for
 from pipeline.lfp.signal import good_channels, rate_of, read_samples, start_of
 from pipeline.lfp.spectrum import channel_coords
+from pipeline.spikes.leakage_groups import (
+    TOGETHER,
+    crossed,
+    explained_in_turn,
+    mixed_with,
+    strong_patterns,
+    waveforms,
+)
 from pipeline.spikes.units import unit_trains
 
 #: windows whose spectra are taken
@@ -39,9 +49,6 @@ _HALF_BANDWIDTH_HZ = 3.0
 _REACH_S = 0.003
 #: units with fewer spikes in a half give no waveform
 _LEAST_SPIKES = 20
-#: least share of the strongest pattern of waveforms that a pattern may have: a band holds fewer
-#: independent ones than there are lags
-_LEAST_PATTERN = 1e-3
 #: windows that are used at most; more would make the share no surer, and long epochs no different
 _MOST_WINDOWS = 240
 #: windows that are taken in a row
@@ -50,6 +57,8 @@ _BLOCK_WINDOWS = 10
 _WINDOWS_AT_ONCE = 100
 #: values of spectra held at a time within the band (64 MB), and before it is cut out (16 MB)
 _HELD_IN_BAND, _HELD_VALUES = 2**22, 2**20
+#: channels that many units explain at a time (74 MB for 240 windows of fast oscillations)
+_CHANNELS_AT_ONCE = 32
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -121,9 +130,14 @@ def spike_leakage(
         if not enough:
             continue
         picked = channels[of_channel == region]
-        halves = _halves(lfp, enough, picked, starts, length=length, band=band)
         lags = np.arange(-round(_REACH_S * rate), round(_REACH_S * rate) + 1) / rate
-        explained[region] = _explained(halves, frequency[band], lags)
+        if len(enough) <= TOGETHER:
+            halves = _halves(lfp, enough, picked, starts, length=length, band=band)
+            explained[region] = _explained(halves, frequency[band], lags)
+        else:
+            explained[region] = _explained_by_many(
+                lfp, enough, picked, starts, length=length, band=band, lags=lags
+            )
         n_spikes[region] = int(sum(_spikes(at, starts, length).sum() for at in enough))
     if not explained:
         return None
@@ -232,37 +246,74 @@ def _sampled(position: NDArray[np.float64], n_samples: int) -> NDArray[np.float6
 
 
 def _explained(
-    halves: Sequence[_Half], frequency: NDArray[np.float64], lags: NDArray[np.float64]
+    halves: Sequence[_Half], frequency: NDArray[np.floating[Any]], lags: NDArray[np.floating[Any]]
 ) -> float:
     """Share of the power, over channels, that waveforms of one half explain in the other."""
-    systems = [_normal_equations(half, frequency, lags) for half in halves]
+    systems = [
+        (crossed(half.units, frequency, lags), mixed_with(half.mixed, frequency, lags))
+        for half in halves
+    ]
     gained = 0.0
     for (fitted_on, fitted_mixed), (judged_on, judged_mixed) in (systems, systems[::-1]):
-        waveforms = _solve(fitted_on, fitted_mixed)
+        forms = waveforms(strong_patterns(fitted_on), fitted_mixed)
         # |y|^2 - |y - Xw|^2 = 2 w'X'y - w'X'Xw
-        gained += 2.0 * np.sum(waveforms * judged_mixed)
-        gained -= np.sum(waveforms * (judged_on @ waveforms))
-    total = sum(half.power.sum() for half in halves)
+        gained += 2.0 * np.sum(forms * judged_mixed)
+        gained -= np.sum(forms * (judged_on @ forms))
+    return _share(gained, sum(half.power.sum() for half in halves))
+
+
+def _explained_by_many(
+    lfp: xr.DataArray,
+    positions: Sequence[NDArray[np.float64]],
+    channels: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    *,
+    length: int,
+    band: NDArray[np.int64],
+    lags: NDArray[np.floating[Any]],
+) -> float:
+    """The same for more units than are solved for at once; channels do not know of each other."""
+    rate = rate_of(lfp)
+    tapers = tapers_for(length, rate_hz=rate, half_bandwidth_hz=_HALF_BANDWIDTH_HZ).windows
+    gained = total = 0.0
+    for first in range(0, len(channels), _CHANNELS_AT_ONCE):
+        some = channels[first : first + _CHANNELS_AT_ONCE]
+        signal = _signal_spectra(lfp, some, starts, tapers, band)
+        total += sum(float(np.sum(np.abs(half) ** 2, dtype=np.float64)) for half in signal)
+        gained += explained_in_turn(
+            signal,
+            positions,
+            starts,
+            tapers=tapers,
+            band=band,
+            frequency=band * (rate / length),
+            lags=lags,
+        )
+    return _share(gained, total)
+
+
+def _signal_spectra(
+    lfp: xr.DataArray,
+    channels: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    tapers: NDArray[np.float64],
+    band: NDArray[np.int64],
+) -> list[NDArray[np.complex64]]:
+    """Spectra (frequency, channel, window x taper) of the even and of the odd windows."""
+    n_bins, n_channels, (n_tapers, length) = len(band), len(channels), tapers.shape
+    sizes = [(n_bins, n_channels, len(starts[half::2]), n_tapers) for half in (0, 1)]
+    out = [np.empty(size, dtype=np.complex64) for size in sizes]
+    at_once = max(1, min(_WINDOWS_AT_ONCE, _HELD_IN_BAND // (n_channels * n_tapers * n_bins)))
+    for first, past in runs_of_windows(starts, length, at_once):
+        begin, n_windows = int(starts[first]), past - first
+        signal = read_samples(lfp, begin, begin + n_windows * length, channels)
+        windows = signal.astype(np.float64).reshape(n_channels, n_windows, length)
+        spectra = _band_spectra(windows, tapers, band)
+        for window in range(first, past):
+            out[window % 2][:, :, window // 2] = spectra[:, :, window - first]
+    return [half.reshape(n_bins, n_channels, -1) for half in out]
+
+
+def _share(gained: float, total: float) -> float:
+    """Part of the power, 0 to 1."""
     return float(np.clip(gained / total, 0.0, 1.0)) if total > 0 else 0.0
-
-
-def _normal_equations(
-    half: _Half, frequency: NDArray[np.float64], lags: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """X'X (unit x lag, unit x lag) and X'y (unit x lag, channel) of band-limited signals."""
-    n_units, n_channels = half.mixed.shape[1:]
-    turn = np.exp(2j * np.pi * np.outer(frequency, lags))
-    # a unit's train that is later by a lag has the spectrum S exp(-i w lag)
-    pairs = turn[:, :, np.newaxis] * turn.conj()[:, np.newaxis]
-    on = np.tensordot(pairs, half.units, axes=(0, 0)).real
-    on = on.transpose(2, 0, 3, 1).reshape(n_units * len(lags), n_units * len(lags))
-    mixed = np.tensordot(turn, half.mixed, axes=(0, 0)).real
-    return on, mixed.transpose(1, 0, 2).reshape(n_units * len(lags), n_channels)
-
-
-def _solve(on: NDArray[np.float64], mixed: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Least squares by the strong patterns of waveforms only."""
-    values, patterns = np.linalg.eigh(on)
-    strong = values > _LEAST_PATTERN * values[-1]
-    patterns = patterns[:, strong]
-    return patterns @ ((patterns.T @ mixed) / values[strong, np.newaxis])

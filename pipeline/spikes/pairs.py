@@ -64,30 +64,40 @@ class CountMoments:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Pairs:
-    """All pairs of the units of one epoch that have enough spikes.
+class PairedUnits:
+    """Units of one epoch that have enough spikes for their pairs to be looked at.
 
     Attributes
     ----------
     unit_id, region : list of str
         One entry per unit.
     n_spikes : ndarray of int, shape (n_units,)
-    moments : dict of float to CountMoments
-        By bin width in seconds; widths with fewer than two bins are left out.
-    tiling : ndarray, shape (n_units, n_units)
-        Spike-time tiling coefficient, -1 to 1; 1 on the diagonal.
     too_few : tuple of str
         Units with fewer spikes.
-    seconds : float
-        Length of the epoch.
     """
 
     unit_id: list[str]
     region: list[str]
     n_spikes: NDArray[np.int64]
+    too_few: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Pairs(PairedUnits):
+    """All pairs of these units.
+
+    Attributes
+    ----------
+    moments : dict of float to CountMoments
+        By bin width in seconds; widths with fewer than two bins are left out.
+    tiling : ndarray, shape (n_units, n_units)
+        Spike-time tiling coefficient, -1 to 1; 1 on the diagonal.
+    seconds : float
+        Length of the epoch.
+    """
+
     moments: dict[float, CountMoments]
     tiling: NDArray[np.float64]
-    too_few: tuple[str, ...]
     seconds: float
 
 
@@ -97,8 +107,9 @@ class CellPairs:
 
     Attributes
     ----------
-    pairs : Pairs
-        Every pair.
+    pairs : PairedUnits
+        Whose pairs these are. Not the pairs: cells are held to the end of a session, and pairs grow
+        with the square of its units.
     means, matched : dict of str to list of PairMean
         Correlations of counts by the name of the bin (:data:`BIN_NAMES`), as they are and at the
         units' lowest rates; widths with fewer than 30 bins are left out.
@@ -107,7 +118,7 @@ class CellPairs:
         Length of the cell.
     """
 
-    pairs: Pairs
+    pairs: PairedUnits
     means: dict[str, list[PairMean]]
     matched: dict[str, list[PairMean]]
     tiling: list[PairMean]
@@ -147,7 +158,12 @@ def cell_pairs(
     stated = {name: m for name, m in stated.items() if m is not None and m.n_bins >= _LEAST_BINS}
     region = found.region
     return CellPairs(
-        pairs=found,
+        pairs=PairedUnits(
+            unit_id=found.unit_id,
+            region=found.region,
+            n_spikes=found.n_spikes,
+            too_few=found.too_few,
+        ),
         means={name: _means(correlation(m), region) for name, m in stated.items()},
         matched={
             name: _means(matched_correlation(m, rate_hz), region) for name, m in stated.items()

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.intervals import Intervals, intersect, subtract, total_seconds
-from pipeline.metric import Metric
-from pipeline.registry import Registered, registered
+from pipeline.metric import Metric, Value
+from pipeline.registry import registered
 from pipeline.steps.coupling_tables import write_coupling
 from pipeline.steps.epoch_tables import write_epochs, write_spectra
-from pipeline.steps.extract import write_parquet
 from pipeline.steps.guard import Outcome, write_atomically
 from pipeline.steps.lacking import POOLED, CellTime, lacking_values
 from pipeline.steps.lacking_spikes import lacking_spikes, lacking_task
+from pipeline.steps.observations import COLUMNS as COLUMNS
+from pipeline.steps.observations import Observations
 from pipeline.steps.session_data import SessionData, Span, assess, resolve_spans
 from pipeline.steps.session_mains import with_limits
 from pipeline.steps.sources import Sources, cell_sources, interval_sources, trial_sources
@@ -29,34 +30,6 @@ from pipeline.steps.unit_tables import write_units_table
 
 if TYPE_CHECKING:
     from pipeline.lfp import SpectralShape
-
-#: columns of a session's observations; the cohort step joins the design columns to them
-COLUMNS = (
-    "session",
-    "animal",
-    "anchor",
-    "step",
-    "context",
-    "phase",
-    "interval",
-    "start_s",
-    "stop_s",
-    "seconds",
-    "since_dose_s",
-    "split",
-    "split_level",
-    "entity",
-    "region",
-    "region_b",
-    "unit_id",
-    "band",
-    "metric",
-    "value",
-    "value_unit",
-    "censored",
-    "n_effective",
-    "n_effective_unit",
-)
 
 
 def measure(
@@ -102,7 +75,7 @@ def measure(
             baseline_phase=settings["baseline_phase"],
             baseline_context=settings["baseline_context"],
         )
-    rows: list[dict[str, Any]] = []
+    found = Observations()
     spectra: list[tuple[Span, Any]] = []
     shapes: list[Any] = []
     for span in spans:
@@ -110,7 +83,7 @@ def measure(
         long = lasting[span.anchor, span.phase, span.context]
         for split, level, within in _splits(measured.intervals, data, long):
             sources = interval_sources(within, data, quality, split=split, spikes=spikes)
-            rows += _observe(measured, sources, split, level, settings, grain="interval")
+            _observe(found, measured, sources, split, level, settings, grain="interval")
             if not split and sources.get("spectrum") is not None:
                 spectra.append((span, sources["spectrum"]))
             if not split and sources.get("shape") is not None:
@@ -125,7 +98,7 @@ def measure(
         long = lasting[cell[0].anchor, cell[0].phase, cell[0].context]
         for split, level, part in _splits(within, data, long):
             sources = cell_sources(part, data, quality, split=split, cell=cell[0], spikes=spikes)
-            rows += _observe(measured, sources, split, level, settings, grain="cell")
+            _observe(found, measured, sources, split, level, settings, grain="cell")
             if not split:
                 pooled.append((measured, sources))
                 known = (cell[0].anchor, cell[0].phase, cell[0].context) in with_spectrum
@@ -136,9 +109,9 @@ def measure(
         # Trials go on where no recording does, so that their cell has bounds of its own.
         whole = len(cell) == 1 and cell[0].whole
         trials = trial_sources(within, data, whole=whole, administrations_s=given)
-        rows += _observe(_joined(cell), trials, "", "", settings, grain="cell")
+        _observe(found, _joined(cell), trials, "", "", settings, grain="cell")
         logged.append((_joined(cell), trials))
-    write_observations(rows, outputs["observations"])
+    found.write(outputs["observations"])
     short = session_spectra(data, quality, settings)
     write_spectra(spectra, short, column_speed(short, data, settings), outputs["spectra"])
     write_coupling(pooled, outputs["coupling"])
@@ -266,6 +239,7 @@ def _cells(spans: Sequence[Span]) -> list[list[Span]]:
 
 
 def _observe(
+    found: Observations,
     span: Span,
     sources: Mapping[str, Any],
     split: str,
@@ -273,32 +247,31 @@ def _observe(
     settings: Mapping[str, Any],
     *,
     grain: str,
-) -> list[dict[str, Any]]:
-    """Rows of every metric whose sources are all there."""
-    rows = []
+) -> None:
+    """Add the values of every metric whose sources are all there."""
     for entry in registered().values():
         metric = entry.metric
         if metric.grain != grain or any(sources.get(need) is None for need in metric.needs):
             continue
         used = {need: sources[need] for need in metric.needs}
-        rows += _rows(entry, span, used, split, level, settings)
-    return rows
+        compute: Callable[..., list[Value]] = entry.compute
+        values = compute(**used, options=settings["options"])
+        found.add(_common(metric, span, used.values(), split, level, settings), values)
 
 
-def _rows(
-    entry: Registered,
+def _common(
+    metric: Metric,
     span: Span,
-    used: Mapping[str, Any],
+    used: Iterable[Any],
     split: str,
     level: str,
     settings: Mapping[str, Any],
-) -> list[dict[str, Any]]:
-    metric: Metric = entry.metric
-    compute: Callable[..., Any] = entry.compute
-    seconds = min((_seconds(source) for source in used.values()), default=float("nan"))
+) -> dict[str, Any]:
+    """What all values of a metric in one epoch share."""
+    seconds = min((_seconds(source) for source in used), default=float("nan"))
     zero = span.since_dose_zero_s
     middle = (span.start_s + span.stop_s) / 2 if span.middle_s is None else span.middle_s
-    common = {
+    return {
         "session": settings["session"],
         "animal": settings["animal"],
         "anchor": span.anchor,
@@ -316,25 +289,7 @@ def _rows(
         "metric": metric.name,
         "value_unit": metric.value_unit,
     }
-    # fields as they are: asdict copies every one of ten thousands of values deeply
-    return [common | vars(value) for value in compute(**used, options=settings["options"])]
 
 
 def _seconds(source: Any) -> float:
     return float(getattr(source, "seconds", float("nan")))
-
-
-def write_observations(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Write a session's observations, sorted, with fixed columns and types."""
-    import pandas as pd
-
-    table = pd.DataFrame(list(rows), columns=list(COLUMNS))
-    keys = ["metric", "phase", "context", "anchor", "interval", "split", "split_level"]
-    keys += ["region", "region_b", "unit_id", "band"]
-    table = table.sort_values(keys, kind="stable", ignore_index=True)
-    numbers = ("start_s", "stop_s", "seconds", "since_dose_s", "value", "n_effective")
-    texts = set(COLUMNS) - set(numbers) - {"step", "interval", "censored"}
-    types = dict.fromkeys(numbers, "float64")
-    types |= dict.fromkeys(texts, "str")
-    types |= {"step": "int64", "interval": "int64", "censored": "bool"}
-    write_parquet(table.astype(types), path)
