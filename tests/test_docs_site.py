@@ -167,3 +167,14 @@ def test_the_cover_is_small_and_described():
         path = REPOSITORY / "docs" / name
         assert path.stat().st_size < 200_000
         assert "<desc>" in path.read_text(encoding="utf-8")
+
+
+def test_the_first_folder_links_into_the_docs():
+    """README and its neighbours are read on a forge: their links lead to files of the clone."""
+    dead = [
+        (page.name, target)
+        for page in REPOSITORY.glob("*.md")
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+        if not urlsplit(target).scheme and not (REPOSITORY / target).exists()
+    ]
+    assert dead == []

@@ -26,7 +26,10 @@ METRIC = Metric(
         "brought to the level of the mean power beside the band; "
         "no value where the fit's mean error is above 0.1"
     ),
-    formula="mean over 1 s windows of ∫ S(f) df / ∫ A(f) df, from 80 to 200 Hz",
+    formula=(
+        "∫ S(f) df / ∫ A(f) df from 80 to 200 Hz, S the mean over windows, A the aperiodic part at "
+        "the level of S beside the band"
+    ),
     fails_when=(
         "No value where no window of lfp.hfo.window_s fits, where the fitted range (60 to 250 Hz) "
         "holds less than three quarters of the band, or where its fit fails the gate.",

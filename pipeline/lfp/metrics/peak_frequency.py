@@ -33,8 +33,8 @@ METRIC = Metric(
         "no value without a peak"
     ),
     formula=(
-        "Σ f · d(f) / Σ d(f), d(f) = max(log₁₀ S(f) − log₁₀ A(f), 0) around the band's highest "
-        "Gaussian"
+        "Σ f · d(f) / Σ d(f), d(f) = max(S(f) / A(f) − 1, 0) around the band's highest Gaussian, A "
+        "the aperiodic part"
     ),
     fails_when=(
         "No value where the clean time holds no segment of lfp.segment_s (4 s) in one piece.",

@@ -30,7 +30,10 @@ METRIC = Metric(
         "range that holds more of the band (2 to 100 Hz, or 60 to 250 Hz for fast bands, by "
         "default), which must hold at least half of it"
     ),
-    formula="S(f₀) / A(f₀) at the centre f₀ of the band's highest Gaussian, A the aperiodic part",
+    formula=(
+        "10^h, h the height of the band's highest Gaussian in log₁₀ S(f) − log₁₀ A(f), A the "
+        "aperiodic part"
+    ),
     fails_when=(
         "No value where the clean time holds no segment of lfp.segment_s (4 s) in one piece.",
         "No value where the fit fails its gate (R² below lfp.aperiodic.min_r_squared, mean error "
