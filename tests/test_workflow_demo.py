@@ -13,6 +13,12 @@ import pytest
 import xarray as xr
 import yaml
 from test_docs_gallery import ALONE, DOCS, EXAMPLES, run_example, run_page
+from test_docs_tutorial import (
+    PAGE,
+    diff_of_the_change,
+    interval_of_section_3,
+    sentences_missing,
+)
 from test_report_page import Page
 from workflow_runs import REPOSITORY, jobs_run, rows_of, run_snakemake
 
@@ -244,6 +250,13 @@ def test_the_page_on_nwb_runs_and_the_inspector_is_content(beside):
     assert [file.name for file in files] == ["rat01_s2.nwb", "rat08_s4.nwb"]
     found = {message.check_function_name for message in inspect_nwbfile(nwbfile_path=files[1])}
     assert not [name for name in found if f"`{name}`" not in page.read_text()], found
+
+
+def test_the_tutorial_quotes_this_report_and_what_a_change_does_to_it(results, tmp_path, capsys):
+    assert sentences_missing(results) == []
+    low, high = interval_of_section_3(results)
+    assert f"from {low} to {high} dB" in PAGE.replace("\n", " ")
+    assert diff_of_the_change(results, tmp_path, capsys) == []
 
 
 def test_a_second_run_has_nothing_to_do(results):
