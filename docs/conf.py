@@ -104,34 +104,52 @@ if (DOCS / "examples").is_dir():
         "reset_modules": ("matplotlib",),
     }
 
-#: pages of the site that hold a file of the repository's first folder
+#: pages of the site that show a file of the repository's first folder
 INCLUDED = {
     "ARCHITECTURE.md": "developers/architecture",
     "CONTRIBUTING.md": "developers/contributing",
     "CHANGELOG.md": "developers/changelog",
 }
-_LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\(((?:\.\./)+[^)#\s]+)(#[^)\s]*)?\)")
+_LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^()\s#:]+)(#[^()\s]*)?\)")
 
 
-def links_out_of_docs(app: Any, docname: str, source: list[str]) -> None:
-    """Turn links to files outside docs/, which work on a forge, into links or words of the site."""
-    here = (DOCS / docname).parent
+def on_the_site(text: str, folder: Path, *, moved: bool) -> str:
+    """Turn links that work on a forge into links, or words, of the site.
+
+    A link to a file outside docs/ becomes one to the page that shows the file, or plain words.
+    ``folder`` is where the text stands in the repository; ``moved``: it is shown elsewhere, so
+    that its links into docs/ count from the top of the site.
+    """
 
     def replaced(match: re.Match[str]) -> str:
-        words, target, anchor = match.group(1), match.group(2), match.group(3) or ""
-        path = Path(os.path.normpath(here / target))
-        if path.is_relative_to(DOCS) or not path.is_relative_to(ROOT):
-            return match.group(0)
+        image, words, target, anchor = (
+            match.group(1),
+            match.group(2),
+            match.group(3),
+            match.group(4),
+        )
+        path = Path(os.path.normpath(folder / target))
+        if path.is_relative_to(DOCS):
+            top = path.relative_to(DOCS)
+            return f"{image}[{words}](/{top}{anchor or ''})" if moved else match.group(0)
         if not path.exists():
-            raise FileNotFoundError(f"docs/{docname}: a link to {target}, which does not exist")
+            raise FileNotFoundError(f"{folder}: a link to {target}; expected a file of this name")
         page = INCLUDED.get(path.name) if path.parent == ROOT else None
-        if page and (DOCS / f"{page}.md").is_file():
-            return f"[{words}](/{page}.md{anchor})"
-        return words
+        return f"[{words}](/{page}.md{anchor or ''})" if page else words
 
-    source[0] = _LINK.sub(replaced, source[0])
-    if docname.startswith("gallery/") and not HAS_RESULTS:
-        source[0] = NOT_RUN + source[0]
+    return _LINK.sub(replaced, text)
+
+
+def before_reading(app: Any, docname: str, source: list[str]) -> None:
+    """Fetch what a page shows, mend its links, say so where the gallery was not run."""
+    shown = {page: ROOT / name for name, page in INCLUDED.items()}.get(docname)
+    if shown is not None:
+        app.env.note_dependency(str(shown))
+        source[0] = on_the_site(shown.read_text(encoding="utf-8"), ROOT, moved=True)
+    elif docname.startswith("gallery/"):
+        source[0] = source[0] if HAS_RESULTS else NOT_RUN + source[0]
+    else:
+        source[0] = on_the_site(source[0], (DOCS / docname).parent, moved=False)
 
 
 def setup(app: Any) -> None:
@@ -140,4 +158,4 @@ def setup(app: Any) -> None:
 
     for words in ("csv", "tsv"):
         app.add_lexer(words, TextLexer)
-    app.connect("source-read", links_out_of_docs)
+    app.connect("source-read", before_reading)
