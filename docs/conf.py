@@ -76,7 +76,8 @@ html_theme_options = {
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
 html_context = {"default_mode": "auto"}
-html_sidebars = {"index": []}
+# Pages without others beside them.
+html_sidebars = {"index": [], "tutorial": []}
 
 # The gallery runs where a finished run of the sample lies: SET_AND_SETTING_RESULTS, or results/.
 RESULTS = Path(os.environ.get("SET_AND_SETTING_RESULTS", ROOT / "results")).resolve()

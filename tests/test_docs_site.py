@@ -108,7 +108,8 @@ def test_every_link_between_pages_leads_somewhere(site):
                 continue
             to = (page.parent / unquote(parts.path)).resolve() if parts.path else page
             anchor = unquote(parts.fragment)
-            if not to.exists() or (anchor and to in ids and anchor not in ids[to]):
+            outside = not to.exists() or not to.is_relative_to(site)
+            if outside or (anchor and to in ids and anchor not in ids[to]):
                 dead.append((page.name, url))
     assert dead == []
 
