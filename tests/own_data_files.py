@@ -164,22 +164,25 @@ def _phy(folder: Path) -> None:
 
 
 def intan(raw: Path) -> None:
-    """Intan, one file per session, the pulses at digital input 1."""
-    raw.mkdir(parents=True)
+    """Intan, one file per session, the pulses at digital input 1; logs without pulses beside."""
+    (raw / "box").mkdir(parents=True)
     whole = SIGNALS[: len(SIGNALS) // 128 * 128]
     files = [raw / f"{name}_260302_093000.rhd" for name in SESSIONS]
     write_intan(files[0], whole, channels=["A-000", "A-001"], pulses=pulses(1), **GIVEN)
     copies(files[0], files[1:])
+    for name in SESSIONS:
+        trial_sheet().to_csv(raw / "box" / f"{name}.csv", index=False, lineterminator="\n")
 
 
 def neuralynx(raw: Path) -> None:
-    """Cheetah: a folder of .ncs and Events.nev per session."""
-    folders = [raw / name for name in SESSIONS]
-    write_neuralynx(
-        folders[0], SIGNALS, channels=["CSC1", "CSC2"], start_us=5_000_000, pulses=pulses(0),
-        **GIVEN,
-    )  # fmt: skip
-    copies(folders[0], folders[1:])
+    """Cheetah: a folder of .ncs and Events.nev per session; the last was paused for 20 s."""
+    folders = [*(raw / name for name in SESSIONS[:3]), raw / SESSIONS[3] / "part1"]
+    given = {"channels": ["CSC1", "CSC2"], "start_us": 5_000_000, "pulses": pulses(0), **GIVEN}
+    write_neuralynx(folders[0], SIGNALS, **given)
+    copies(folders[0], folders[1:3])
+    for part, seconds in (("part1", 600), ("part2", 580)):
+        given["pulses"] = [pulse for pulse in pulses(0) if pulse[2] < seconds * RATE_HZ]
+        write_neuralynx(raw / SESSIONS[3] / part, SIGNALS[: seconds * RATE_HZ], **given)
 
 
 def trial_table() -> pd.DataFrame:

@@ -131,8 +131,13 @@ def _finds_every_file_of_the_tables(page: str, proposed: Path) -> None:
     found = {row[name] for row in rows_of(proposed / "sessions.tsv") for name in columns}
     if (proposed / "files_found.tsv").exists():
         found |= {row["file"] for row in rows_of(proposed / "files_found.tsv")}
-    rows = rows_of(EXAMPLES / page / "sessions.tsv")
-    named = {row[name] for row in rows for name in columns if row.get(name)}
+    rows = [
+        row
+        for table in ("sessions", "recordings", "behaviours")
+        if (EXAMPLES / page / f"{table}.tsv").exists()
+        for row in rows_of(EXAMPLES / page / f"{table}.tsv")
+    ]
+    named = {row[name] for row in rows for name in (*columns, "file") if row.get(name)}
     assert named <= found, named - found
 
 
