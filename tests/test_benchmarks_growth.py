@@ -7,6 +7,7 @@ import json
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks import by_hand, cohort_growth, contenders, dry_run, figure, report_size
@@ -153,6 +154,68 @@ def test_the_cohort_finds_what_was_put_in():
 def test_report_size_needs_a_finished_run(tmp_path, capsys):
     assert report_size.benchmark(tmp_path, where=tmp_path, results=tmp_path) == {}
     assert "run make demo first" in capsys.readouterr().out
+
+
+def test_a_grown_cohort_has_its_animals_again_under_new_names():
+    rows = pd.DataFrame(
+        {
+            "part": ["unit", "unit", "mean"],
+            "unit": ["rat01", "rat02", None],
+            "session": ["rat01_s1", "rat02_s1", ""],
+            "fraction": [1.0, 0.5, 0.75],
+            "frequency_hz": [4.0, 8.0, 6.0],
+        }
+    )
+    found = report_size.grown(rows, animals=5)
+    assert found["unit"].dropna().tolist() == ["rat01", "rat02", "rat01x1", "rat02x1", "rat01x2"]
+    assert found["session"].iloc[-1] == "rat01_s1x2"
+    # the mean of all stays one row, a share stays a share, what is no value is not moved
+    assert found["unit"].isna().sum() == 1
+    assert found["fraction"].max() == 1.0 and found["fraction"].nunique() == 6
+    assert set(found["frequency_hz"]) == {4.0, 6.0, 8.0}
+    assert found.equals(report_size.grown(rows, animals=5))
+    assert report_size.grown(rows, animals=1)["unit"].dropna().tolist() == ["rat01"]
+    # rows of a session name its animal; a table of neither stays
+    sessions = report_size.grown(rows[["session"]].head(2), animals=3)
+    assert sessions["session"].tolist() == ["rat01_s1", "rat02_s1", "rat01_s1x1"]
+    assert report_size.grown(rows[["frequency_hz"]], animals=9).equals(rows[["frequency_hz"]])
+
+
+def test_sizes_of_figures_by_kind(tmp_path):
+    for stem, size in {"theta": 1000, "theta-kaplan-meier": 2000, "rasters": 3000}.items():
+        (tmp_path / f"{stem}.svg").write_bytes(b"x" * size)
+        (tmp_path / f"{stem}.vl.json").write_bytes(b"x" * size * 2)
+    (tmp_path / "spectrum-of-A.svg").write_bytes(b"x" * 500)
+    (tmp_path / "spectrum-of-A.vl.json").write_bytes(b"x" * 500)
+    (tmp_path / "spectrum-of-B.svg").write_bytes(b"x" * 1500)
+    (tmp_path / "spectrum-of-B.vl.json").write_bytes(b"x" * 2500)
+    assert report_size.figure_sizes(tmp_path, {"theta"}) == {
+        "outcome": [2.0, 1.0],
+        "survival": [4.0, 2.0],
+        "rasters": [6.0, 3.0],
+        "spectrum-of": [1.5, 1.0],
+    }
+
+
+def test_report_size_prints_what_grows(tmp_path, monkeypatch, capsys):
+    def stand_in(module, name, folder, **sizes):
+        facts = {"outcomes": 3, "sessions": sizes.get("sessions", 32), "page_mb": 4.0}
+        if name == "drawing":
+            facts |= {"per_outcome_mb": 0.1, "kb": {"rasters": [20.0 * sizes["sessions"], 7.0]}}
+        return contenders.Measured(1.0, 2.0, 300.0, 10.0, facts)
+
+    page = tmp_path / "results" / "report" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("")
+    monkeypatch.setattr(report_size, "run", stand_in)
+    found = report_size.benchmark(
+        tmp_path, where=tmp_path, sessions=(8, 16), drawn=3, results=tmp_path
+    )
+    assert [row["sessions"] for row in found["grown"]] == [8, 16]
+    said = capsys.readouterr().out
+    # 4 MB with 3 outcomes, and 57 more of 0.1 MB
+    assert "| 8        | 3        | 4" in said and "9.7" in said
+    assert "| rasters | 160 + 7    | 320 + 7" in said
 
 
 # --- the script ----------------------------------------------------------------------------------
