@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -34,11 +37,23 @@ def blocks(page: str, language: str) -> list[str]:
             if kind == language]  # fmt: skip
 
 
+def paths_of(tree: str) -> list[str]:
+    """Paths of a tree of folders: two blanks a level, folders end with a stroke."""
+    above: list[str] = []
+    paths = []
+    for line in tree.splitlines():
+        level = (len(line) - len(line.lstrip())) // 2
+        above[level:] = [line.strip()]
+        paths.append("".join(above))
+    return paths
+
+
 def lines_quoted(page: str) -> tuple[list[str], list[str]]:
     """Paths that a page shows, and what it says that is printed."""
-    lines = [line for text in blocks(page, "text") for line in text.splitlines()]
-    paths = [line for line in lines if line.startswith("raw/")]
-    return paths, [line for line in lines if not line.startswith("raw/")]
+    texts = blocks(page, "text")
+    trees = [text for text in texts if text.startswith("raw/\n")]
+    printed = [line for text in texts if text not in trees for line in text.splitlines()]
+    return [path for tree in trees for path in paths_of(tree)], printed
 
 
 def within(part, whole) -> bool:
@@ -180,6 +195,25 @@ def test_the_side_car_and_the_sheet_of_the_pages_are_those_that_were_read(folder
     assert json.loads(car) == json.loads(written.read_text())
     (sheet,) = blocks("spreadsheets", "csv")
     assert (folders("spreadsheets") / "raw/rat01_d1.csv").read_text().startswith(sheet)
+
+
+@pytest.mark.workflow
+def test_the_run_of_the_index_is_planned(folders, monkeypatch):
+    """The command as it stands there, with -n: from the folder above, the clone elsewhere."""
+    (run,) = [text for text in blocks("index", "sh") if text.startswith("snakemake ")]
+    command = run.replace("CLONE", str(REPOSITORY)).replace("\\\n", " ").split()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [*command, "-n"],
+        cwd=folders("measurements"),
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert re.search(r"^report +1$", done.stdout + done.stderr, re.M)
 
 
 def test_commands_and_warning_of_the_index_are_those_of_the_pages(folders, monkeypatch, capsys):
