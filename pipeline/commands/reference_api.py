@@ -40,7 +40,7 @@ def door(room: str) -> list[str]:
 
 def own_names(module: str) -> list[str]:
     """Return the public classes and functions that a module defines, in the order of its text."""
-    found = importlib.import_module(module)
+    found = importlib.import_module(f"pipeline.{module.removeprefix('pipeline.')}")
     own = [
         (inspect.getsourcelines(thing)[1], name)
         for name, thing in vars(found).items()
@@ -53,7 +53,7 @@ def own_names(module: str) -> list[str]:
 
 def _thing(dotted: str) -> Any:
     holder, _, name = dotted.rpartition(".")
-    return getattr(importlib.import_module(holder), name)
+    return getattr(importlib.import_module(f"pipeline.{holder.removeprefix('pipeline.')}"), name)
 
 
 def _directive(dotted: str, module: str) -> list[str]:
