@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from types import ModuleType
 from typing import Any
 
 #: room -> how its page is headed
@@ -38,9 +39,15 @@ def door(room: str) -> list[str]:
     return [f"pipeline.{room}.{name}" for name in named]
 
 
+def _module(dotted: str) -> ModuleType:
+    """Import a module of this package, and no other."""
+    inside = dotted.removeprefix("pipeline.")
+    return importlib.import_module(f"pipeline.{inside}")
+
+
 def own_names(module: str) -> list[str]:
     """Return the public classes and functions that a module defines, in the order of its text."""
-    found = importlib.import_module(f"pipeline.{module.removeprefix('pipeline.')}")
+    found = _module(module)
     own = [
         (inspect.getsourcelines(thing)[1], name)
         for name, thing in vars(found).items()
@@ -53,7 +60,7 @@ def own_names(module: str) -> list[str]:
 
 def _thing(dotted: str) -> Any:
     holder, _, name = dotted.rpartition(".")
-    return getattr(importlib.import_module(f"pipeline.{holder.removeprefix('pipeline.')}"), name)
+    return getattr(_module(holder), name)
 
 
 def _directive(dotted: str, module: str) -> list[str]:
