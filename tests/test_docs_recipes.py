@@ -16,6 +16,7 @@ import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -934,8 +935,42 @@ def test_doses_have_a_slope(found):
     assert difference["estimate"].mean() == pytest.approx(1.0, abs=0.15)  # dB per doubling
     assert (difference["p"] < 0.05).all()
     assert set(rows["note"]) == {"slope per doubling of the dose"}
+    assert set(result.rows("place", contrast=DOD)["n_tests"]) == {3}  # Holm's, over the doses
     text = page("dose_response")
     assert "`trend`" in text and doses in text and "slope per doubling of the dose" in text
+
+
+def test_behaviour_only_a_second_task_needs_no_clock_times(tmp_path):
+    def second_task(config, tables):
+        config["design"]["contexts"].append("reversal")
+        config["tables"]["contexts"] = "contexts.tsv"
+        tables["contexts"] = [
+            {
+                "session": row["session"],
+                "context": "set_shifting" if row["animal"] < "rat5" else "reversal",
+            }
+            for row in tables["sessions"]
+        ]
+
+    experiment = load_experiment(as_a_lab("behaviour_only", tmp_path, second_task))
+    met = [epoch.context for epochs in experiment.epochs.values() for epoch in epochs]
+    assert (met.count("set_shifting"), met.count("reversal")) == (8, 8)
+
+
+def test_timing_a_session_before_both_may_be_the_baseline(tmp_path):
+    def earlier(config, tables):
+        config["design"]["phases"]["baseline"] = {"days": [-7, -2]}
+        rules = {"trials_to_criterion": "covariate", "perseverative_errors": "covariate"}
+        config["outcomes"]["baseline"] = rules
+        for row in list(tables["sessions"]):
+            day = date.fromisoformat(row["start"][:10]) - timedelta(days=4)
+            before = {"session": row["session"].replace("test", "before"), "start": f"{day}T09:00"}
+            tables["sessions"].append(row | before)
+
+    experiment = load_experiment(as_a_lab("drug_timing", tmp_path, earlier))
+    truth = errors("errors", only(5, timing="after learning"))
+    result = run(experiment, [truth], n_cohorts=1, seed=SEED)
+    assert set(result.rows("errors", contrast=DOD)["model"]) == {REGRESSION}
 
 
 def test_doses_come_in_the_orders_of_the_table_of_the_page():
