@@ -185,8 +185,7 @@ def check(config: Path, *, as_json: bool = False) -> int:
     if as_json:
         print(json.dumps(as_data(config, checked), indent=1, ensure_ascii=False))
         return 1 if checked.errors else 0
-    described = checked.experiment is not None
-    if described:
+    if checked.experiment is not None:
         print(describe(checked.experiment, checked.files))
     if checked.errors:
         print(f"{len(checked.errors)} problem(s) in the experiment:")

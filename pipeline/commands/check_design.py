@@ -188,18 +188,22 @@ def _confounded(experiment: Experiment, cells: list[Cell]) -> Iterator[Said]:
                 )
 
 
+def _periods(arm: list[Cell], animal: str) -> list[int] | None:
+    """Return the periods of an animal's cells; None where one is not known."""
+    found = [cell.anchor.period for cell in arm if cell.session.animal == animal]
+    known = [period for period in found if period is not None]
+    return known if len(known) == len(found) else None
+
+
 def _order(
     condition: str, reference: str, drug: list[Cell], other: list[Cell], both: set[str]
 ) -> Iterator[Said]:
     """Warn where every animal had the two in the same order."""
     firsts = set()
     for animal in both:
-        periods = [
-            [c.anchor.period for c in arm if c.session.animal == animal] for arm in (drug, other)
-        ]
-        if any(period is None for arm in periods for period in arm):
+        with_drug, without = (_periods(arm, animal) for arm in (drug, other))
+        if with_drug is None or without is None:
             return
-        with_drug, without = periods
         before = max(without) < min(with_drug)
         after = max(with_drug) < min(without)
         firsts.add(reference if before else condition if after else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,8 +69,8 @@ def _recordings(settings: Mapping[str, Any], found: SessionFiles, place: Places)
         if not Path(source["path"]).exists():
             continue
         one = {**settings, "recordings": [source]}
-        tried(found, place.recording(index), lambda source=source: _one_openephys(source))
-        opened = tried(found, place.recording(index), lambda one=one: open_parts(one))
+        tried(found, place.recording(index), partial(_one_openephys, source))
+        opened = tried(found, place.recording(index), partial(open_parts, one))
         found.parts += opened or []
     for part in found.parts:
         number = len(part.channels)
@@ -144,7 +145,7 @@ def _sortings(settings: Mapping[str, Any], found: SessionFiles, place: Places) -
     ]
     for path, where in {p: (p, w) for p, w in named if p}.values():
         if Path(path).exists():
-            extent = tried(found, where, lambda path=path: sorting_extent(Path(path)))
+            extent = tried(found, where, partial(sorting_extent, Path(path)))
             if extent:
                 found.extents.append(extent)
 

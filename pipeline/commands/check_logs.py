@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +39,13 @@ def open_logs(
             continue
         name = log_names(settings)[index]
         if log["mapping"] and log["mapping"]["reader"] == "scored":
-            extent = tried(found, place.log(index), lambda log=log: _scored(log, settings))
+            extent = tried(found, place.log(index), partial(_scored, log, settings))
             found.extents += [extent] if extent else []
             continue
         table = tried(
             found,
             place.log(index),
-            lambda log=log, name=name: _read(log, settings, zero_s, pulses, name),
+            partial(_read, log, settings, zero_s, pulses, name),
         )
         if table is None:
             continue

@@ -121,7 +121,10 @@ def config_text(given: Mapping[str, Any] | None = None) -> str:
     lines = [f"# {line}" for line in _HEAD.splitlines()]
     for section, field in Config.model_fields.items():
         lines += ["", *_comment(field.description, ""), f"{section}:"]
-        lines += _section(field.annotation, section, values)
+        model = field.annotation
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            raise TypeError(f"section {section} of Config: found {model}; expected a model of keys")
+        lines += _section(model, section, values)
     return "\n".join(lines) + "\n"
 
 
