@@ -9,6 +9,7 @@ import pytest
 from bad_input_experiment import EXPERIMENT_CASES, written
 from bad_input_files import RECORDING_CASES, SESSION_CASES
 from bad_input_sessions import experiment
+from troubleshooting import has_entry
 
 from pipeline.errors import ExperimentError
 from pipeline.experiment.plain_files import is_formula
@@ -34,6 +35,7 @@ def test_experiments(tmp_path, monkeypatch, case):
     said = [str(problem) for problem in error.value.problems]
     parts = EXPERIMENT_CASES[case][1]
     assert any(all(part in one for part in parts) for one in said), said
+    assert [one for one in said if not has_entry(one)] == []  # of docs/troubleshooting.md
     assert files_of(tmp_path) == before
 
 
@@ -64,6 +66,7 @@ def test_sessions(tmp_path, monkeypatch, case):
     # words of our own, not those of Python
     assert not re.match(r"\w+(Error|Exception): ", status["reason"]), status["reason"]
     assert all(part in status["reason"] for part in parts), status["reason"]
+    assert has_entry(status["reason"]), f"docs/troubleshooting.md: no entry: {status['reason']}"
     assert not any(path.read_bytes() for path in broken.values())
     sound = run(checked, "sound", tmp_path / "results" / "sound")
     assert read_status(sound["status"])["state"] == "ok"
