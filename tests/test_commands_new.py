@@ -370,3 +370,39 @@ def test_without_recordings_sessions_are_proposed_from_logs(tmp_path):
     assert [row["behaviour"] for row in rows] == ["../raw/a.csv", "../raw/b.csv", "../raw/fed.CSV"]
     assert [row["session"] for row in rows_of(lab / "administrations.tsv")] == ["a", "b", "fed"]
     assert not rows_of(lab / "channels.tsv") and not (lab / "recordings_found.tsv").exists()
+
+
+def test_an_experiment_of_logs_checks_once_its_tables_are_filled_in(tmp_path, capsys):
+    """Nothing in the proposed config stands in the way: no baseline, one phase, one context."""
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for name in ("a", "b"):
+        (raw / f"{name}.csv").write_text("Time,Rule,Choice,Hit\n5,left,L,1\n60,left,R,0\n")
+    lab = tmp_path / "lab"
+    assert main(["new", str(lab), "--from", str(raw)]) == 0
+    cells = {"animal": "r1", "behaviour_format": "box", "context": "set_shifting"}
+    for table in ("sessions", "administrations", "contexts"):
+        path = lab / f"{table}.tsv"
+        rows = rows_of(path)
+        for row, drug, day in zip(rows, ("saline", "psilocybin"), (1, 8), strict=True):
+            own = cells | {"drug": drug, "start": f"2026-03-{day:02d}T09:00"}
+            own |= {"dose_mg_per_kg": "1"} if drug == "psilocybin" else {}
+            row.update({name: value for name, value in own.items() if name in row})
+        write_rows(path, rows)
+    config = yaml.safe_load((lab / "config.yaml").read_text())
+    mapping = {
+        "columns": {"t_cue": "Time", "rule": "Rule", "choice_side": "Choice", "correct": "Hit"},
+        "values": {"choice_side": {"L": "left", "R": "right"}, "correct": {"1": True, "0": False}},
+    }
+    config["behaviour"]["formats"] = {"box": mapping}
+    config["flexibility"]["task"] = {
+        "rules": {"left": "choose left"},
+        "criterion": {"consecutive": 5},
+    }
+    config["flexibility"]["task"]["sides"] = ["left", "right"]
+    (lab / "config.yaml").write_text(yaml.safe_dump(config))
+    capsys.readouterr()
+    status = main(["check", str(lab / "config.yaml")])
+    said = capsys.readouterr().out
+    assert status == 0, said
+    assert "behaviour a.csv (2 trials)" in said

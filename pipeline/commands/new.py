@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.commands.new_config import config_text
+from pipeline.commands.new_config import WITHOUT_CLOCK, config_text
 from pipeline.errors import InputError
 from pipeline.experiment.tables import SCHEMAS
 
@@ -99,7 +99,9 @@ def _proposed(
             print(f"  sorting: {sorting.path.name} ({sorting.format})")
     _tell(beside)
     rows = table_rows(opened, target=folder) if opened else {}
-    rows = rows or log_rows(beside, base=recordings, target=folder)
+    if not rows:
+        rows = log_rows(beside, base=recordings, target=folder)
+        print("no recording: sessions are proposed from logs or tracks")
     return {**rows, "files_found": beside_rows(beside, target=folder)}
 
 
@@ -159,7 +161,8 @@ def _refuse_existing(folder: Path, names: Sequence[str]) -> None:
 
 
 def _texts(rows: Mapping[str, Sequence[Mapping[str, str]]]) -> dict[str, str]:
-    texts = {"config.yaml": config_text()}
+    of_logs = any(row.get("behaviour") for row in rows.get("sessions", ()))
+    texts = {"config.yaml": config_text(WITHOUT_CLOCK if of_logs else None)}
     for name in TABLES:
         texts[f"{name}.tsv"] = table_text(tuple(SCHEMAS[name]), rows.get(name, ()))
     if rows.get("recordings_found"):

@@ -40,6 +40,15 @@ GIVEN: dict[str, Any] = {
     "design.questions": [{"modifier": "context", "reference": "home_cage"}],
     "design.phases": {"baseline": [-1800, -120], "acute": [300, 3600]},
 }
+#: instead of a value: the key stands there behind a #
+LEFT_OUT = object()
+#: for logs without a recording: doses are given before, and the whole session is one phase
+WITHOUT_CLOCK: dict[str, Any] = {
+    "design.contexts": ["set_shifting"],
+    "design.questions": [],
+    "design.phases": {"test": "session"},
+    "design.baseline_phase": LEFT_OUT,
+}
 #: examples of keys that have no default value
 EXAMPLES: dict[str, Any] = {
     "tables.recordings": "recordings.tsv",
@@ -133,14 +142,16 @@ def _section(model: type[BaseModel], section: str, values: Mapping[str, Any]) ->
     for name, field in model.model_fields.items():
         key = f"{section}.{name}"
         lines += _comment(field.description, "  ")
+        default = (
+            None if field.is_required() else _plain(field.get_default(call_default_factory=True))
+        )
+        if values.get(key) is LEFT_OUT:
+            lines.append(f"  # {name}: {_flow(default)}")
+            continue
         if key in values:
             value = values[key]
         else:
-            value = (
-                None
-                if field.is_required()
-                else _plain(field.get_default(call_default_factory=True))
-            )
+            value = default
             if key in EXAMPLES:
                 lines += _example(name, EXAMPLES[key])
             elif key in ALTERNATIVES:

@@ -220,7 +220,7 @@ def log_rows(
     Returns
     -------
     dict of str to list of dict
-        sessions and administrations.
+        sessions, administrations and contexts.
     """
     columns = {one.column for one in beside}
     column = "movement" if "movement" in columns and "behaviour" not in columns else "behaviour"
@@ -232,7 +232,9 @@ def log_rows(
         {"session": name, column: _relative(one.path, target)}
         for name, one in zip(names, chosen, strict=True)
     ]
-    return {"sessions": sessions, "administrations": [{"session": name} for name in names]}
+    once = [{"session": name} for name in names]
+    # blank times: the whole session
+    return {"sessions": sessions, "administrations": once, "contexts": once}
 
 
 def beside_rows(beside: Sequence[Beside], *, target: Path) -> list[dict[str, str]]:
