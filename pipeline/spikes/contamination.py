@@ -27,6 +27,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -77,7 +78,7 @@ class Contamination:
 
 
 def contamination(
-    trains: Sequence[ArrayLike],
+    trains: Sequence[NDArray[Any]],
     *,
     seconds: float,
     refractory_s: float = REFRACTORY_S,
@@ -121,7 +122,7 @@ def contamination(
             f"{1000 * _MOST_DEAD_PART * refractory_s:g} ms, {_MOST_DEAD_PART:g} of the refractory "
             "period, for violations to be seen (take a longer refractory period)"
         )
-    n_spikes = np.array([len(train) for train in trains], dtype=float)
+    n_spikes = np.array([len(train) for train in trains], dtype=np.float64)
     violations = np.array(
         [int(np.sum(np.diff(np.asarray(train, dtype=float)) < refractory_s)) for train in trains],
         dtype=np.int64,
@@ -149,7 +150,7 @@ def contamination(
     )
 
 
-def dead_time(trains: Sequence[ArrayLike], *, refractory_s: float = REFRACTORY_S) -> float:
+def dead_time(trains: Sequence[NDArray[Any]], *, refractory_s: float = REFRACTORY_S) -> float:
     """Time after a spike in which the detector of a session sees no other spike of the unit.
 
     Parameters
@@ -172,7 +173,9 @@ def dead_time(trains: Sequence[ArrayLike], *, refractory_s: float = REFRACTORY_S
     return least if least <= _MOST_DEAD_PART * refractory_s else 0.0
 
 
-def presence(trains: Sequence[ArrayLike], intervals: ArrayLike, *, bin_s: float = 60.0) -> NDArray:
+def presence(
+    trains: Sequence[NDArray[Any]], intervals: ArrayLike, *, bin_s: float = 60.0
+) -> NDArray:
     """Count the spikes of each unit in each whole bin of the recorded time.
 
     Parameters

@@ -210,7 +210,7 @@ def event_response(
     )
     baseline, baseline_seen = window_counts(
         trains,
-        events_s if own else baseline_events_s,
+        events_s if baseline_events_s is None else baseline_events_s,
         window_s=baseline_s,
         intervals=intervals,
         **(limits if own else {}),

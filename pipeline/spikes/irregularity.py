@@ -194,7 +194,7 @@ def bursts(
             break
         lag = lag[_same_interval(times, intervals, step)]
         for low, high in pairs:
-            pairs[low, high] += np.count_nonzero((lag >= low) & (lag < high))
+            pairs[low, high] += int(np.count_nonzero((lag >= low) & (lag < high)))
     lengths = intervals[:, 1] - intervals[:, 0]
     rates = []
     for (low, high), count in pairs.items():

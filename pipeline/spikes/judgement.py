@@ -102,7 +102,7 @@ def judge_units(
     contexts = [disjoint(one, name="baseline") for one in by_context or (baseline,)]
     present = _presence(units, contexts, options)
     for judged in (labelled, present):
-        _add(reasons, ~judged["keep"].values, judged["reason"].values)
+        _add(reasons, ~judged["keep"].values, judged["reason"].values.tolist())
     own = [train[contains(baseline, train)] for train in trains]
     rate = np.array([_highest_rate(train, contexts) for train in trains])
     least_hz = options["minimum_baseline_rate_hz"]

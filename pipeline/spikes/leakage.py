@@ -242,7 +242,7 @@ def _sampled(position: NDArray[np.float64], n_samples: int) -> NDArray[np.float6
     part = inside - before
     line = np.bincount(before, weights=1.0 - part, minlength=n_samples + 1)
     line += np.bincount(before + 1, weights=part, minlength=n_samples + 1)
-    return line[:n_samples]
+    return line[:n_samples].astype(np.float64, copy=False)
 
 
 def _explained(

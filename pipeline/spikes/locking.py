@@ -179,7 +179,8 @@ class _Offered:
         vectors = phases.occupancy[..., inside].astype(complex)
         labels = np.floor((inside + phases.first_second) * POWER_S / block_s).astype(np.int64)
         block, first, count = np.unique(labels, return_index=True, return_counts=True)
-        return cls(vectors.mean(axis=-1), block, np.add.reduceat(vectors, first, axis=-1) / count)
+        of_block: NDArray[np.complex128] = np.add.reduceat(vectors, first, axis=-1)
+        return cls(vectors.mean(axis=-1), block, of_block / count)
 
     def at(self, channel: int, block: NDArray[np.int64]) -> NDArray[np.complex128]:
         """Mean of each block, shape (band, block); of the epoch where a block holds no second."""

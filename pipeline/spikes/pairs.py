@@ -154,8 +154,11 @@ def cell_pairs(
     if found is None:
         return None
     rate_hz = [lowest_hz.get(unit, 0.0) for unit in found.unit_id]
-    stated = {name: found.moments.get(bin_s) for name, bin_s in BIN_NAMES.items()}
-    stated = {name: m for name, m in stated.items() if m is not None and m.n_bins >= _LEAST_BINS}
+    stated = {
+        name: moments
+        for name, bin_s in BIN_NAMES.items()
+        if (moments := found.moments.get(bin_s)) is not None and moments.n_bins >= _LEAST_BINS
+    }
     region = found.region
     return CellPairs(
         pairs=PairedUnits(

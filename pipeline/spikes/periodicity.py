@@ -167,7 +167,7 @@ def autocorrelograms(
     """
     intervals = disjoint(intervals)
     n_lags = round(maximum_s / bin_s)
-    lag = (np.arange(n_lags) + 0.5) * bin_s
+    lag = (np.arange(n_lags, dtype=np.float64) + 0.5) * bin_s
     lengths = intervals[:, 1] - intervals[:, 0]
     counts = np.array([len(times) for times in trains], dtype=float)
     room = np.maximum(lengths[:, None] - lag, 0.0).sum(axis=0)

@@ -240,7 +240,7 @@ class _Filters:
         self.groups = []
         for step in sorted(set(steps)):
             rows = np.flatnonzero(np.array(steps) == step)
-            own = tuple(bands[row] for row in rows)
+            own = tuple(bands[row] for row in rows.tolist())
             middle = np.array([(low + high) / 2 for low, high in own])
             ramps = tuple(_ramp(low, high) for low, high in own)
             self.groups.append(_Group(step, rows, own, middle, ramps))

@@ -73,7 +73,9 @@ def population_coupling(
 
 def _split(intervals: Intervals) -> list[Intervals]:
     """Parts of the intervals in each window of the session clock."""
-    edges = np.arange(intervals[0, 0], intervals[-1, 1], WINDOW_S) if len(intervals) else []
+    if not len(intervals):
+        return []
+    edges = np.arange(intervals[0, 0], intervals[-1, 1], WINDOW_S)
     parts = [intersect(intervals, [[edge, edge + WINDOW_S]]) for edge in edges]
     return [part for part in parts if len(part)]
 

@@ -81,11 +81,11 @@ def present_in_baseline(
         counts = np.searchsorted(times, starts + bin_s) - np.searchsorted(times, starts)
         ratio[index] = np.mean(counts > 0)
     keep = ratio >= minimum_presence
-    reason = [
+    reasons = [
         "" if kept else f"present in {part:.2f} of the baseline, below {minimum_presence:g}"
         for kept, part in zip(keep, ratio, strict=True)
     ]
-    return _verdict(units, keep, reason).assign(presence_ratio=("unit", ratio))
+    return _verdict(units, keep, reasons).assign(presence_ratio=("unit", ratio))
 
 
 def _bin_starts(intervals: NDArray[np.float64], bin_s: float) -> NDArray[np.float64]:

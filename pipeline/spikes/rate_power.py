@@ -90,11 +90,11 @@ def rate_power_correlation(
     inside = phases.whole_seconds(units.intervals)
     if not kept or inside.sum() < minimum_seconds:
         return None
-    starts = (np.flatnonzero(inside) + phases.first_second) * POWER_S
+    starts = (np.flatnonzero(inside) + phases.first_second).astype(np.float64) * POWER_S
     power = phases.power[..., inside]
     counts = bin_counts([units.spike_times[unit] for unit in kept], starts, POWER_S)
     rows = [phases.power_channel.index(channel[units.unit_id[unit]]) for unit in kept]
-    own, squares, products = 0.0, 0.0, 0.0
+    own = squares = products = np.zeros(())
     for window in time_windows(starts, WINDOW_S):
         fired = _centred_ranks(counts[:, window])
         strong = _centred_ranks(power[..., window])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -39,7 +40,7 @@ def reference_channels(
     phases are only comparable on one channel.
     """
     candidates = {
-        name: sorted(found.tolist(), key=lambda c, found=found: abs(c - found[len(found) // 2]))
+        name: sorted(found.tolist(), key=partial(_away, found[len(found) // 2]))
         for name, found in channels_by_region(lfp, at_most=_CANDIDATES).items()
     }
     everywhere = channels_by_region(lfp)
@@ -54,6 +55,10 @@ def reference_channels(
         best = max(ranks, default=0)
         chosen.append(order[ranks.index(best)] if best else -1)
     return chosen
+
+
+def _away(middle: int, channel: int) -> int:
+    return abs(channel - middle)
 
 
 def _apart(

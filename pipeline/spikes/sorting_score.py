@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 #: a spike of the sort within this of a true one is that spike, as in SpikeInterface's comparison
 WITHIN_MS = 0.4
@@ -23,7 +24,11 @@ COLUMNS = {
 
 
 def score_units(
-    truth: Sequence[ArrayLike], found: Sequence[ArrayLike], names: Sequence[str], *, rate_hz: float
+    truth: Sequence[NDArray[Any]],
+    found: Sequence[NDArray[Any]],
+    names: Sequence[str],
+    *,
+    rate_hz: float,
 ) -> pd.DataFrame:
     """Compare sorted units with true ones, by SpikeInterface's ``compare_sorter_to_ground_truth``.
 
@@ -57,11 +62,11 @@ def score_units(
     performance = compared.get_performance().astype(float)
     pairs = compared.hungarian_match_12
     lengths = dict(zip(names, map(len, found), strict=True))
-    rows = []
+    records: list[dict[str, object]] = []
     for unit, train in enumerate(truth):
         pair = str(pairs[str(unit)])
         known = pair in lengths
-        rows.append(
+        records.append(
             {
                 "true_unit": str(unit),
                 "n_spikes": len(train),
@@ -70,10 +75,10 @@ def score_units(
                 **performance.loc[str(unit), ["accuracy", "precision", "recall"]].to_dict(),
             }
         )
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    return pd.DataFrame(records, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def _sorting(trains: Sequence[ArrayLike], names: Sequence[str], rate_hz: float) -> object:
+def _sorting(trains: Sequence[NDArray[Any]], names: Sequence[str], rate_hz: float) -> object:
     from spikeinterface.core import NumpySorting
 
     samples: dict[str, NDArray[np.int64]] = {

@@ -45,7 +45,7 @@ class Design:
     same: NDArray[np.bool_]
 
 
-def design(before_at: ArrayLike, after_at: ArrayLike, *, linear: bool) -> tuple[Design, Floats]:
+def design(before_at: Floats, after_at: Floats, *, linear: bool) -> tuple[Design, NDArray[np.intp]]:
     """Maps of the test, and the order in time of the blocks (before, then after).
 
     Parameters
@@ -103,7 +103,8 @@ def step_test(
     p : ndarray, shape (n_units,)
         1 for a unit whose count is the same in all blocks.
     """
-    maps, order = design(before_at, after_at, linear=linear)
+    at = np.asarray(before_at, dtype=float), np.asarray(after_at, dtype=float)
+    maps, order = design(*at, linear=linear)
     counts = np.concatenate((np.asarray(before), np.asarray(after)), axis=1)[:, order].astype(float)
     step = counts @ maps.step
     residual = counts @ maps.residual
@@ -180,5 +181,5 @@ def _p(
     for begin in range(0, len(shuffles), _CHUNK):
         drawn = innovations[shuffles[begin : begin + _CHUNK]]
         null = _statistic(drawn @ step_of, drawn @ partial_of.T)
-        reached += np.count_nonzero(null >= observed * (1 - 1e-12))
+        reached += int(np.count_nonzero(null >= observed * (1 - 1e-12)))
     return reached / (1 + len(shuffles))

@@ -295,7 +295,7 @@ def _coded(trials: pd.DataFrame, label: str) -> tuple[tuple[str, str], NDArray[n
     values = column.astype(object).where(column.notna(), "").to_numpy().astype(str)
     values[trials["set_index"].to_numpy() == 0] = ""
     if label == "outcome":
-        pair = ("correct", "error")
+        pair: tuple[str, ...] = ("correct", "error")
     elif label == "rule":
         values, pair = _two_rules(values, trials["set_index"].to_numpy())
     else:
@@ -303,7 +303,7 @@ def _coded(trials: pd.DataFrame, label: str) -> tuple[tuple[str, str], NDArray[n
         pair = tuple(sorted(side for side, _ in often))
     if len(pair) < 2:
         return nothing
-    return pair, np.where(values == pair[0], 0, np.where(values == pair[1], 1, -1))
+    return (pair[0], pair[1]), np.where(values == pair[0], 0, np.where(values == pair[1], 1, -1))
 
 
 def _two_rules(
