@@ -143,6 +143,7 @@ def test_jobs_are_counted_without_the_rule_that_only_gathers():
         "Building DAG of jobs...",
         "Job 5 has been submitted with SLURM jobid 12 (log: /x/y.log).",
         "Submitted group job 57f38992-a194 with external jobid '30664'.",
+        "RuleException:\nCommand 'set -euo pipefail; x' died with <Signals.SIGKILL: 9>.",
         "WorkflowError:\nAt least one job did not complete successfully.",
     ],
 )

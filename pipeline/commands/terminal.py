@@ -52,7 +52,11 @@ _CHATTER = (
 #: Slurm and clusters of other kinds; the numbers of their jobs are in the log file
 _SUBMITTED = re.compile(r"^(Job \S+ has been submitted with|Submitted (group )?job \S+ with)")
 #: what is known already when Snakemake says it
-_KNOWN = ("returned non-zero exit status", "At least one job did not complete successfully")
+_KNOWN = (
+    "returned non-zero exit status",
+    "died with <Signals.",
+    "At least one job did not complete successfully",
+)
 _AGAIN = re.compile(r"^Trying to restart job (\S+)\.$")
 #: exceptions whose text is words to people; any other is shown whole, for it is a fault
 _WORDED = {
