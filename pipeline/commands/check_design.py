@@ -10,7 +10,7 @@ from itertools import combinations
 from pipeline.errors import Problem
 from pipeline.experiment import Experiment
 from pipeline.experiment.model import Anchor, Epoch, Session
-from pipeline.experiment.plan import PlanQuestion
+from pipeline.experiment.plan import PlanCondition, PlanQuestion
 
 #: animals per cell below which there is no verdict (pipeline.compare.guards)
 _FEWEST = 5
@@ -37,7 +37,7 @@ class Cell:
         if modifier == "dosing_context":
             return self.anchor.administration.dosing_context
         if modifier == "pretreatment":
-            return self.anchor.pretreatment
+            return self.anchor.pretreatment or "none"  # as compare calls it
         if modifier in _SESSION_COLUMNS:
             return getattr(self.session, modifier)
         return self.session.factors.get(modifier, "")
@@ -241,11 +241,11 @@ def _empty_cells(experiment: Experiment, cells: list[Cell]) -> Iterator[Said]:
         counts = counted(cells, question)
         met = {condition for condition, _, _ in counts}
         empty = [
-            f"{condition} x {level} in {phase}"
-            for condition in (c.name for c in experiment.plan.conditions)
+            f"{condition.name} x {level} in {phase}"
+            for condition in experiment.plan.conditions
             for phase in question.phases
-            for level in question.levels
-            if condition in met & compared and (condition, phase, level) not in counts
+            for level in _possible(condition, question)
+            if condition.name in met & compared and (condition.name, phase, level) not in counts
         ]
         if empty:
             more = f" and {len(empty) - 8} more" if len(empty) > 8 else ""
@@ -255,6 +255,13 @@ def _empty_cells(experiment: Experiment, cells: list[Cell]) -> Iterator[Said]:
                 "at least one of each: an empty cell has no drug effect to compare",
                 "warning",
             )
+
+
+def _possible(condition: PlanCondition, question: PlanQuestion) -> tuple[str, ...]:
+    """Levels that a condition can have: its own pretreatment is part of what it is."""
+    if question.modifier == "pretreatment":
+        return (condition.pretreatment or "none",)
+    return question.levels
 
 
 def counted(
