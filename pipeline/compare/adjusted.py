@@ -10,6 +10,7 @@ covariate does not differ.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -76,7 +77,7 @@ def estimate_adjusted(
     # deletion formula (Cook 1977); who alone fixes the slope cannot be left out
     apart = np.where(leverage < 1 - 1e-9, 1 - leverage, np.nan)
     without = value - (weights @ fit.normalized_cov_params @ x.T) * fit.resid / apart
-    known = {
+    known: dict[str, Any] = {
         "estimate": value,
         "leave_one_out_low": float(np.nanmin(without)),
         "leave_one_out_high": float(np.nanmax(without)),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -54,7 +55,20 @@ class CellModel:
     @cached_property
     def without_each(self) -> np.ndarray:
         """Fixed effects (unit, kept) without each unit, at the variances of all."""
-        return self.fit.leave_out(self.design.unit)
+        return self.fitted.leave_out(self.design.unit)
+
+    @property
+    def fitted(self) -> MatrixFit:
+        """The fit of a model without a problem.
+
+        Raises
+        ------
+        ValueError
+            If nothing could be fitted.
+        """
+        if self.fit is None:
+            raise ValueError(f"{self.text}: not fitted: {self.problem}")
+        return self.fit
 
 
 @dataclass(frozen=True)
@@ -161,20 +175,20 @@ def contrast_of(model: CellModel, coefficients: np.ndarray, *, alpha: float) -> 
     vector = _columns(model, coefficients)
     if vector is None:
         return Estimate(model=model.text, problem=_not_estimable(model, coefficients))
-    value = float(vector[0] @ model.fit.fixed)
+    value = float(vector[0] @ model.fitted.fixed)
     without = model.without_each @ vector[0]
-    known = {
+    known: dict[str, Any] = {
         "estimate": value,
         "leave_one_out_low": float(np.min(without)),
         "leave_one_out_high": float(np.max(without)),
-        "singular": bool(model.fit.singular),
+        "singular": bool(model.fitted.singular),
         "model": _text(model),
     }
     if needed.min() < MINIMUM_TO_TEST:
         return Estimate(**known, problem=TOO_FEW)
-    if not model.fit.converged:
+    if not model.fitted.converged:
         return Estimate(**known, problem=TOO_SPARSE)
-    test = model.fit.contrast(vector[0], method=METHOD)
+    test = model.fitted.contrast(vector[0], method=METHOD)
     if np.isfinite(test.se) and not test.se > 1e-12 * model.size:
         return Estimate(**known, problem=NO_VARIATION)
     if not np.isfinite(test.se) or not test.df >= 1:
@@ -189,25 +203,29 @@ def contrast_of(model: CellModel, coefficients: np.ndarray, *, alpha: float) -> 
 
 def omnibus_of(model: CellModel, matrix: np.ndarray) -> Omnibus:
     """Test contrasts of cells (k, condition, level) at once, with the scaled F of Kenward-Roger."""
-    nothing = [float("nan")] * 4
+    none = float("nan")
+
+    def nothing(problem: str, *, singular: bool = False, text: str = model.text) -> Omnibus:
+        return Omnibus(none, none, none, none, singular, text, problem)
+
     if model.problem:
-        return Omnibus(*nothing, False, model.text, model.problem)
+        return nothing(model.problem)
     rows = _columns(model, matrix)
     if rows is None:
-        return Omnibus(*nothing, False, model.text, _not_estimable(model, matrix))
+        return nothing(_not_estimable(model, matrix))
     if model.design.counts[(matrix != 0).any(axis=0)].min() < MINIMUM_TO_TEST:
-        return Omnibus(*nothing, bool(model.fit.singular), _text(model), TOO_FEW)
-    test = model.fit.contrast(rows, method=METHOD)
-    sound = model.fit.converged and test.df >= 1 and np.isfinite(test.p)
+        return nothing(TOO_FEW, singular=bool(model.fitted.singular), text=_text(model))
+    test = model.fitted.contrast(rows, method=METHOD)
+    sound = model.fitted.converged and test.df >= 1 and np.isfinite(test.p)
     if not sound or not (test.statistic >= 0 or len(rows) == 1):
-        return Omnibus(*nothing, bool(model.fit.singular), _text(model), TOO_SPARSE)
+        return nothing(TOO_SPARSE, singular=bool(model.fitted.singular), text=_text(model))
     statistic = test.statistic**2 if len(rows) == 1 else test.statistic  # t is the root of F
     return Omnibus(
         float(statistic),
         float(test.num_df),
         float(test.df),
         float(test.p),
-        bool(model.fit.singular),
+        bool(model.fitted.singular),
         _text(model),
     )
 
@@ -265,7 +283,7 @@ def bayes_factor_additive(
 
 
 def _text(model: CellModel) -> str:
-    return model.text + (f" ({model.fit.note})" if model.fit.note else "")
+    return model.text + (f" ({model.fitted.note})" if model.fitted.note else "")
 
 
 def _not_estimable(model: CellModel, coefficients: np.ndarray) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -176,11 +177,15 @@ def _slices(outcomes: pd.DataFrame, plan: AnalysisPlan) -> Iterator[_Cut]:
 
     A modifier other than ``context`` is asked over the mean of the contexts, and in each of them.
     """
-    declared = outcomes.drop_duplicates("outcome").set_index("outcome")[list(DECLARED)]
-    declared_of = declared.astype(str).to_dict("index")
+    table = outcomes.drop_duplicates("outcome").set_index("outcome")[list(DECLARED)]
+    declared_of: dict[Any, dict[str, str]] = {
+        outcome: {str(name): str(cell) for name, cell in row.items()}
+        for outcome, row in table.astype(str).to_dict("index").items()
+    }
     values = analysis_values(outcomes).join(covariates(outcomes, plan))
     columns = columns_of(outcomes, units_of(outcomes, plan), values)
-    cuts = sorted(outcomes.groupby(list(KEYS)).indices.items())
+    grouped: Any = outcomes.groupby(list(KEYS)).indices
+    cuts = sorted(grouped.items())
     contexts = plan.contexts or tuple(sorted(set(columns["context"])))
     carry_over = PlanQuestion(
         modifier="context",
@@ -336,7 +341,7 @@ def _verdict(
     found = reasons(arms, planned)
     bound = bound_of(part.key["outcome"], plan)
     evidence = Evidence.of(rows)
-    several = designs is not None and len(arms.levels) > 1 and not arms.problem
+    several = len(arms.levels) > 1 and not arms.problem
     nan = float("nan")
     return {
         **part.key,
@@ -352,7 +357,7 @@ def _verdict(
         "at_bounds": at_bounds(arms),
         "omnibus_p": omnibus["p"] if omnibus else nan,
         "q_value": omnibus["q_value"] if omnibus else nan,
-        "bf01_additive": additive_odds(arms, designs) if several else nan,
+        "bf01_additive": additive_odds(arms, designs) if designs is not None and several else nan,
         "note": "; ".join(remarks(arms, plan)),
         **verdict_row(evidence, bound, found, alpha=plan.alpha),
     }

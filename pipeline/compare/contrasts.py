@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -85,7 +86,7 @@ class Contrast:
     outcome that can be censored; ``confound`` says what it cannot be separated from.
     """
 
-    row: Mapping[str, object]
+    row: Mapping[str, Any]
     groups: tuple[Group, ...]
     problem: str
     other_p: float

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,7 +76,7 @@ CLUSTERS = {
 }
 
 
-def with_adjusted(rows: Sequence[Mapping[str, object]], *, alpha: float) -> list[dict[str, object]]:
+def with_adjusted(rows: Sequence[Mapping[str, Any]], *, alpha: float) -> list[dict[str, Any]]:
     """Add Holm over the tests of a family; a test may have several rows."""
     # per condition: with eight animals no p of a family of nine could reach 0.05
     family = ("region", "phase", "modifier", "family", "condition")
@@ -100,7 +101,7 @@ def with_adjusted(rows: Sequence[Mapping[str, object]], *, alpha: float) -> list
     return out
 
 
-def long_table(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> pd.DataFrame:
+def long_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.DataFrame:
     """One row per point, of rows whose columns along the axis are arrays."""
     if not rows:
         return from_rows([], columns)

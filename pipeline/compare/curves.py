@@ -103,7 +103,7 @@ def compare_curves(
     means: list[dict] = []
     units: list[dict] = []
     rows: list[dict] = []
-    for region, its_rows in sorted(outcomes.groupby("region"), key=lambda pair: pair[0]):
+    for region, its_rows in outcomes.groupby("region", sort=True):
         for cut in _cuts(str(region), its_rows, plan, axis):
             cells, lines = _lines(cut, plan, axis)
             means += cells
@@ -133,7 +133,8 @@ def _cuts(region: str, outcomes: pd.DataFrame, plan: AnalysisPlan, axis: NDArray
     first = ~outcomes.duplicated(cell)
     cells, values = outcomes[first], values[first]
     columns = columns_of(cells, units_of(cells, plan), values.join(covariates(cells, plan)))
-    declared = cells[list(DECLARED)].astype(str).iloc[0].to_dict()
+    first = cells[list(DECLARED)].astype(str).iloc[0]
+    declared = {str(name): str(cell) for name, cell in first.items()}
     contexts = plan.contexts or tuple(sorted(set(cells["context"])))
     carry_over = PlanQuestion(
         modifier="context",
@@ -191,7 +192,7 @@ def _lines(
         half = np.where(n[known] >= 3, half, np.nan)
         rows = part.rows
         inside = (rows.condition == condition) & (rows.step == step) & (rows.level == level)
-        inside &= have.any(axis=0)[rows.unit]
+        inside &= np.asarray(have.any(axis=0))[rows.unit]
         means.append(
             key
             | {

@@ -16,6 +16,7 @@ equally often in each period
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -160,7 +161,7 @@ class Models:
             ),
         )
 
-    def _once(self, key: str, make) -> CellModel:
+    def _once(self, key: str, make: Callable[[], CellModel]) -> CellModel:
         if key not in self._fitted:
             self._fitted[key] = make()
         return self._fitted[key]

@@ -353,7 +353,7 @@ def _term(table: pd.DataFrame, text: str) -> Term:
     for name in grouping:
         levels, unique = pd.factorize(table[name])
         codes = pd.factorize(codes * len(unique) + levels)[0]
-    columns = []
+    columns: list[tuple[str, np.ndarray | None]] = []
     for effect in effects:
         if effect == "1":
             columns.append(("Intercept", None))

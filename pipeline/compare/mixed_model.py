@@ -184,7 +184,7 @@ class ModelFit:
     def _row(self, weights: Mapping, specs: str | Sequence[str] | None) -> np.ndarray:
         if specs is None and all(key in self.design.names for key in weights):
             return np.array([float(weights.get(name, 0.0)) for name in self.design.names])
-        names = self._names(self.design.factors if specs is None else specs)
+        names = self._names(list(self.design.factors) if specs is None else specs)
         cells = [key if isinstance(key, tuple) else (key,) for key in weights]
         values = np.array([float(weight) for weight in weights.values()])
         return values @ self.mean_rows(names, cells)

@@ -235,8 +235,8 @@ class MatrixFit:
         t = estimate / se
         p = 2 * stdtr(df, -np.abs(t))
         return tuple(
-            ContrastTest(*map(float, row[:1]), 1, *map(float, row[1:]), method=method)
-            for row in zip(t, df, p, estimate, se, strict=True)
+            ContrastTest(float(a), 1, float(b), float(c), float(d), float(e), method=method)
+            for a, b, c, d, e in zip(t, df, p, estimate, se, strict=True)
         )
 
     def contrast(self, coefficients: np.ndarray, *, method: str = KENWARD_ROGER) -> ContrastTest:
@@ -265,7 +265,9 @@ class MatrixFit:
 
     # ---- deletion
 
-    def leave_out(self, codes: Sequence, contrast: np.ndarray | None = None) -> np.ndarray:
+    def leave_out(
+        self, codes: Sequence | np.ndarray, contrast: np.ndarray | None = None
+    ) -> np.ndarray:
         """Estimate again without each level of a grouping, at the full data's variances.
 
         Parameters
@@ -282,8 +284,8 @@ class MatrixFit:
         """
         rows = np.eye(self.structure.p) if contrast is None else self._rows(contrast)
         rows = rows @ self._back
-        codes = np.unique(np.asarray(codes), return_inverse=True)[1]
-        beta, directions, absent = _solve(*self.point.without(self._residual, codes))
+        groups = np.unique(np.asarray(codes), return_inverse=True)[1]
+        beta, directions, absent = _solve(*self.point.without(self._residual, groups))
         values = (rows @ (self.least_squares + self.scale * beta)[:, :, None])[:, :, 0]
         seen = np.abs(directions @ rows.T).max(axis=1, where=absent[:, :, None], initial=0)
         return np.where(seen < 1e-7 * np.linalg.norm(rows, axis=1), values, np.nan)

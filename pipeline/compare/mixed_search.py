@@ -21,6 +21,7 @@ import numpy as np
 from pipeline.compare.mixed_patched import PatchedPoint
 from pipeline.compare.mixed_structure import Structure
 from pipeline.compare.mixed_whole import WholePoint
+from pipeline.errors import InputError
 
 _MAX_STEPS = 100
 
@@ -86,8 +87,18 @@ def is_valid(structure: Structure, gamma: np.ndarray) -> bool:
     )
 
 
-def _search(problem: Problem, *, nonnegative: bool) -> tuple[Point, bool]:
+def _start(problem: Problem) -> Point:
     point = problem.evaluate(problem.structure.start)
+    if point is None:
+        raise InputError(
+            "the mixed model: the criterion cannot be computed where the search begins; expected "
+            "finite values of ordinary size"
+        )
+    return point
+
+
+def _search(problem: Problem, *, nonnegative: bool) -> tuple[Point, bool]:
+    point = _start(problem)
     decrease = np.inf
     for _ in range(_MAX_STEPS):
         try:
@@ -237,6 +248,7 @@ def _search_factors(problem: Problem) -> tuple[Point, bool]:
     found = minimize(
         value, start, jac=slope, hess=curvature, method="trust-exact", options={"gtol": 1e-8}
     )
-    point = at(found.x)[0]
+    best = at(found.x)[0]
+    point = _start(problem) if best is None else best
     converged = bool(np.abs(slope(found.x)).max() < 1e-5)
     return point, converged

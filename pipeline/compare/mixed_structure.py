@@ -118,7 +118,7 @@ def make_structure(
     parameters, blocks, pairs = [RESIDUAL], [], []
     for number, term in enumerate(terms):
         index = np.zeros((len(term.effects), len(term.effects)), dtype=int)
-        for a, b in zip(*np.tril_indices(len(index)), strict=True):
+        for a, b in np.column_stack(np.tril_indices(len(index))).tolist():
             index[a, b] = index[b, a] = len(parameters)
             parameters.append(_parameter_name(term, a, b))
             pairs.append((number, a, b))

@@ -81,7 +81,7 @@ def partial_cluster_test(
     curves = [curve[np.isfinite(curve).any(axis=1)] for curve in curves]
     n = tuple(len(curve) for curve in curves)
     counts = np.array([np.isfinite(curve).sum(axis=0) for curve in curves])
-    used = (counts >= MINIMUM_ANIMALS).all(axis=0)
+    used = np.asarray((counts >= MINIMUM_ANIMALS).all(axis=0))
     if min(n) >= MINIMUM_ANIMALS:
         used &= _varies(curves)
     if not used.any():

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -104,6 +105,7 @@ def estimate(groups: Sequence[Group], *, alpha: float) -> Estimate:
     mean = np.array([group.scores.mean() for group in groups])
     value = float(weight @ mean)
     low, high = _leave_one_out(groups, value)
+    known: dict[str, Any]
     known = {"estimate": value, "leave_one_out_low": low, "leave_one_out_high": high}
     if (n < MINIMUM_TO_TEST).any():
         return Estimate(**known, model=model, problem=TOO_FEW)
@@ -139,7 +141,7 @@ def model_name(n_groups: int) -> str:
     return f"{_COUNTS.get(n_groups, n_groups)}-mean Welch t"
 
 
-def t_test(value: float, se: float, df: float, alpha: float) -> dict[str, float]:
+def t_test(value: float, se: float, df: float, alpha: float) -> dict[str, Any]:
     """Return test and intervals of an estimate, as fields of an Estimate."""
     from scipy.special import stdtr, stdtrit
 
@@ -157,7 +159,7 @@ def t_test(value: float, se: float, df: float, alpha: float) -> dict[str, float]
     }
 
 
-def effect_size(value: float, n: np.ndarray, variance: np.ndarray) -> dict[str, object]:
+def effect_size(value: float, n: np.ndarray, variance: np.ndarray) -> dict[str, Any]:
     """Return the standardised effect of groups (n and variance of each), as Estimate's fields."""
     df = (n - 1).sum()
     pooled = float(np.sqrt(((n - 1) * variance).sum() / df))
@@ -218,7 +220,7 @@ def estimate_at_equal_time(
         value + w * _intercept_shifts(scores, lag, line.slope, line.intercept)
         for (w, scores, lag), line in zip(fits, lines, strict=True)
     ]
-    known = {
+    known: dict[str, Any] = {
         "estimate": value,
         "leave_one_out_low": float(np.nanmin(np.concatenate(without))),
         "leave_one_out_high": float(np.nanmax(np.concatenate(without))),

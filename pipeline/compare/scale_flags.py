@@ -8,6 +8,7 @@ sign cannot. Near a floor or ceiling of the outcome a drug effect is compressed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ FEW_COUNTS = 2.0
 #: share of censored times above which the cap is near
 MANY_CENSORED = 0.25
 
-Row = Mapping[str, object]
+Row = Mapping[str, Any]
 
 
 def crossing(simple: Sequence[Row]) -> bool | None:

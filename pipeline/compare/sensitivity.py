@@ -89,10 +89,10 @@ def _for_movement(
 ) -> Iterator[Contrast]:
     if arms.slice.key["split"]:  # inside a stratum of movement, or too few seconds to adjust
         return
-    scores = covariate_scores(arms, spec.coefficients, arms.movement)
-    if not scores:
+    speeds = covariate_scores(arms, spec.coefficients, arms.movement)
+    if not speeds:
         return
-    scores = _joined(columns, scores)
+    scores = _joined(columns, speeds)
     result = estimate_adjusted(groups, scores, alpha=plan.alpha, named="speed")
     if np.isfinite(result.estimate):
         remark = "sensitivity: what the speed in the same epochs does not explain"

@@ -204,10 +204,9 @@ def _trend(models: Models, trend: Trend, result: Estimate, *, cumulative: bool =
     if cumulative:
         how += ", of the differences from the reference at the same step"
     if cumulative:
-        name = part.conditions.index(trend.reference)
-        mask |= (part.rows.condition == name) & trend.used.any(axis=0)[
-            part.rows.unit, part.rows.level
-        ]
+        reference = part.conditions.index(trend.reference)
+        used = np.asarray(trend.used.any(axis=0))[part.rows.unit, part.rows.level]
+        mask |= (part.rows.condition == reference) & used
     sizes = [len(group.scores) for group in trend.groups]
     row = vars(result) | {
         "contrast": TREND,

@@ -192,4 +192,4 @@ def _curve(part: pd.DataFrame, plan: AnalysisPlan) -> list[dict[str, object]]:
     curve = kaplan_meier(part["value"], part["censored"], alpha=plan.alpha)
     if plan.unit == "cage":
         curve[["ci_low", "ci_high"]] = math.nan
-    return curve.to_dict("records")
+    return [{str(name): cell for name, cell in row.items()} for row in curve.to_dict("records")]

@@ -237,7 +237,7 @@ def typed(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
         if kind == "str":
             out[name] = column.astype("str").where(column.notna(), "").astype("str")
         else:
-            out[name] = column.astype(kind)
+            out[name] = column.astype(pd.api.types.pandas_dtype(kind))
     return pd.DataFrame(out, index=table.index).reset_index(drop=True)
 
 

@@ -59,7 +59,7 @@ def dose_series(plan: AnalysisPlan) -> list[tuple[PlanCondition, ...]]:
         if condition.reference and condition.dose_mg_per_kg:
             key = (condition.drug, condition.pretreatment, condition.reference)
             series[key].append(condition)
-    rising = [sorted(found, key=lambda c: c.dose_mg_per_kg) for found in series.values()]
+    rising = [sorted(found, key=lambda c: c.dose_mg_per_kg or 0.0) for found in series.values()]
     return [
         tuple(found) for found in rising if len({c.dose_mg_per_kg for c in found}) == len(found) > 1
     ]

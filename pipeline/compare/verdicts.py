@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ SLOWEST_MISSING = (
     "are missing, and that alone could make this result"
 )
 
-Row = Mapping[str, object]
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -191,12 +192,13 @@ def agrees_with_companion(evidence: Evidence, verdict: str, *, alpha: float) -> 
     Read from the decisive contrasts: the strongest difference of differences for ``process``, the
     drug effect where there is one level, both otherwise. None where either is missing.
     """
-    decisive = [evidence.interaction]
+    read = [evidence.interaction]
     if evidence.main is None:
-        decisive = [evidence.drug]
+        read = [evidence.drug]
     elif verdict != PROCESS:
-        decisive.append(evidence.drug)
-    if any(row is None or not np.isfinite(row["companion_p"]) for row in decisive):
+        read.append(evidence.drug)
+    decisive = [row for row in read if row is not None and np.isfinite(row["companion_p"])]
+    if len(decisive) < len(read):
         return None
     return all((row["p"] < alpha) == (row["companion_p"] < alpha) for row in decisive)
 
