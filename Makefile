@@ -15,7 +15,7 @@ help:
 	@echo "make demo   install, make the sample recordings, run the workflow on them"
 	@echo "make demo-sorting   make a raw recording of known spikes, sort it, score the sort"
 	@echo "make test   run the whole test suite"
-	@echo "make lint   ruff, snakemake --lint, snakefmt"
+	@echo "make lint   ruff, mypy, snakemake --lint, snakefmt"
 	@echo "make bench  speed and memory beside other packages (a quarter of an hour with peers, 5 GB of temporary files)"
 	@echo "make docs   the documentation as a site: docs/_build/html/index.html"
 	@echo "make audit  hold the locked packages against published advisories, if the network lets it"
@@ -39,8 +39,6 @@ sample: install
 
 demo: sample
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
-	@echo
-	@echo "The report: $(CURDIR)/results/report/index.html"
 
 # One core, half a minute; most of it is the compilation of the sorter's inner loops.
 demo-sorting: install
@@ -52,6 +50,7 @@ test: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakefmt --check Snakefile workflow
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --lint
 
