@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import re
+import tokenize
 import tomllib
 from pathlib import Path
 
@@ -197,3 +199,54 @@ def test_files_that_the_architecture_names_exist():
         assert (REPOSITORY / name).exists(), name
     for name in re.findall(r"`(test_\w+(?:\*\w*)?\.py)`", words):
         assert list((REPOSITORY / "tests").glob(name)), name
+
+
+#: so many lines in a row that say something, the same in two places, are one function too few
+REPEATED = 9
+
+
+def said_lines(text):
+    """Yield (line, tokens) of a module's code: no comments, docstrings, imports, declarations."""
+    tree = ast.parse(text)
+    left_out: set[int] = set()
+    for node in ast.walk(tree):
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+        parts = [node] if isinstance(node, ast.Import | ast.ImportFrom) else []
+        if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
+            parts.append(node.body[0])
+        # what sibling metrics declare is alike, and must stand in each of them
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "METRIC":
+            parts.append(node)
+        left_out |= {line for p in parts for line in range(p.lineno, p.end_lineno + 1)}
+    lines: dict[int, list[str]] = {}
+    silent = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in silent and token.start[0] not in left_out:
+            lines.setdefault(token.start[0], []).append(token.string)
+    return [(line, " ".join(tokens)) for line, tokens in sorted(lines.items())]
+
+
+def repeated_blocks(texts):
+    """Where blocks of code stand that stand elsewhere too."""
+    places: dict[tuple[str, ...], list[str]] = {}
+    for name, text in texts.items():
+        lines = said_lines(text)
+        for start in range(len(lines) - REPEATED + 1):
+            block = tuple(said for _, said in lines[start : start + REPEATED])
+            if sum(map(len, block)) >= 28 * REPEATED:  # fields and columns are short
+                places.setdefault(block, []).append(f"{name}:{lines[start][0]}")
+    return [found for found in places.values() if len(found) > 1]
+
+
+def test_no_block_of_code_stands_twice():
+    texts = {str(path.relative_to(REPOSITORY)): path.read_text() for path in FILES}
+    assert repeated_blocks(texts) == []
+
+
+def test_a_block_that_stands_twice_is_found():
+    said = [f"    value_{i} = some_function(of_this, and_of_that, {i})" for i in range(8)]
+    block = "\n".join(said)
+    first = f'"""One."""\ndef one():\n{block}\n'
+    second = f'"""Two."""\n\n\ndef two():  # a comment\n    """What it does."""\n\n{block}\n'
+    assert repeated_blocks({"a": first, "b": second}) == [["a:3", "b:7"]]
+    assert repeated_blocks({"a": first, "b": second.replace("value_4", "other")}) == []

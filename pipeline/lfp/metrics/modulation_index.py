@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pipeline.lfp.metrics._values import of_pairs
 from pipeline.metric import Metric, Value
 
 if TYPE_CHECKING:
@@ -57,18 +58,4 @@ def compute(*, phase_amplitude: PhaseAmplitude, options: Mapping[str, Any]) -> l
         Above 0, below 1. Band "theta-low_gamma": phase of theta, amplitude of low gamma. What is
         not defined (a channel without signal) is left out.
     """
-    import math
-
-    table = phase_amplitude.index
-    return [
-        Value(
-            value=float(value),
-            region=str(region),
-            band=str(pair),
-            n_effective=phase_amplitude.n_blocks,
-            n_effective_unit="blocks",
-        )
-        for pair, column in zip(table["pair"].values, table.values.T, strict=True)
-        for region, value in zip(table["region"].values, column, strict=True)
-        if math.isfinite(value)
-    ]
+    return of_pairs(phase_amplitude, phase_amplitude.index)

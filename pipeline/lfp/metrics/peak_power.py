@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pipeline.lfp.metrics._values import of_peaks
 from pipeline.metric import Metric, Value
 
 if TYPE_CHECKING:
@@ -62,14 +63,4 @@ def compute(*, shape: SpectralShape, options: Mapping[str, Any]) -> list[Value]:
         A ratio. A band without a peak is left out.
         Regions whose fit fails the gate are left out, and bands that no fitted range holds.
     """
-    return [
-        Value(
-            value=peak.over,
-            region=region,
-            band=band,
-            n_effective=shape.n_windows,
-            n_effective_unit="windows",
-        )
-        for band in options["lfp"]["bands"]
-        for region, peak in shape.peaks_of(band, options["lfp"]["bands"]).items()
-    ]
+    return of_peaks(shape, options, lambda peak: peak.over)

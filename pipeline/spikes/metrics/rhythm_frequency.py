@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipeline.metric import Metric, Value
+from pipeline.spikes.metrics._values import of_rhythms
 
 if TYPE_CHECKING:
     from pipeline.spikes.periodicity import Periodicity
@@ -56,27 +57,6 @@ def compute(*, periodicity: Periodicity, options: Mapping[str, Any]) -> list[Val
     list of Value
         Hz. Units without a sure peak are left out.
     """
-    import numpy as np
+    from pipeline.spikes.rhythms import band_frequency
 
-    from pipeline.spikes.rhythms import band_frequency, can_be_told
-
-    return [
-        Value(
-            value=float(value),
-            region=region,
-            unit_id=unit_id,
-            band=band,
-            n_effective=float(n_spikes),
-            n_effective_unit="spikes",
-        )
-        for band, range_hz in options["lfp"]["bands"].items()
-        if can_be_told(range_hz)
-        for unit_id, region, n_spikes, value in zip(
-            periodicity.unit_id,
-            periodicity.region,
-            periodicity.n_spikes,
-            band_frequency(periodicity, range_hz),
-            strict=True,
-        )
-        if np.isfinite(value)
-    ]
+    return of_rhythms(periodicity, options, band_frequency)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipeline.metric import Metric, Value
+from pipeline.spikes.metrics._values import of_rhythms
 
 if TYPE_CHECKING:
     from pipeline.spikes.periodicity import Periodicity
@@ -64,27 +65,6 @@ def compute(*, periodicity: Periodicity, options: Mapping[str, Any]) -> list[Val
     list of Value
         Around 0 without a rhythm. Units with too few spikes are left out.
     """
-    import numpy as np
+    from pipeline.spikes.rhythms import band_strength
 
-    from pipeline.spikes.rhythms import band_strength, can_be_told
-
-    return [
-        Value(
-            value=float(value),
-            region=region,
-            unit_id=unit_id,
-            band=band,
-            n_effective=float(n_spikes),
-            n_effective_unit="spikes",
-        )
-        for band, range_hz in options["lfp"]["bands"].items()
-        if can_be_told(range_hz)
-        for unit_id, region, n_spikes, value in zip(
-            periodicity.unit_id,
-            periodicity.region,
-            periodicity.n_spikes,
-            band_strength(periodicity, range_hz),
-            strict=True,
-        )
-        if np.isfinite(value)
-    ]
+    return of_rhythms(periodicity, options, band_strength)
