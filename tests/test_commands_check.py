@@ -523,6 +523,91 @@ def test_contexts_that_always_come_in_one_order(tmp_path):
     assert not any("context order" in line for line in warned(path))
 
 
+def test_few_animals_in_a_cell_of_a_modifier_between_animals(tmp_path):
+    """6 animals of each drug: 6 housed alone and 6 in groups, 3 of each in every cell."""
+
+    def housed(levels):
+        plan = [(f"r{a}", 0, ("saline", "psilocybin")[a % 2]) for a in range(12)]
+        return [(*row, {"housing": levels[index // 6]}) for index, row in enumerate(plan)]
+
+    asked = [{"modifier": "housing", "reference": "alone"}]
+    said = warned(cohort(tmp_path / "a", housed(["alone", "group"]), questions=asked))
+    expected = ", ".join(
+        f"{condition} x {level} 3 in acute"
+        for condition in ("psilocybin", "vehicle")
+        for level in ("alone", "group")
+    )
+    assert any(f"housing: animals per cell: {expected}; 5 or more in every" in s for s in said)
+    # the drug within animals: an animal counts where it had both; 3 of 6 in each
+    rows = [(*row, {"housing": ["alone", "group"][int(row[0][1:]) // 3]}) for row in crossover()]
+    said = warned(cohort(tmp_path / "b", rows, questions=asked))
+    within = "psilocybin and vehicle x alone 3 in acute, psilocybin and vehicle x group 3 in acute"
+    assert any(within in s for s in said)
+    # both levels in every animal: 6 animals in each cell
+    plan = [(*row, {"housing": level}) for row in crossover() for level in ("alone", "group")]
+    both = warned(cohort(tmp_path / "c", plan, questions=asked))
+    assert not any("per cell" in s for s in both)
+
+
+def test_levels_that_are_cohorts(tmp_path):
+    asked = [{"modifier": "housing", "reference": "alone"}]
+
+    def plan(cohort_of):
+        return [
+            (*row, {"housing": level, "cohort": cohort_of(int(row[0][1:]), level)})
+            for row in crossover(12)
+            for level in [("alone", "group")[int(row[0][1:]) // 6]]
+        ]
+
+    told = "housing: alone in cohort A, group in cohort B, C; two levels in a cohort: housing and"
+    apart = plan(lambda animal, level: "A" if level == "alone" else "BC"[animal % 2])
+    assert any(told in s for s in warned(cohort(tmp_path / "a", apart, questions=asked)))
+    shared = plan(lambda animal, level: "A" if animal < 7 else "B")  # one animal of both in A
+    unknown = plan(lambda animal, level: "" if level == "alone" else "B")
+    for name, rows in (("b", shared), ("c", unknown)):
+        said = warned(cohort(tmp_path / name, rows, questions=asked))
+        assert not any("two levels in a cohort" in s for s in said), name
+
+
+def test_a_drug_that_is_given_by_cage(tmp_path):
+    def plan(drug_of):
+        drugs = ("saline", "psilocybin")
+        return [(f"r{a}", 0, drugs[drug_of(a)], {"cage": f"c{a // 2}"}) for a in range(12)]
+
+    by_cage = plan(lambda a: a // 2 % 2)
+    (said,) = [s for s in warned(cohort(tmp_path / "a", by_cage)) if "cage" in s]
+    assert "design.unit: found animal, and the drug given by cage: mates alike in all 6" in said
+    one_differs = plan(lambda a: 1 - a // 2 % 2 if a == 11 else a // 2 % 2)
+    mates = [(*row, {"cage": f"c{int(row[0][1:]) // 2}"}) for row in crossover()]
+    for name, rows, extra in (
+        ("b", one_differs, {}),
+        ("c", mates, {}),  # every animal has both
+        ("d", by_cage, {"unit": "cage"}),
+    ):
+        assert not any(
+            "mates alike" in s for s in warned(cohort(tmp_path / name, rows, extra=extra))
+        )
+
+
+def test_contexts_in_turns_that_all_begin_with_the_same(tmp_path):
+    contexts = ("home_cage", "open_field") * 2
+    # the dose at 600 s, handling to 900 s: home_cage 900 to 1200 and 2400 to 3600 s, open_field
+    # 1200 to 2400 and 3600 to 4800 s; from the dose, weighted by seconds, on average
+    # (300 * 450 + 1200 * 2400) / 1500 = 2010 s and (1200 + 3600) / 2 = 2400 s: 6.5 min apart
+    design = {"contexts": ["home_cage", "open_field"]}
+    path = cohort(tmp_path / "a", crossover(), contexts=contexts, extra=design)
+    (said,) = [s for s in warned(path) if "context order" in s]
+    assert "every session begins with home_cage, and open_field is on average 6 min later" in said
+    rows = rows_of(path.parent / "contexts.tsv")
+    for row in rows:  # one animal begins with the other
+        if row["session"] in ("s0", "s1"):
+            row["context"] = contexts[row["context"] == "home_cage"]
+    write_table(path.parent / "contexts.tsv", rows)
+    assert not any("context order" in s for s in warned(path))
+    ends_alike = cohort(tmp_path / "b", crossover(), contexts=contexts[:3], extra=design)
+    assert not any("context order" in s for s in warned(ends_alike))
+
+
 def test_dates_that_are_missing_and_washouts_that_are_short(tmp_path):
     path = cohort(tmp_path, crossover())
     edit_rows(path.parent / "sessions.tsv", lambda row: row.update(start=""))

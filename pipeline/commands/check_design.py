@@ -3,69 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import combinations
+from collections.abc import Iterator
 
+from pipeline.commands.check_cells import FEWEST, Cell, Said, cells_of, pairs_of, units_of
+from pipeline.commands.check_levels import question_problems
 from pipeline.errors import Problem
 from pipeline.experiment import Experiment
-from pipeline.experiment.model import Anchor, Epoch, Session
-from pipeline.experiment.plan import PlanCondition, PlanQuestion
-
-#: animals per cell below which there is no verdict (pipeline.compare.guards)
-_FEWEST = 5
-_SESSION_COLUMNS = ("sex", "cohort", "cage", "stage")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One epoch with all that the design says of it."""
-
-    session: Session
-    anchor: Anchor
-    epoch: Epoch
-
-    @property
-    def condition(self) -> str:
-        """What was on board."""
-        return self.anchor.condition
-
-    def level(self, modifier: str) -> str:
-        """Return the level of a modifier, "" where it has none."""
-        if modifier == "context":
-            return self.epoch.context
-        if modifier == "dosing_context":
-            return self.anchor.administration.dosing_context
-        if modifier == "pretreatment":
-            return self.anchor.pretreatment or "none"  # as compare calls it
-        if modifier in _SESSION_COLUMNS:
-            return getattr(self.session, modifier)
-        return self.session.factors.get(modifier, "")
-
-    @property
-    def since_dose_s(self) -> float | None:
-        """Middle of the epoch in seconds from the dose, None where its times are open."""
-        epoch = self.epoch
-        if epoch.since_dose_zero_s is None or epoch.stop_s is None:
-            return None
-        return ((epoch.start_s or 0.0) + epoch.stop_s) / 2 - epoch.since_dose_zero_s
-
-
-def cells_of(experiment: Experiment) -> list[Cell]:
-    """Return every epoch of the included sessions with its design."""
-    return [
-        Cell(session, experiment.anchors[epoch.anchor], epoch)
-        for session in experiment.included
-        for epoch in experiment.epochs[session.name]
-    ]
-
-
-def pairs_of(experiment: Experiment) -> list[tuple[str, str]]:
-    """Return (condition, its reference); while blind, every two codes."""
-    plan = experiment.plan
-    if plan.blind:
-        return list(combinations([condition.name for condition in plan.conditions], 2))
-    return [(c.name, c.reference) for c in plan.conditions if c.reference is not None]
 
 
 def design_problems(experiment: Experiment) -> list[Problem]:
@@ -89,14 +32,11 @@ def design_problems(experiment: Experiment) -> list[Problem]:
         said += _conditions(experiment, cells)
         said += _few_animals(experiment, cells)
         said += _confounded(experiment, cells)
-        said += _empty_cells(experiment, cells)
-        said += _context_order(experiment, cells)
+        said += _by_cage(experiment, cells)
+        said += question_problems(experiment, cells)
         said += _unknown_order(experiment, cells)
     said += _outcomes(experiment)
     return [Problem(file, place, found, text, level) for place, found, text, level in said]
-
-
-Said = tuple[str, str, str, str]
 
 
 def _nothing(experiment: Experiment, cells: list[Cell]) -> Iterator[Said]:
@@ -138,28 +78,23 @@ def _conditions(experiment: Experiment, cells: list[Cell]) -> Iterator[Said]:
             )
 
 
-def _units_of(experiment: Experiment, cells: list[Cell]) -> set[str]:
-    by_cage = experiment.plan.unit == "cage"
-    return {cell.session.cage if by_cage else cell.session.animal for cell in cells}
-
-
 def _few_animals(experiment: Experiment, cells: list[Cell]) -> Iterator[Said]:
     unit = experiment.plan.unit
-    number = len(_units_of(experiment, cells))
+    number = len(units_of(experiment, cells))
     if number == 1:
         yield "design", f"one {unit}", f"several: the {unit} is the unit of every test", "warning"
         return
     few = []
     for condition in experiment.plan.conditions:
         own = [cell for cell in cells if cell.condition == condition.name]
-        n = len(_units_of(experiment, own))
-        if own and n < _FEWEST:
+        n = len(units_of(experiment, own))
+        if own and n < FEWEST:
             few.append(f"{condition.name} {n}")
     if few:
         yield (
             "design",
             f"{unit}s per condition: {', '.join(few)}",
-            f"{_FEWEST} or more in every cell, else the verdict is inconclusive",
+            f"{FEWEST} or more in every cell, else the verdict is inconclusive",
             "warning",
         )
 
@@ -218,92 +153,25 @@ def _order(
         )
 
 
-def in_one_context(experiment: Experiment, question: PlanQuestion) -> bool:
-    """Whether a question stands for none: one context was declared, and nothing asked."""
-    design = experiment.config.design
-    return question.modifier == "context" and not design.questions and len(design.contexts) == 1
-
-
-def _empty_cells(experiment: Experiment, cells: list[Cell]) -> Iterator[Said]:
-    """Warn of combinations of condition, phase and level that no session has."""
+def _by_cage(experiment: Experiment, cells: list[Cell]) -> Iterator[Said]:
+    """Warn of a drug that all mates of a cage have alike, where animals are the unit of test."""
+    if experiment.plan.unit == "cage":
+        return
     compared = {name for pair in pairs_of(experiment) for name in pair}
-    for question in experiment.plan.questions:
-        if len(question.levels) < 2:
-            if in_one_context(experiment, question):
-                continue
-            yield (
-                "design.questions",
-                f"{question.modifier}: {', '.join(question.levels) or 'no level'}",
-                "two levels or more: with one the question cannot be asked",
-                "warning",
-            )
-            continue
-        counts = counted(cells, question)
-        met = {condition for condition, _, _ in counts}
-        empty = [
-            f"{condition.name} x {level} in {phase}"
-            for condition in experiment.plan.conditions
-            for phase in question.phases
-            for level in _possible(condition, question)
-            if condition.name in met & compared and (condition.name, phase, level) not in counts
-        ]
-        if empty:
-            more = f" and {len(empty) - 8} more" if len(empty) > 8 else ""
-            yield (
-                "design.questions",
-                f"{question.modifier}: no session of {', '.join(empty[:8])}{more}",
-                "at least one of each: an empty cell has no drug effect to compare",
-                "warning",
-            )
-
-
-def _possible(condition: PlanCondition, question: PlanQuestion) -> tuple[str, ...]:
-    """Levels that a condition can have: its own pretreatment is part of what it is."""
-    if question.modifier == "pretreatment":
-        return (condition.pretreatment or "none",)
-    return question.levels
-
-
-def counted(
-    cells: list[Cell], question: PlanQuestion
-) -> Mapping[tuple[str, str, str], set[tuple[str, str]]]:
-    """Return (animal, session) by condition, phase and level of a question's modifier."""
-    found: dict[tuple[str, str, str], set[tuple[str, str]]] = defaultdict(set)
+    had: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for cell in cells:
-        key = (cell.condition, cell.epoch.phase, cell.level(question.modifier))
-        found[key].add((cell.session.animal, cell.session.name))
-    return found
-
-
-def _context_order(experiment: Experiment, cells: list[Cell]) -> Iterator[Said]:
-    """Warn where two contexts were never visited at the same time after the dose."""
-    for question in experiment.plan.questions:
-        if question.modifier != "context":
-            continue
-        for phase in question.phases:
-            times: dict[str, list[float]] = defaultdict(list)
-            for cell in cells:
-                if cell.epoch.phase == phase and cell.since_dose_s is not None:
-                    times[cell.epoch.context].append(cell.since_dose_s)
-            reference = times.get(question.reference)
-            for level in question.levels:
-                here = times.get(level)
-                if level == question.reference or not here or not reference:
-                    continue
-                if min(here) > max(reference) or max(here) < min(reference):
-                    yield (
-                        "design.questions",
-                        f"context order: {level} {_minutes(here)} and {question.reference} "
-                        f"{_minutes(reference)} after the dose, in {phase}",
-                        "contexts that are interleaved or counterbalanced: a fading drug effect "
-                        "looks like an effect of the context, the verdict is inconclusive",
-                        "warning",
-                    )
-
-
-def _minutes(times: list[float]) -> str:
-    low, high = min(times) / 60, max(times) / 60
-    return f"{low:.0f} min" if f"{low:.0f}" == f"{high:.0f}" else f"{low:.0f} to {high:.0f} min"
+        if cell.session.cage and cell.condition in compared:
+            had[cell.session.cage][cell.session.animal].add(cell.condition)
+    cages = [list(mates.values()) for mates in had.values() if len(mates) > 1]
+    groups = {frozenset(mates[0]) for mates in cages}
+    if len(groups) > 1 and all(mate == mates[0] for mates in cages for mate in mates):
+        yield (
+            "design.unit",
+            f"animal, and the drug given by cage: mates alike in all {len(cages)} cages",
+            "unit: cage, if cages were drawn: mates are no further evidence, and as animals they "
+            "make the verdict surer than it is",
+            "warning",
+        )
 
 
 def _unknown_order(experiment: Experiment, cells: list[Cell]) -> Iterator[Said]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from pipeline.commands.check_design import cells_of, counted, in_one_context
+from pipeline.commands.check_cells import cells_of, counted, in_one_context
 from pipeline.commands.check_found import Extent, SessionFiles
 from pipeline.experiment import Experiment
 from pipeline.experiment.model import Epoch, Session
