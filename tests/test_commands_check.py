@@ -606,6 +606,8 @@ def test_contexts_in_turns_that_all_begin_with_the_same(tmp_path):
     assert not any("context order" in s for s in warned(path))
     ends_alike = cohort(tmp_path / "b", crossover(), contexts=contexts[:3], extra=design)
     assert not any("context order" in s for s in warned(ends_alike))
+    no_verdict = cohort(tmp_path / "c", crossover(4), contexts=contexts, extra=design)
+    assert not any("context order" in s for s in warned(no_verdict))
 
 
 def test_dates_that_are_missing_and_washouts_that_are_short(tmp_path):
