@@ -332,6 +332,12 @@ def test_neuralynx_clock_of_the_rig_times_samples_and_events(tmp_path):
     assert on * recording.sampling_frequency == pytest.approx(59_000, abs=0.1)
 
 
+def test_neuralynx_one_file_instead_of_its_folder(tmp_path):
+    neuralynx(tmp_path / "day1")
+    with pytest.raises(InputError, match=r"CSC2.ncs: found a file; .*name its folder, day1$"):
+        open_recording(tmp_path / "day1" / "CSC2.ncs", format="neuralynx")
+
+
 @pytest.mark.parametrize("late_us", [1_000, 60_000, 3_000_000, -2_000_000])
 def test_neuralynx_gaps(tmp_path, late_us):
     x = signals(60_000)

@@ -205,6 +205,16 @@ def test_unknown_format_and_missing_path(tmp_path):
             open_recording(tmp_path / "nothing", format=format)
 
 
+def test_openephys_above_several_sessions(copy, tmp_path):
+    """The reader would take one of them, in a run as in a check."""
+    folder = copy("openephys")
+    for day in ("monday", "tuesday"):
+        shutil.copytree(folder, tmp_path / "rat" / day)
+    with pytest.raises(InputError, match="sessions in monday, tuesday; expected one: name its own"):
+        open_recording(tmp_path / "rat", format="openephys")
+    assert open_recording(tmp_path / "rat" / "monday").get_num_samples()
+
+
 def test_openephys_truncated(copy):
     folder = copy("openephys")
     cut(only(folder, "continuous.dat"), bytes_off=600)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.check_found import Extent, Places, SessionFiles, tried
-from pipeline.errors import InputError, Problem
+from pipeline.errors import Problem
 from pipeline.experiment import Experiment
 from pipeline.experiment.model import Session
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 #: tables larger than this are looked at by their first and last rows
 LARGE_BYTES = 5_000_000
 _ENDS_BYTES = 100_000
-#: folders of one Open Ephys session
-_OF_SESSION = ("Record Node", "experiment", "recording")
 
 
 def open_session(experiment: Experiment, session: Session) -> SessionFiles:
@@ -69,7 +68,6 @@ def _recordings(settings: Mapping[str, Any], found: SessionFiles, place: Places)
         if not Path(source["path"]).exists():
             continue
         one = {**settings, "recordings": [source]}
-        tried(found, place.recording(index), partial(_one_openephys, source))
         opened = tried(found, place.recording(index), partial(open_parts, one))
         found.parts += opened or []
     for part in found.parts:
@@ -81,21 +79,6 @@ def _recordings(settings: Mapping[str, Any], found: SessionFiles, place: Places)
         )
     if found.parts and len(found.parts) == len(settings["recordings"]):
         tried(found, place.recording(0), lambda: _join(settings, found, place))
-
-
-def _one_openephys(source: Mapping[str, Any]) -> None:
-    """Refuse a folder above several Open Ephys sessions: its reader would take one of them."""
-    path = Path(source["path"])
-    if source["format"] not in ("auto", "openephys") or not path.is_dir():
-        return
-    # a session's folder may hold several record nodes and several recordings
-    below = (file.relative_to(path).parts[:-1] for file in path.rglob("structure.oebin"))
-    tops = {parts[0] for parts in below if len(parts) > 2 and not parts[0].startswith(_OF_SESSION)}
-    if len(tops) > 1:
-        raise InputError(
-            f"{path}: found Open Ephys sessions in {', '.join(sorted(tops))}; expected one: name "
-            "its own folder"
-        )
 
 
 def _join(settings: Mapping[str, Any], found: SessionFiles, place: Places) -> None:
@@ -137,7 +120,10 @@ def _traps(
 
 def _sortings(settings: Mapping[str, Any], found: SessionFiles, place: Places) -> None:
     from pipeline.commands.check_units import sorting_extent
+    from pipeline.ingest import recording_start_s
 
+    # Units in the NWB file of the recording count on its clock, which may begin before it.
+    starts_s = {part.path: recording_start_s(part.recording) for part in found.parts}
     named = [(settings["sorting"], place.cell("sorting"))]
     named += [
         (source["sorting"], place.recording(index))
@@ -147,7 +133,12 @@ def _sortings(settings: Mapping[str, Any], found: SessionFiles, place: Places) -
         if Path(path).exists():
             extent = tried(found, where, partial(sorting_extent, Path(path)))
             if extent:
-                found.extents.append(extent)
+                start_s = starts_s.get(path, 0.0)
+                found.extents.append(
+                    replace(
+                        extent, start_s=extent.start_s - start_s, stop_s=extent.stop_s - start_s
+                    )
+                )
 
 
 def _movement(

@@ -19,6 +19,30 @@ if TYPE_CHECKING:
     import numpy as np
 
 TRUNCATED = "truncated: the copy or the recording did not finish"
+#: folders of one Open Ephys session
+_OF_SESSION = ("Record Node", "experiment", "recording")
+
+
+def refuse_several_openephys(path: Path) -> None:
+    """Refuse a folder above several Open Ephys sessions: the reader would take one of them.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        As the table names it; a session's folder may hold several record nodes and recordings.
+
+    Raises
+    ------
+    InputError
+        That names the sessions found.
+    """
+    below = (file.relative_to(path).parts[:-1] for file in path.rglob("structure.oebin"))
+    tops = {parts[0] for parts in below if len(parts) > 2 and not parts[0].startswith(_OF_SESSION)}
+    if len(tops) > 1:
+        raise InputError(
+            f"{path}: found Open Ephys sessions in {', '.join(sorted(tops))}; expected one: name "
+            "its own folder"
+        )
 
 
 def check_openephys(path: Path) -> None:

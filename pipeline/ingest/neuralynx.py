@@ -112,9 +112,14 @@ def open_neuralynx(path: Path, stream: str | None) -> BaseRecording:
     Raises
     ------
     InputError
-        Several files of one channel, channels of other lengths or times, records with gaps,
-        headers without rate or gain.
+        A file instead of its folder; several files of one channel, channels of other lengths or
+        times, records with gaps, headers without rate or gain.
     """
+    if path.is_file():
+        raise InputError(
+            f"{path}: found a file; expected a folder: each .ncs file is one channel; name its "
+            f"folder, {path.parent.name}"
+        )
     files = [f for f in LAYOUTS["neuralynx"].files(path) if f.suffix.casefold() == ".ncs"]
     # Cheetah leaves a header without records for channels that were switched off.
     empty = [file for file in files if file.stat().st_size == HEADER_BYTES]

@@ -12,7 +12,12 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from pipeline.errors import InputError
 from pipeline.experiment.strict import StrictModel
-from pipeline.ingest.damage import TRUNCATED, check_openephys, check_spikeglx
+from pipeline.ingest.damage import (
+    TRUNCATED,
+    check_openephys,
+    check_spikeglx,
+    refuse_several_openephys,
+)
 from pipeline.ingest.edf_header import VOLTAGE_UNITS
 from pipeline.ingest.files import sidecar
 from pipeline.ingest.hdf5 import open_nwb
@@ -56,6 +61,7 @@ class Opener:
 
 
 def _openephys(path: Path, stream: str | None) -> BaseRecording:
+    refuse_several_openephys(path)
     check_openephys(path)
     folder = path.parent if path.name == "structure.oebin" else path
     from spikeinterface.extractors.neoextractors import OpenEphysBinaryRecordingExtractor as Reader
