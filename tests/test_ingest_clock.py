@@ -248,6 +248,22 @@ def test_jitter_beyond_the_tolerance_is_named():
     assert align(noisy, sent + 9, tolerance_ms=8).n_matched >= 195
 
 
+def test_a_log_in_steps_of_10_ms_is_told_so_and_is_aligned_with_a_tolerance_of_6():
+    told = []
+    for seed in range(6):
+        sent = irregular(n=75, seed=seed, low=4, high=12)
+        log = np.round(sent, 2)  # whatever the offset, steps of 10 ms beside pulses of no steps
+        with pytest.raises(InputError) as error:
+            align(log, sent + 9)
+        assert "Regular pulses" not in str(error.value)
+        assert "Raise sync.tolerance_ms only if such errors do no harm (steps of 10 ms need 6)" in (
+            str(error.value)
+        )
+        told.append("two ways to match" in str(error.value))
+        assert align(log, sent + 9, tolerance_ms=6).n_matched == 75
+    assert 0 < sum(told) < len(told)  # both refusals that such a log meets were met
+
+
 def test_a_second_half_of_another_session_is_refused():
     one, two = irregular(), irregular(seed=2)
     joined = np.concatenate([one[:100], one[99] + two[:100]])

@@ -15,6 +15,8 @@ from pipeline.ingest.clock_search import FEWEST, Found, Rules, error_at
 
 #: the tolerance covers so many standard errors of the map
 STANDARD_ERRORS = 4.0
+#: two offsets within so many tolerances are one that coarse steps blur: pulses are farther apart
+BLURRED = 10
 
 
 def check_options(tolerance_ms: float, max_drift_ppm: float) -> None:
@@ -72,6 +74,18 @@ class Case:
         at = float(self.behaviour.times[0])
         return f"offset {line(at) - at:.4f} s with {candidate[1]} pulses matched"
 
+    def _why_ambiguous(self, candidates: list[tuple[Line, int]]) -> str:
+        """Say why two offsets fit: steps of the log blur one, regular pulses fit at every shift."""
+        at = float(self.x.times.mean())
+        apart = abs(candidates[0][0](at) - candidates[-1][0](at))
+        if 0 < apart <= BLURRED * self.rules.tolerance_s:
+            return (
+                f"They are only {apart * 1000:.1f} ms apart: the log writes its pulses in coarse "
+                "steps or late. Raise sync.tolerance_ms only if such errors do no harm (steps of "
+                "10 ms need 6)"
+            )
+        return "Regular pulses fit at every shift: send pulses at irregular intervals, or barcodes"
+
     def refusal(self, gap: Gap) -> str:
         """Say why there is no map at all."""
         failure, tolerance = gap.failure, self.rules.tolerance_s * 1000
@@ -82,15 +96,15 @@ class Case:
             return (
                 f"{self._found()}two ways to match that fit nearly as well: "
                 f"{' and '.join(map(self._place, candidates))}; expected one that stands out. "
-                "Regular pulses fit at every shift: send pulses at irregular intervals, or "
-                "barcodes"
+                f"{self._why_ambiguous(candidates)}"
             )
         if kind == "loose":
             return (
                 f"{self._found()}{candidates[0][1]} pulses that match within {tolerance:g} ms, "
                 f"but {numbers['near']:.0f} more lie up to {3 * tolerance:g} ms away; expected "
                 "all within the tolerance: the log writes its pulses late or in coarse steps, or "
-                "a clock does not run evenly. Raise the tolerance only if such errors do no harm"
+                "a clock does not run evenly. Raise sync.tolerance_ms only if such errors do no "
+                "harm (steps of 10 ms need 6)"
             )
         if kind == "barcodes":
             return (
