@@ -77,6 +77,14 @@ CONFIG_CASES = {
         lambda c: c["design"].update(baseline_phase="basline"),
         ("design.baseline_phase", "did you mean 'baseline'"),
     ),
+    "baseline phase written out while there is none": (
+        lambda c: c["design"].update(phases={"acute": [300, 1800]}, baseline_phase="baseline"),
+        ("found 'baseline'; one of design.phases (acute), or baseline_phase left out: without a",),
+    ),
+    "a context for a baseline that there is none of": (
+        lambda c: c["design"].update(phases={"acute": [300, 1800]}, baseline_context="home_cage"),
+        ("one of design.phases (acute), or baseline_context left out",),
+    ),
     "windows overlap": (
         lambda c: c["design"]["phases"].update(late=[1700, 3000]),
         ("design.phases.late", "does not overlap acute"),
@@ -498,6 +506,24 @@ def test_a_measurement_in_a_phase_that_its_session_lacks_is_refused(tmp_path):
     (problem,) = problems_of(edit(path, lambda c: c.update(declare)))
     assert "row 2, column phase" in problem
     assert "baseline in home_cage" in problem
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ({"phase": "late"}, "found 'late'; a phase of the config: baseline, acute"),
+        ({"phase": "acut"}, "a phase of the config: baseline, acute (did you mean 'acute'?)"),
+        ({"phase": "acute", "context": "arena"}, "a context of the config: home_cage"),
+    ],
+)
+def test_a_measurement_of_an_unknown_phase_or_context_is_told_which_there_are(
+    tmp_path, cells, expected
+):
+    row = {"animal": "r1", "session": "s2", "outcome": "spines", "value": "3"} | cells
+    path = changed(tmp_path, lambda t: t.update(measurements=[row]))
+    declare = {"outcomes": {"declare": {"spines": {"label": "Spines"}}}}
+    problems = problems_of(edit(path, lambda c: c.update(declare)))
+    assert any(expected in problem for problem in problems), problems
 
 
 def test_a_pretreatment_of_another_session_an_hour_before_is_on_board(tmp_path):

@@ -38,7 +38,14 @@ def check_phases(design: Design, *, file: str) -> list[Problem]:
     if design.baseline_phase not in design.phases and (
         "baseline_phase" in design.model_fields_set or design.baseline_context != "same"
     ):
-        expected = f"one of design.phases{did_you_mean(design.baseline_phase, design.phases)}"
+        key = (
+            "baseline_phase" if "baseline_phase" in design.model_fields_set else "baseline_context"
+        )
+        expected = (
+            f"one of design.phases ({', '.join(design.phases)})"
+            f"{did_you_mean(design.baseline_phase, design.phases)}, or {key} left out: without a "
+            "baseline nothing is subtracted"
+        )
         problems.append(
             Problem(file, "design.baseline_phase", repr(design.baseline_phase), expected)
         )

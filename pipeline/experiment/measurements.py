@@ -89,8 +89,8 @@ def _undeclared(
     checks = (
         ("session", sessions, "a session of sessions.tsv"),
         ("outcome", config.outcomes.declare, "one of outcomes.declare"),
-        ("phase", design.phases, "a phase of the config"),
-        ("context", design.contexts, "a context of the config"),
+        ("phase", design.phases, f"a phase of the config: {', '.join(design.phases)}"),
+        ("context", design.contexts, f"a context of the config: {', '.join(design.contexts)}"),
     )
     return [
         row.problem(column, expected + did_you_mean(value[column], known))
