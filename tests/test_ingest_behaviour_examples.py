@@ -58,6 +58,14 @@ def test_medpc_set_shifting(tmp_path):
     assert pulses.tolist() == [0.5, 40.0]
 
 
+def test_the_set_shifting_mapping_announces_every_rule_of_the_task_beside_it():
+    task = yaml.safe_load((FOLDER.parent / "tasks/light_side.yaml").read_text(encoding="utf-8"))
+    mapping = yaml.safe_load((FOLDER / "medpc_set_shifting.yaml").read_text(encoding="utf-8"))
+    rule = mapping["trials"]["rule"]
+    assert set(rule.values()) == set(task["rules"])
+    assert set(rule) <= set(mapping["codes"].values())
+
+
 def test_medpc_outcome_vectors(tmp_path):
     letters = {"K": 2, "L": 2} | {name: padded([0.0, 1, 0], 6) for name in "AC"}
     letters |= {"B": padded([0.0, 1, 0], 6), "D": padded([0.0, 2, 2], 6)}
