@@ -56,6 +56,46 @@ def test_files_and_rows_are_compared_by_name_not_by_place():
     ]
 
 
+def sessions(*rows: tuple[str, str], first_s: float = 0.0):
+    """Settings of a job over sessions: name and reason; rows of contexts hang on them."""
+    return {
+        "sessions": [{"session": name, "animal": "r1", "exclude": why} for name, why in rows],
+        "contexts": [
+            {"session": name, "context": "home", "start_s": first_s + start}
+            for name, why in rows
+            if not why
+            for start in (0, 300)
+        ],
+        "record": {"files": {name: [{"file": f"{name}.nwb"}] for name, why in rows if not why}},
+    }
+
+
+def test_a_session_left_out_or_taken_in_is_one_line():
+    both, one = sessions(("a", ""), ("b", "")), sessions(("a", ""), ("b", "cable came off"))
+    assert differences(both, one) == ["session b left out (cable came off)"]
+    assert differences(one, both) == ["session b taken in"]
+    # added to the tables or deleted from them; pages list the included ones alone
+    assert differences(both, sessions(("b", ""))) == ["session a left out"]
+    assert differences(sessions(("b", "")), both) == ["session a taken in"]
+    assert differences(one, sessions(("a", ""), ("b", "no signal"))) == [
+        "sessions.b.exclude: cable came off -> no signal"
+    ]
+    # a change of another session stands beside it
+    later = sessions(("a", ""), ("b", "cable came off"), first_s=5)
+    assert differences(both, later) == [
+        "session b left out (cable came off)",
+        "contexts[1].start_s: 0 -> 5",
+        "contexts[2].start_s: 300 -> 305",
+    ]
+
+
+def test_a_row_that_vanishes_from_a_session_leaves_the_session_in():
+    before = {"sessions": [{"session": "a"}], "doses": [{"session": "a", "time_s": 5}]}
+    after = {"sessions": [{"session": "a"}], "doses": []}
+    assert "session a left out" not in "".join(differences(before, after))
+    assert differences(before, after)
+
+
 def test_code_and_libraries_have_words():
     before = {"code": {"hash": "1a", "versions": {"numpy": "2.4"}}}
     after = {"code": {"hash": "2b", "versions": {"numpy": "2.10"}}}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,9 +129,13 @@ def _literal(text: str) -> Any:
 
 
 def differences(before: Any, after: Any) -> list[str]:
-    """Return what differs between two settings, one line each: ``lfp.rate_hz: 1000 -> 500``."""
-    trees = [flat(_by_name(settings)) for settings in (before, after)]
-    lines = []
+    """Return what differs between two settings, one line each: ``lfp.rate_hz: 1000 -> 500``.
+
+    A session that was excluded or included, added or deleted is one line, whatever hangs on it.
+    """
+    moved = _moved(before, after)
+    lines = list(moved.values())
+    trees = [flat(_by_name(_without(settings, moved))) for settings in (before, after)]
     for key in dict.fromkeys((*trees[0], *trees[1])):
         one, other = (tree.get(key) for tree in trees)
         if one != other:
@@ -140,6 +144,49 @@ def differences(before: Any, after: Any) -> list[str]:
             words = told if "versions." in key else arrow(one or "", other or "")
             lines.append(f"{_named(key)}: {words}")
     return lines
+
+
+def _moved(before: Any, after: Any) -> dict[str, str]:
+    """Return a sentence for each session that is in the analysis before or after, not both."""
+    reasons = [_reasons(settings) for settings in (before, after)]
+    if None in reasons:
+        return {}
+    was, is_now = (found or {} for found in reasons)
+    said = {}
+    for name in dict.fromkeys((*was, *is_now)):
+        there, here = was.get(name) == "", is_now.get(name) == ""
+        why = is_now.get(name)
+        if there and not here:
+            said[name] = f"session {shown(name)} left out" + (f" ({shown(why)})" if why else "")
+        elif here and not there:
+            said[name] = f"session {shown(name)} taken in"
+    return said
+
+
+def _reasons(settings: Any) -> dict[str, str] | None:
+    """Return why each session of a job is excluded, "" for not at all; None without sessions."""
+    rows = settings.get("sessions") if isinstance(settings, Mapping) else None
+    if not isinstance(rows, list):
+        return None
+    named = [row for row in rows if isinstance(row, Mapping) and "session" in row]
+    return {str(row["session"]): str(row.get("exclude") or "") for row in named}
+
+
+def _without(settings: Any, sessions: Container[str]) -> Any:
+    """Return settings without the rows of some sessions, and without their files."""
+    if isinstance(settings, Mapping):
+        kept = {key: _without(value, sessions) for key, value in settings.items()}
+        files = kept.get("files")
+        if isinstance(files, Mapping):
+            kept["files"] = {key: value for key, value in files.items() if key not in sessions}
+        return kept
+    if not isinstance(settings, list):
+        return settings
+    return [
+        _without(row, sessions)
+        for row in settings
+        if not (isinstance(row, Mapping) and str(row.get("session", "")) in sessions)
+    ]
 
 
 def _by_name(settings: Any) -> Any:
