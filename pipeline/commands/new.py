@@ -28,6 +28,7 @@ _FOUND = (
     "problem",
 )
 _FILES = ("column", "file", "format")
+_INTERVALS = ("session", "says", "start_s", "stop_s", "table")
 _TASKS = Path(__file__).resolve().parents[2] / "config" / "tasks"
 
 
@@ -67,9 +68,11 @@ def _proposed(
 ) -> Mapping[str, Sequence[Mapping[str, str]]]:
     from pipeline.commands.new_beside import find_beside, own_sorting
     from pipeline.commands.new_find import find_recordings
+    from pipeline.commands.new_nwb import facts_said
     from pipeline.commands.new_propose import beside_rows, log_rows, open_found, table_rows
 
-    _refuse_existing(folder, [*_texts({}), "recordings_found.tsv", "files_found.tsv"])
+    beside_tables = ("recordings_found.tsv", "files_found.tsv", "intervals_found.tsv")
+    _refuse_existing(folder, [*_texts({}), *beside_tables])
     found = find_recordings(recordings)
     beside = find_beside(recordings, found)
     if not found and not beside:
@@ -97,6 +100,8 @@ def _proposed(
             print(f"  TTL: {one.lines or 'no events'}")
         if sorting:
             print(f"  sorting: {sorting.path.name} ({sorting.format})")
+        for line in facts_said(one.facts):
+            print(f"  {line}")
     _tell(beside)
     rows = table_rows(opened, target=folder) if opened else {}
     if not rows:
@@ -169,6 +174,8 @@ def _texts(rows: Mapping[str, Sequence[Mapping[str, str]]]) -> dict[str, str]:
         texts["recordings_found.tsv"] = table_text(_FOUND, rows["recordings_found"])
     if rows.get("files_found"):
         texts["files_found.tsv"] = table_text(_FILES, rows["files_found"])
+    if rows.get("intervals_found"):
+        texts["intervals_found.tsv"] = table_text(_INTERVALS, rows["intervals_found"])
     return texts
 
 

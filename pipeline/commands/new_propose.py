@@ -6,11 +6,11 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 
 from pipeline.commands.new_beside import Beside
 from pipeline.commands.new_find import Found
+from pipeline.commands.new_nwb import NwbFacts, nwb_facts
 from pipeline.errors import InputError
 
 #: channels by name are proposed up to this number of rows
@@ -37,6 +37,8 @@ class Opened:
         TTL lines with their pulses, in words.
     problem : str
         Why it could not be opened, "" if it could.
+    facts : NwbFacts
+        What an NWB file says besides; nothing for the others.
     """
 
     session: str
@@ -47,6 +49,7 @@ class Opened:
     channels: tuple[str, ...] = field(default=())
     lines: str = ""
     problem: str = ""
+    facts: NwbFacts = field(default_factory=NwbFacts)
 
 
 def open_found(found: Sequence[Found], *, base: Path, target: Path, events: bool) -> list[Opened]:
@@ -76,7 +79,7 @@ def open_found(found: Sequence[Found], *, base: Path, target: Path, events: bool
 
 
 def _open(item: Found, session: str, path: str, *, events: bool) -> Opened:
-    from pipeline.ingest import open_recording
+    from pipeline.ingest import open_recording, recording_start_s
 
     if item.problem:
         return Opened(session, path, item.format or "auto", problem=item.problem)
@@ -85,6 +88,11 @@ def _open(item: Found, session: str, path: str, *, events: bool) -> Opened:
         return Opened(session, repr(path), item.format, problem=problem)
     try:
         recording = open_recording(item.path, format=item.format)
+        channels = tuple(str(channel) for channel in recording.channel_ids)
+        facts = NwbFacts()
+        if item.format == "nwb":
+            zero_s = recording_start_s(recording)
+            facts = nwb_facts(item.path, channels=channels, zero_s=zero_s)
     except InputError as error:
         return Opened(session, path, item.format, problem=str(error))
     rate = float(recording.sampling_frequency)
@@ -94,8 +102,9 @@ def _open(item: Found, session: str, path: str, *, events: bool) -> Opened:
         item.format,
         seconds=recording.get_num_samples() / rate,
         rate_hz=rate,
-        channels=tuple(str(channel) for channel in recording.channel_ids),
+        channels=channels,
         lines=_lines(item) if events else "",
+        facts=facts,
     )
 
 
@@ -142,7 +151,12 @@ def session_names(paths: Sequence[Path], *, base: Path) -> list[str]:
     for path in paths:
         below = path.relative_to(base) if path != base else Path(base.resolve().name)
         plain = below.with_suffix("") if path.is_file() else below
-        parts = [part for part, _ in groupby(plain.parts)]  # rat05/rat05.nwb is rat05
+        # rat05/rat05.nwb is rat05, sub-rat05/sub-rat05_ses-1.nwb is sub-rat05_ses-1
+        parts = [
+            part
+            for part, inner in zip(plain.parts, [*plain.parts[1:], ""], strict=True)
+            if inner != part and not inner.startswith(f"{part}_")
+        ]
         name = re.sub(r"[^A-Za-z0-9_-]+", "_", "_".join(parts)).strip("_") or "session"
         unique, number = name, 2
         while unique.casefold() in (other.casefold() for other in names):
@@ -167,13 +181,16 @@ def table_rows(
     Returns
     -------
     dict of str to list of dict
-        sessions, administrations, contexts, channels, and recordings_found.
+        sessions, administrations, contexts, channels, recordings_found, and intervals_found.
     """
     opened = [one for one, _ in proposed]
     rows: dict[str, list[dict[str, str]]] = {
         "sessions": [
             {
                 "session": one.session,
+                "animal": one.facts.animal,
+                "sex": one.facts.sex,
+                "start": one.facts.start,
                 "recording": one.path,
                 "recording_format": one.format,
                 "sorting": _relative(sorting.path, target) if sorting else "",
@@ -181,7 +198,7 @@ def table_rows(
             for one, sorting in proposed
             if not one.path.startswith(("'", '"'))
         ],
-        "administrations": [{"session": one.session} for one in opened],
+        "administrations": [{"session": one.session, "animal": one.facts.animal} for one in opened],
         "contexts": [
             {"session": one.session, "start_s": "0", "stop_s": f"{one.seconds:.3f}"}
             for one in opened
@@ -200,6 +217,9 @@ def table_rows(
                 "problem": " ".join(one.problem.split()),
             }
             for one in opened
+        ],
+        "intervals_found": [
+            {"session": one.session, **row} for one in opened for row in one.facts.intervals
         ],
     }
     return rows
@@ -256,9 +276,15 @@ def _fits_a_cell(path: Path, target: Path) -> bool:
 
 def _channel_rows(opened: Sequence[Opened]) -> list[dict[str, str]]:
     """One list for all sessions where they have the same channels, else one for each."""
-    kinds = {one.channels for one in opened}
+    kinds = {
+        tuple((name, one.facts.regions.get(name, "")) for name in one.channels) for one in opened
+    }
     if len(kinds) == 1:
-        return [{"channel": name} for name in next(iter(kinds))]
+        return [{"channel": name, "region": region} for name, region in next(iter(kinds))]
     if sum(len(one.channels) for one in opened) > _MOST_CHANNELS:
         return []
-    return [{"session": one.session, "channel": name} for one in opened for name in one.channels]
+    return [
+        {"session": one.session, "channel": name, "region": one.facts.regions.get(name, "")}
+        for one in opened
+        for name in one.channels
+    ]
