@@ -180,6 +180,15 @@ CONFIG_CASES = {
         ),
         ("behaviour.formats.log.values.rule", "'lihgt'", "did you mean 'light'"),
     ),
+    "a rule of the whole log that the task does not have": (
+        lambda c: c.update(
+            flexibility={
+                "task": {"rules": {"light": "follow cue"}, "criterion": {"consecutive": 5}}
+            },
+            behaviour={"formats": {"log": {"columns": {"choice_side": "x"}, "rule": "lihgt"}}},
+        ),
+        ("behaviour.formats.log.rule", "'lihgt'", "did you mean 'light'"),
+    ),
     "table not there": (
         lambda c: c["tables"].update(sessions="nowhere.tsv"),
         ("nowhere.tsv", "no file"),

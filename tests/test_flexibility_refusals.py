@@ -56,6 +56,7 @@ def test_all_problems_at_once():
     assert "row 2: rule: found 'Light'; expected one of" in message
     assert "did you mean 'light'" in message
     assert "row 6: rule: found ''" in message
+    assert message.count("no column gives it: name one (columns: rule), or the rule of all") == 1
     assert "row 3: choice_side: found 'lft'" in message
     assert "row 4: cue_side: found 'up'" in message
     assert "row 7: time: found a trial earlier" in message

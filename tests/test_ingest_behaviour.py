@@ -211,6 +211,15 @@ def test_without_clock_times_all_times_are_unknown(tmp_path):
     assert table["trial"].tolist() == [1, 2] and table["correct"].tolist() == [True, False]
 
 
+def test_a_task_of_one_rule_needs_no_column_of_rules(tmp_path):
+    path = log(tmp_path, "left,1", "right,0", header="side,hit")
+    columns = {"choice_side": "side", "correct": "hit"}
+    table = read_behaviour(path, format="box", mapping={"columns": columns, "rule": "light"})
+    assert table["rule"].tolist() == ["light", "light"]
+    table = read_behaviour(path, format="box", mapping={"columns": columns})
+    assert table["rule"].tolist() == ["", ""]
+
+
 def test_columns_with_the_names_of_the_table_need_no_mapping(tmp_path):
     header = "trial,t_choice,rule,choice_side,correct,omission,rewarded,weather"
     path = log(tmp_path, "1,5,light,left,1,0,1,sun", "2,9,light,,0,1,,rain", header=header)
@@ -448,6 +457,11 @@ BAD_MAPPINGS = {
         "name them under 'columns'",
     ),
     "unit": ({"columns": {"correct": "x"}, "time_unit": "min"}, "'s' or 'ms'"),
+    "rule twice": ({"columns": {"correct": "x", "rule": "r"}, "rule": "light"}, "not both"),
+    "rule of events": (
+        {"reader": "pycontrol", "trials": {"start": ["a"], "choice": {"b": "left"}}, "rule": "c"},
+        "under trials: first_rule",
+    ),
 }
 
 

@@ -79,6 +79,7 @@ INNER: dict[str, Any] = {
     },
     "BehaviourMapping.sync_event": "Pulse",
     "BehaviourMapping.task": "light_side",
+    "BehaviourMapping.rule": "light",
     "BehaviourMapping.keep": ["box"],
     "TrialRules.start": ["cue_on"],
     "TrialRules.stop": ["house_light_off"],

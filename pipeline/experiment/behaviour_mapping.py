@@ -156,6 +156,11 @@ class BehaviourMapping(StrictModel):
         "per trial, the column of its times",
     )
     task: str = Field("", description="Name of the task, where no column gives it")
+    rule: str = Field(
+        "",
+        description="Rule of all trials, where no column gives it: a task of one rule, as "
+        "flexibility.task.rules names it; for logs of events: trials.first_rule",
+    )
     keep: tuple[str, ...] = Field(
         (), description="Further columns of the log to keep, as text, under their own names"
     )
@@ -264,6 +269,10 @@ class BehaviourMapping(StrictModel):
                 if self.event_log
                 else "'trials' makes trials of events, and this log has one row per trial"
             )
+        if self.rule and self.event_log:
+            raise ValueError("rule: a log of events has its rule under trials: first_rule")
+        if self.rule and "rule" in self.columns:
+            raise ValueError("give rule or columns.rule, not both")
         if self.event_log and self.columns:
             raise ValueError("'columns' is for one row per trial; 'trials' says what events mean")
         if self.event_log and self.keep:

@@ -307,12 +307,21 @@ class Config(StrictModel):
                 "cue_side": (*task.cue_names, ""),
                 "rule": (*task.rules, ""),
             }
-        wrong = [
-            f"behaviour.formats.{name}.values.{column}: {meaning!r} is not one of "
-            f"{', '.join(map(repr, known))} (the task's){did_you_mean(meaning, known)}"
+        said = [
+            (f"{name}.values.{column}", meaning, known)
             for name, mapping in self.behaviour.formats.items()
             for column, known in words.items()
             for meaning in mapping.values.get(column, {}).values()
+        ]
+        said += [
+            (f"{name}.rule", mapping.rule, words["rule"])
+            for name, mapping in self.behaviour.formats.items()
+            if task and mapping.rule
+        ]
+        wrong = [
+            f"behaviour.formats.{place}: {meaning!r} is not one of "
+            f"{', '.join(map(repr, known))} (the task's){did_you_mean(meaning, known)}"
+            for place, meaning, known in said
             if str(meaning).casefold() not in [word.casefold() for word in known]
         ]
         if wrong:

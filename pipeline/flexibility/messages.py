@@ -24,9 +24,11 @@ def unknown_labels(
     if not bad.any():
         return []
     labels = trials[name].astype(object).where(trials[name].notna(), "").to_numpy()
+    none_given = "; no column gives it: name one (columns: rule), or the rule of all trials (rule)"
     return [
         f"{rows(trials, bad & (labels == label))}: {name}: found {str(label)!r}; expected one of "
         f"{', '.join(known)}{did_you_mean(label, known)}"
+        f"{none_given if name == 'rule' and not label else ''}"
         for label in sorted({str(label) for label in labels[bad]})
     ]
 

@@ -229,7 +229,7 @@ def _frame(
         if latency is None
         else np.asarray(latency, dtype=float) * scale
     )
-    frame["rule"] = pd.Series(columns.get("rule", [""] * number), dtype="str")
+    frame["rule"] = pd.Series(columns.get("rule", [mapping.rule] * number), dtype="str")
     frame["cue_side"] = pd.Series(columns.get("cue_side", [""] * number), dtype="str")
     choices = [
         "" if side == OMISSION else side for side in columns.get("choice_side", [""] * number)
