@@ -34,7 +34,7 @@ def test_measure_asks_for_a_part_of_the_lfp_and_for_units():
     none = measure_needs(replace(LONG, lfp_mb=0))
     assert measure_needs(LONG)["mem_mb"] - none["mem_mb"] == pytest.approx(3_686.4, abs=1)
     with_units = measure_needs(replace(LONG, units=True))
-    assert with_units["mem_mb"] - measure_needs(LONG)["mem_mb"] == 1800
+    assert with_units["mem_mb"] - measure_needs(LONG)["mem_mb"] == 600
 
 
 @pytest.mark.parametrize("job", ["measure", "extract"])

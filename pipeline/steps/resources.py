@@ -23,8 +23,8 @@ _BASE_MB = 1000
 #: the same of ``extract``, twice what 128 channels take
 _EXTRACT_MB = 1500
 #: what a session with units gets on top: how many they are, and how many fire, no table tells, and
-#: they take 2 MB each (500 units, measured: 1,340 MB in all)
-_UNITS_MB = 1800
+#: they take 0.4 MB each (500 units, measured: 580 MB in all)
+_UNITS_MB = 600
 #: part of the LFP that measures hold at a time, twice what was measured
 _LFP_SHARE = 1.0
 #: sorters were not measured over size: their working memory, and libraries (MB)
