@@ -78,8 +78,9 @@ class Finding:
     def sized(self) -> str:
         """The outcome and, in brackets, the drug effect and what weakens it."""
         effect = self.speaker.drug_effect
-        known = effect is not None and finite(effect.estimate)
-        inside = [amount(effect, self.speaker.names)] if known else []
+        inside = []
+        if effect is not None and finite(effect.estimate):
+            inside.append(amount(effect, self.speaker.names))
         inside += [caveat.partition(":")[0] for caveat in self.caveats]
         return self.speaker.what + (f" ({'; '.join(inside)})" if inside else "")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline.report.assembly import Specification
@@ -252,7 +253,7 @@ def _error_types(tables: BehaviourTables, names: Names) -> Iterator[BehaviourFig
                 f"not completed are not in it. {not_tested('errors', names)}"
             ),
             data=part.table,
-            draw=lambda part=part: error_types_chart(part, names),
+            draw=partial(error_types_chart, part, names),
         )
 
 
@@ -287,7 +288,7 @@ def _schemes(tables: BehaviourTables, names: Names) -> Iterator[BehaviourFigure]
                 "says nothing without its scheme, and no test compares schemes."
             ),
             data=data,
-            draw=lambda part=part, agreement=agreement: schemes_chart(part, agreement, names),
+            draw=partial(schemes_chart, part, agreement, names),
         )
 
 
@@ -311,7 +312,7 @@ def _curves(tables: BehaviourTables, names: Names) -> Iterator[BehaviourFigure]:
                 f"{not_tested('trials to criterion and errors', names)}"
             ),
             data=part.table,
-            draw=lambda part=part: switch_chart(part, names),
+            draw=partial(switch_chart, part, names),
         )
 
 
@@ -332,5 +333,5 @@ def _latencies(tables: BehaviourTables, names: Names) -> Iterator[BehaviourFigur
                 f"than ten latencies of a kind give no quantiles. {not_tested('latencies', names)}"
             ),
             data=part.table,
-            draw=lambda part=part: latency_chart(part, names),
+            draw=partial(latency_chart, part, names),
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.report.assembly import Specification, concatenated, figure, layered, leaf
 from pipeline.report.behaviour import ALL, Slice
 from pipeline.report.highlight import place_of
+from pipeline.report.lookup import rows_of
 from pipeline.report.names import Names, capital, spoken
 from pipeline.report.numbers import finite
 from pipeline.report.style import BAND, MUTED, condition_colours
@@ -68,7 +69,7 @@ def _share_records(rows: pd.DataFrame, value: str, panel: str, part: Slice) -> l
     for condition in part.conditions:
         curve = rows[rows["condition"] == condition].sort_values("lag")
         needed = max(MINIMUM, curve[f"{value}_n"].max() / 2) if len(curve) else MINIMUM
-        for row in curve.to_dict("records"):
+        for row in rows_of(curve):
             enough = row[f"{value}_n"] >= needed
             ends = {"m": value, "l": f"{value}_low", "h": f"{value}_high"}
             records.append(
@@ -197,7 +198,7 @@ def _latency_records(
             },
         }
         for condition in part.conditions
-        for row in rows[rows["condition"] == condition].sort_values("quantile").to_dict("records")
+        for row in rows_of(rows[rows["condition"] == condition].sort_values("quantile"))
     ]
 
 

@@ -8,6 +8,7 @@ from pipeline.flexibility.schemes import SCHEMES
 from pipeline.report.assembly import Specification, concatenated, figure, layered, stacked
 from pipeline.report.behaviour import Slice, in_order
 from pipeline.report.highlight import of_animal, place_of
+from pipeline.report.lookup import rows_of
 from pipeline.report.marks import rounded
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite
@@ -170,12 +171,12 @@ def _points(
     points = [
         {"i": place[row["condition"]], "a": row["unit"], "v": rounded(row["errors"]),
          "f": colours.get(row["condition"], BAND)}
-        for row in sorted(own.to_dict("records"), key=lambda r: place[r["condition"]])
+        for row in sorted(rows_of(own), key=lambda r: place[r["condition"]])
     ]  # fmt: skip
     averages = [
         {"i": place[row["condition"]] + 0.28, "v": rounded(row["errors"]),
          "l": _kept(row["errors_low"], top), "h": _kept(row["errors_high"], top)}
-        for row in means.to_dict("records")
+        for row in rows_of(means)
     ]  # fmt: skip
     labels = "[" + ",".join(f"'{_quoted(name)}'" for name in _labels(part)) + "][datum.value]"
     x = alt.X(
@@ -247,7 +248,7 @@ def _matrix(schemes: tuple[str, ...], agreement: pd.DataFrame) -> Specification:
     import altair as alt
 
     records = []
-    for row in agreement.to_dict("records"):
+    for row in rows_of(agreement):
         first, second = sorted((row["scheme"], row["other"]), key=schemes.index)
         for x, y, value in ((first, second, row["agreement"]), (second, first, row["overlap"])):
             known = finite(value)

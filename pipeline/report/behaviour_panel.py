@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from pipeline.flexibility.specificity import PANEL, PanelRow, specificity
@@ -48,7 +49,7 @@ def panel_figures(contrasts: Contrasts, names: Names) -> Iterator[BehaviourFigur
             + (f" {spoken(phase).capitalize()} phase" if many else ""),
             caption=_caption(found, rows, names),
             data=_data(found),
-            draw=lambda found=found: panel_chart(found, names),
+            draw=partial(panel_chart, found, names),
         )
 
 
@@ -176,6 +177,7 @@ def _panel(
     if bound is not None:
         band = alt.Chart(alt.InlineData(values=[{"e": -bound, "to": bound}]))
         layers.append(band.mark_rect(color=BAND, opacity=0.2).encode(x=x, x2=alt.X2("to:Q")))
+    points: dict[bool, dict[str, Any]]
     points = {True: {"filled": True}, False: {"filled": False, "strokeWidth": 1.8}}
     layers += [
         ground.mark_rule(color=MUTED, strokeDash=[3, 3]).encode(x=x),

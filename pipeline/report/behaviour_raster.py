@@ -7,6 +7,7 @@ page several times larger.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 #: pixels: of a session's row, of its rule strip, and of the head of a condition
 _ROW, _STRIP, _HEAD = 28, 9, 22
 _WIDTH = 690
+#: rows that are drawn of a large cohort: two screens high; each takes about 8 kB of the page, and
+#: of hundreds nobody would compare one with another
+MANY_SESSIONS = 48
 #: kind -> top and bottom of its tick below the row's start, in pixels
 _TICKS: dict[str, tuple[float, float]] = {
     "perseverative": (11, 23),
@@ -60,21 +64,74 @@ def raster_figure(trials: pd.DataFrame, scheme: str, names: Names) -> Iterator[B
     sessions = scored["session"].nunique()
     animals = scored["animal"].nunique()
     species = names.animals() if names.plan.unit == "animal" else ("animal", "animals")
+    drawn = scored[scored["animal"].isin(drawn_animals(scored))]
+    shown, rows = drawn["animal"].nunique(), drawn["session"].nunique()
+    few = rows < sessions
     phases = listing(f"the {spoken(name)} phase" for name in names.plan.phases)
     yield BehaviourFigure(
         name="rasters",
         kind="Rasters",
-        title="All trials of all sessions",
+        title=f"All trials of {count(rows, 'session')}" if few else "All trials of all sessions",
         caption=(
             f"One row per session (n = {count(animals, *species)}, {count(sessions, 'session')}, "
             f"{count(len(scored), 'scored trial')}). "
-            "Strips name the rule, vertical lines its changes. Low bars: runs of correct choices; "
-            "ticks: errors, whose height and place tell the type under "
+            + (_chosen_words(shown, animals, rows, species) if few else "")
+            + "Strips name the rule, vertical lines its changes. Low bars: runs of correct "
+            "choices; ticks: errors, whose height and place tell the type under "
             f"{scheme}; hollow circles: omissions. A line under a row: trials in {phases}. "
             "Trials are shown, animals are tested: the tests stand with the outcomes above."
         ),
         data=_data(scored, scheme),
-        draw=lambda: raster_chart(scored, scheme, names),
+        draw=lambda: raster_chart(drawn, scheme, names),
+    )
+
+
+def drawn_animals(scored: pd.DataFrame, *, many: int = MANY_SESSIONS) -> tuple[str, ...]:
+    """Animals whose sessions get a row: all, or some by a rule that knows no outcome.
+
+    Of animals that had the same conditions, each group gets its share, evenly spaced in the order
+    of their names: every second animal of all might be every animal of one condition.
+
+    Parameters
+    ----------
+    scored : pandas.DataFrame
+        With ``animal``, ``session`` and ``condition``.
+    many : int
+        With no more sessions all animals are drawn; else as many as have about so many sessions.
+    """
+    sessions = scored.drop_duplicates("session")
+    had = {
+        str(animal): tuple(sorted(own["condition"].astype(str)))
+        for animal, own in sessions.groupby("animal", sort=True)
+    }
+    if len(sessions) <= many:
+        return tuple(had)
+    wanted = max(1, many * len(had) // len(sessions))
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for animal, conditions in had.items():
+        groups.setdefault(conditions, []).append(animal)
+    # the first of every group, then the others by their place in it: shares as large as the groups
+    places = sorted(
+        (place / len(members), conditions)
+        for conditions, members in groups.items()
+        for place in range(len(members))
+    )
+    taken = Counter(conditions for _, conditions in places[:wanted])
+    return tuple(
+        sorted(
+            groups[conditions][index * len(groups[conditions]) // n]
+            for conditions, n in taken.items()
+            for index in range(n)
+        )
+    )
+
+
+def _chosen_words(shown: int, animals: int, rows: int, species: tuple[str, str]) -> str:
+    """Say who is drawn, by which rule, and where the others are."""
+    return (
+        f"Drawn: {shown} of {count(animals, *species)} ({count(rows, 'session')}), evenly spaced "
+        "in the order of their names among those that had the same conditions; all are in the "
+        "figure's data and in the tests. "
     )
 
 
@@ -248,7 +305,7 @@ class _Marks:
             .mark_point(size=16, strokeWidth=1.1, color=INK, filled=False, opacity=1)
             .encode(x=x, y=y)
         )
-        looks = {
+        looks: dict[str, dict[str, Any]] = {
             "row": {"align": "right", "dx": -6, "fontSize": 10, "color": INK},
             "head": {"align": "left", "fontSize": 12, "fontWeight": "bold", "color": INK},
             "rule": {"align": "left", "fontSize": 8, "color": _LETTERS, "dx": 1},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.compare.families import OMNIBUS
-from pipeline.report.lookup import step_of, text
+from pipeline.report.lookup import rows_of, step_of, text
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import bare_p, f_test, listing, plain
 from pipeline.report.views import FigureKey, figure_name
@@ -139,7 +139,7 @@ def omnibus_lines(
     rank = {outcome: index for index, outcome in enumerate(order)}
     rows = [
         row
-        for row in contrasts.to_dict("records")
+        for row in rows_of(contrasts)
         if text(row["contrast"]) == OMNIBUS and not text(row["split"])
     ]
     rows.sort(key=lambda row: rank.get(row["outcome"], len(rank)))

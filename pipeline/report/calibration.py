@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.compare.contrasts import DIFFERENCE, MAIN, SIMPLE
-from pipeline.report.lookup import text
+from pipeline.report.lookup import rows_of, text
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import SPACE, finite, listing
 
@@ -76,7 +76,7 @@ def calibration_view(
     names : Names
         Labels, and the plan.
     """
-    rows = [] if table is None else table.to_dict("records")
+    rows = [] if table is None else rows_of(table)
     known = [row for row in rows if finite(row["rate"])]
     lines = tuple(line for row in known for line in _line(row, names))
     above = [

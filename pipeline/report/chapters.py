@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.alternatives import curves_alt, estimation_alt, survival_alt
+from pipeline.report.amounts import bound_text
 from pipeline.report.behaviour import BehaviourTables
 from pipeline.report.beside import beside_verdict
 from pipeline.report.cluster_tests import ClusterLine
 from pipeline.report.cohort_maps_tables import MapTables
 from pipeline.report.embed import read_specification
-from pipeline.report.lookup import Contrasts, text
-from pipeline.report.matrix import VERDICTS
+from pipeline.report.lookup import Contrasts, rows_of, text
+from pipeline.report.meanings import VERDICTS
 from pipeline.report.names import Names, capital, parse
 from pipeline.report.numbers import count, finite, listing, number, with_unit
 from pipeline.report.pictures import (
@@ -29,7 +30,7 @@ from pipeline.report.pictures import (
     spike_pictures,
 )
 from pipeline.report.published import Published, published_beside
-from pipeline.report.sentences import bound_text, verdict_sentence
+from pipeline.report.sentences import verdict_sentence
 from pipeline.report.spectra import (
     SpectraView,
     spectra_caption,
@@ -146,7 +147,7 @@ def outcome_order(outcomes: pd.DataFrame, bands: Sequence[str]) -> list[str]:
             row["outcome"],
         )
 
-    return [row["outcome"] for row in sorted(rows.to_dict("records"), key=key)]
+    return [row["outcome"] for row in sorted(rows_of(rows), key=key)]
 
 
 def _index(order: Sequence[str], value: str) -> int:
@@ -203,16 +204,15 @@ def chapters(
         All of :data:`CHAPTERS`, those without data too.
     """
     judged: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
-    for row in verdicts.to_dict("records"):
+    for row in rows_of(verdicts):
         if text(row["split"]) == "":
-            key = (row["outcome"], row["phase"], row["modifier"])
-            judged.setdefault(key, []).append(row)
+            place = (row["outcome"], row["phase"], row["modifier"])
+            judged.setdefault(place, []).append(row)
     drawn: dict[str, list[Figure]] = {domain: [] for domain, _, _ in CHAPTERS}
     domains = dict(zip(outcomes["outcome"], outcomes["domain"], strict=True))
     curves = {(view.outcome, view.phase): view for view in survival_views(outcomes, names)}
     keys = figure_keys(outcomes, names, contrasts)
-    keys = sorted(keys, key=lambda key: _index(order, key.outcome))
-    for key in keys:
+    for key in sorted(keys, key=lambda key: _index(order, key.outcome)):
         view = outcome_view(key, outcomes, contrasts, names)
         if view.points.empty:
             continue

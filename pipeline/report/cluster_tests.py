@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.compare.contrasts import DIFFERENCE, SIMPLE
-from pipeline.report.lookup import text
+from pipeline.report.lookup import rows_of, text
 from pipeline.report.names import spoken
 from pipeline.report.numbers import bare_p, p_value
 
@@ -55,7 +55,7 @@ def cluster_lines(
                 contrast=_contrast(first),
                 clusters=tuple(
                     f"{where(row)}: {p_value(row['p'])}"
-                    for row in part.to_dict("records")
+                    for row in rows_of(part)
                     if row["p"] < alpha
                 ),
                 p=bare_p(first["test_p"]),

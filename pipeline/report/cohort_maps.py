@@ -8,7 +8,7 @@ white at zero, brown above; what cannot be below zero uses its upper half.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.report.assembly import Specification, figure, layered
 from pipeline.report.names import Names, spoken
@@ -109,6 +109,11 @@ class MapFigure:
         return self.tabulate()
 
 
+_Align = Literal["left", "center", "right"]
+#: alignment, colour, points and weight of words
+_Style = tuple[_Align, str, int, Literal["normal", "bold"]]
+
+
 @dataclass
 class _Marks:
     """Records of the layers."""
@@ -116,13 +121,13 @@ class _Marks:
     grounds: list[dict[str, Any]] = field(default_factory=list)
     rules: list[dict[str, Any]] = field(default_factory=list)
     hatches: list[dict[str, Any]] = field(default_factory=list)
-    words: dict[tuple[str, str, int, str], list[dict[str, Any]]] = field(default_factory=dict)
+    words: dict[_Style, list[dict[str, Any]]] = field(default_factory=dict)
 
     def say(
-        self, x: float, y: float, text: str, *, align: str = "left", muted: bool = True,
+        self, x: float, y: float, text: str, *, align: _Align = "left", muted: bool = True,
         size: int = 9, bold: bool = False,
     ) -> None:  # fmt: skip
-        style = (align, MUTED if muted else INK, size, "bold" if bold else "normal")
+        style: _Style = (align, MUTED if muted else INK, size, "bold" if bold else "normal")
         if text:
             self.words.setdefault(style, []).append({"x": round(x, 1), "y": round(y, 1), "t": text})
 

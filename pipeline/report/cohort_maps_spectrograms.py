@@ -7,9 +7,11 @@ Nothing is computed here but the picture: values are those of spectrograms.parqu
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from pipeline.report.assembly import Specification
 from pipeline.report.cohort_maps import (
     MINIMUM_UNITS,
     Axis,
@@ -74,8 +76,8 @@ def spectrogram_figures(table: pd.DataFrame | None, names: Names) -> Iterator[Ma
             kind="Spectrogram",
             caption=caption,
             alt=" ".join([f"{title}.", *_numbers(rows, levels[0], names), caption]),
-            tabulate=lambda rows=rows: _wide(rows),
-            draw=lambda rows=rows, levels=levels: grid_chart(_grid(rows, levels, scale, names)),
+            tabulate=partial(_wide, rows),
+            draw=partial(_chart, rows, levels, scale, names),
         )
 
 
@@ -86,6 +88,10 @@ def _levels(rows: pd.DataFrame, names: Names) -> tuple[list[str], list[str]]:
     points = rows[rows["part"] == MEAN].drop_duplicates(["level", "condition", "minute"])
     enough = (points["n_units"] >= MINIMUM_UNITS).groupby(points["level"]).mean() >= 0.5
     return [x for x in met if enough.get(x, False)], [x for x in met if not enough.get(x, False)]
+
+
+def _chart(rows: pd.DataFrame, levels: list[str], scale: Scale, names: Names) -> Specification:
+    return grid_chart(_grid(rows, levels, scale, names))
 
 
 def _grid(rows: pd.DataFrame, levels: list[str], scale: Scale, names: Names) -> Grid:

@@ -7,8 +7,10 @@ Nothing is computed here but the picture: values are those of comodulograms.parq
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
+from pipeline.report.assembly import Specification
 from pipeline.report.cohort_maps import (
     Axis,
     Grid,
@@ -76,8 +78,8 @@ def comodulogram_figures(table: pd.DataFrame | None, names: Names) -> Iterator[M
             kind="Comodulogram",
             caption=caption,
             alt=" ".join([f"{title}.", *_numbers(levels, rows, names), caption]),
-            tabulate=lambda levels=levels, rows=rows: _data(levels, rows),
-            draw=lambda levels=levels, rows=rows: grid_chart(_grid(levels, rows, scales, names)),
+            tabulate=partial(_data, levels, rows),
+            draw=partial(_chart, levels, rows, scales, names),
         )
 
 
@@ -85,6 +87,12 @@ def _contexts(rows: pd.DataFrame, names: Names) -> list[str]:
     met = set(rows["context"])
     order = dict.fromkeys([*names.plan.contexts, *sorted(met)])
     return [context for context in order if context in met]
+
+
+def _chart(
+    levels: pd.DataFrame, rows: pd.DataFrame, scales: tuple[Scale, ...], names: Names
+) -> Specification:
+    return grid_chart(_grid(levels, rows, scales, names))
 
 
 def _grid(
@@ -189,13 +197,13 @@ def _numbers(levels: pd.DataFrame, rows: pd.DataFrame, names: Names) -> Iterator
     part = DIFFERENCE if (rows["part"] == DIFFERENCE).any() else MEAN
     drawn = rows[(rows["part"] == part) & rows["value"].notna()]
     words = f" {minus_words(drawn)}" if part == DIFFERENCE else ""
-    place = ["phase_hz", "amplitude_hz"]
     for context in _contexts(drawn, names):
         own = levels[(levels["context"] == context) & levels["value"].notna()]
         here = drawn[drawn["context"] == context]
         if own.empty:
             continue
-        slow, fast = own.loc[own["value"].idxmax(), place]
+        largest = own.iloc[int(own["value"].to_numpy().argmax())]
+        slow, fast = largest["phase_hz"], largest["amplitude_hz"]
         index = plain(1000 * own["value"].max(), 2)
         at = here[(here["phase_hz"] == slow) & (here["amplitude_hz"] == fast)]
         change = at.set_index("condition")["value"]

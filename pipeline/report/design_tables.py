@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.report.lookup import text
+from pipeline.report.lookup import rows_of, text
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import count, finite, number, with_unit
 from pipeline.report.reasons import Reasons
@@ -124,9 +124,7 @@ def completeness_view(completeness: pd.DataFrame) -> Completeness:
     ]
     steps = [name for name in _STEPS if name in completeness.columns]
     facts = [name for name in _FACTS if name in completeness.columns]
-    lines = tuple(
-        _session_line(row, inputs, steps, facts) for row in completeness.to_dict("records")
-    )
+    lines = tuple(_session_line(row, inputs, steps, facts) for row in rows_of(completeness))
     by_state = {
         state: tuple(line for line in lines if line.state == state)
         for state in ("analysed", "failed", "excluded")
@@ -274,7 +272,7 @@ def _problems(verdicts: pd.DataFrame) -> list[str]:
     """
     compared: dict[str, int] = {}
     found: dict[str, dict[str, int]] = {}
-    for row in verdicts.to_dict("records"):
+    for row in rows_of(verdicts):
         if text(row["split"]):
             continue
         who, why = spoken(text(row["condition"])), Reasons.of(text(row["why"])).confounded

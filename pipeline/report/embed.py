@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 from pipeline.errors import InputError
 from pipeline.files import replacing
+from pipeline.report.crowded import join_marks, packed
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -133,6 +134,7 @@ def inline_svg(svg: str, *, choices: bool = False) -> Markup:
     if choices:
         _keep_choices(root)
     _strip(root)
+    join_marks(root, of_animals=choices)
     _hoist(root)
     _flatten(root)
     root.set("style", f"max-width:{width}px;--wide:{width}px")
@@ -255,7 +257,8 @@ def vega_library() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script, from vl-convert; nothing is downloaded."""
     import vl_convert
 
-    library = vl_convert.javascript_bundle()
+    # what vl-convert says of its types demands a snippet; it has one of its own
+    library = vl_convert.javascript_bundle()  # type: ignore[call-arg]
     if "</script" in library.lower() or "<!--" in library:
         raise InputError("the chart library cannot stand inside a page; is vl-convert too new?")
     return f"{_NOTICE}\n{library}"
@@ -287,8 +290,8 @@ def policy(*scripts: str, files: str = "") -> str:
 
 
 def read_specification(path: Path) -> Any:
-    """A figure's specification."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """A figure's specification, its large data sets as columns."""
+    return packed(json.loads(path.read_text(encoding="utf-8")))
 
 
 def write_page(path: Path, text: str) -> None:

@@ -67,13 +67,13 @@ def of_animal(chart: alt.Chart, field: str) -> alt.Chart:
     chart : altair.Chart
         With its mark set.
     field : str
-        Field that names the animal. A broken line has the same text in all its records: the animals
-        in the order of its strokes, :data:`BETWEEN` after each.
+        Field that names the animal. A broken line has the text in its first record: the animals in
+        the order of its strokes, :data:`BETWEEN` after each.
     """
     import altair as alt
 
-    mark = chart.mark
-    mark = alt.MarkDef(mark) if isinstance(mark, str) else mark.copy()
+    mark: Any = chart.mark  # the name of a mark, or its definition
+    mark = mark.copy() if isinstance(mark, alt.MarkDef) else alt.MarkDef(mark)
     mark.aria = True
     described = chart.copy(deep=False)
     described.mark = mark

@@ -95,7 +95,7 @@ _HEAD = r"""\documentclass{article}
 
 def escaped(text: str) -> str:
     """Write plain text so that TeX prints it as it is."""
-    out = []
+    out: list[str] = []
     for sign in _LONG.sub(_breakable, " ".join(text.splitlines())):
         if sign in _JOINED and out and out[-1] and out[-1][-1] in _JOINED + "`'":
             out.append("{}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pipeline.compare.contrasts import DIFFERENCE, MAIN, SIMPLE
 from pipeline.compare.families import OMNIBUS
@@ -123,6 +123,11 @@ def _texts(column: pd.Series) -> list[str]:
     """As :func:`text` of each cell."""
     cells = zip(column.tolist(), column.isna().tolist(), strict=True)
     return ["" if absent else str(cell) for cell, absent in cells]
+
+
+def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table, column -> cell; pandas does not say that names of columns are text."""
+    return cast("list[dict[str, Any]]", table.to_dict("records"))
 
 
 def where(table: pd.DataFrame, **keys: str) -> pd.DataFrame:

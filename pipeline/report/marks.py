@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from pipeline.compare.contrasts import DIFFERENCE
-from pipeline.report.lookup import Effect
+from pipeline.report.lookup import Effect, rows_of
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import decimals, finite, interval, p_value, plain, signed, with_unit
 from pipeline.report.style import BAND, condition_colours, level_shapes
@@ -20,7 +20,7 @@ def point_records(view: OutcomeView, names: Names) -> list[dict[str, Any]]:
     """One record per animal, condition and level, conditions in order: lines join neighbours."""
     order = {name: index for index, name in enumerate(view.conditions)}
     rows = sorted(
-        view.points.to_dict("records"),
+        rows_of(view.points),
         key=lambda row: (row["level"], row["animal"], order[row["condition"]]),
     )
     digits = decimals(view.points["value"], scale=names.scale(view.key.outcome))
@@ -50,7 +50,7 @@ def mean_records(view: OutcomeView, names: Names) -> list[dict[str, Any]]:
     """One record per condition and level."""
     scale = names.scale(view.key.outcome)
     records = []
-    for row in view.means.to_dict("records"):
+    for row in rows_of(view.means):
         digits = decimals((row["mean"], row["low"], row["high"]), scale=scale)
         known = finite(row["low"])
         records.append(

@@ -20,7 +20,7 @@ from pipeline.report.answer import (
 )
 from pipeline.report.carry_over import before_dose, before_words
 from pipeline.report.counted import n_short
-from pipeline.report.lookup import Contrasts, Effect, Evidence, step_of, text
+from pipeline.report.lookup import Contrasts, Effect, Evidence, rows_of, step_of, text
 from pipeline.report.meanings import VERDICTS, key_text, meanings
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite, p_value, signed
@@ -169,7 +169,7 @@ def panels(
             "remark": said.get((row["outcome"], row["condition"], row["phase"], row["modifier"])),
             "before_dose": before.get((row["outcome"], row["condition"])),
         }
-        for row in verdicts.to_dict("records")
+        for row in rows_of(verdicts)
         if text(row["split"]) == ""
     ]
     found: list[tuple[Panel, list[Finding]]] = []
@@ -184,13 +184,13 @@ def panels(
             if not here:
                 continue
             label = spoken(phase) + (f", by {spoken(question.modifier)}" if several else "")
-            panel, said = _panel(here, phase, question.modifier, label, contrasts, outcomes, names)
-            found.append((panel if drawn is None else _linked(panel, drawn), said))
+            panel, heard = _panel(here, phase, question.modifier, label, contrasts, outcomes, names)
+            found.append((panel if drawn is None else _linked(panel, drawn), heard))
     return [
         replace(
             panel,
             said=panel.said
-            + elsewhere([(o.label, o.modifier, said) for o, said in found if o is not panel]),
+            + elsewhere([(o.label, o.modifier, heard) for o, heard in found if o is not panel]),
         )
         for panel, _ in found
     ]

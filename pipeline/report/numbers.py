@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from numbers import Real
+from typing import TypeGuard
 
 MINUS = "\N{MINUS SIGN}"
 #: between a number and its unit: they must not part at the end of a line
@@ -18,7 +19,7 @@ NOT_AVAILABLE = "not available"
 _FIXED_DECIMALS = {"dB": 2, "log2": 2, "count": 2, "logit": 2, "time_to_event": 1}
 
 
-def finite(value: object) -> bool:
+def finite(value: object) -> TypeGuard[float]:
     """Whether a table's cell holds a number that can be printed."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -90,12 +91,12 @@ def adjusted_p(p: float) -> str:
     return p_value(p, name=f"adjusted{SPACE}p")
 
 
-def bare_p(p: float) -> str:
+def bare_p(p: float | None) -> str:
     """A p value for a column whose head says what it is: ``.002``, ``< .001``, ``–``."""
     return p_value(p, name="").strip().removeprefix("=").strip() if finite(p) else "–"
 
 
-def f_test(statistic: float, df_numerator: float, df: float) -> str:
+def f_test(statistic: float | None, df_numerator: float | None, df: float | None) -> str:
     """``F(2, 11.4) = 5.20``; ``–`` where nothing was tested."""
     if not finite(statistic):
         return "–"

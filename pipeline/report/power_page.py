@@ -18,6 +18,7 @@ from pipeline.report.embed import (
     write_page,
 )
 from pipeline.report.figures import chart_json
+from pipeline.report.lookup import rows_of
 from pipeline.report.style import (
     BAND,
     CONDITION_COLOURS,
@@ -249,7 +250,7 @@ def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
             "closed": "–" if math.isnan(row["closed_form"]) else f"{row['closed_form']:.2f}",
             "closed_form": None if math.isnan(row["closed_form"]) else round(row["closed_form"], 4),
         }
-        for row in rows.sort_values(["series", "animals_per_group"]).to_dict("records")
+        for row in rows_of(rows.sort_values(["series", "animals_per_group"]))
     ]
 
 
@@ -262,6 +263,11 @@ def _band(rows: pd.DataFrame) -> list[dict[str, Any]]:
         index=["series", "animals_per_group"], columns="uncertainty", values="power"
     )
     return [
-        {"series": series, "n": int(n), "low": row[HIGH], "high": row[LOW]}
-        for (series, n), row in wide.iterrows()
+        {
+            "series": row["series"],
+            "n": int(row["animals_per_group"]),
+            "low": row[HIGH],
+            "high": row[LOW],
+        }
+        for row in rows_of(wide.reset_index())
     ]

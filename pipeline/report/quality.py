@@ -13,7 +13,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from pipeline.report.design_tables import Completeness
-from pipeline.report.lookup import text
+from pipeline.report.lookup import rows_of, text
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import SPACE, count, finite, listing, number, plain, with_unit
 from pipeline.report.quality_facts import (
@@ -122,7 +122,7 @@ def quality_view(
     names : Names
         Labels; contexts in the plan's order.
     """
-    rows = completeness.to_dict("records")
+    rows = rows_of(completeness)
     by_context = contexts_of(outcomes)
     facts = [facts_of(row, by_context.get(text(row["session"]), {})) for row in rows]
     counted = {line.session for line in done.lines if line.state == "analysed"}
@@ -323,9 +323,9 @@ def _summary(facts: Sequence[Facts], done: Completeness, names: Names) -> tuple[
         )
     synced = [f for f in facts if finite(f.residual_ms)]
     if synced:
-        worst = max(synced, key=lambda f: f.residual_ms)
+        last = max(synced, key=lambda f: f.residual_ms)
         said.append(
-            f"Worst sync residual: {with_unit(number(worst.residual_ms), 'ms')} ({worst.session}), "
+            f"Worst sync residual: {with_unit(number(last.residual_ms), 'ms')} ({last.session}), "
             f"of {count(len(synced), 'session')} aligned by pulses."
         )
     elif any(f.sync for f in facts):

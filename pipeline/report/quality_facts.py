@@ -67,7 +67,7 @@ def contexts_of(outcomes: pd.DataFrame) -> dict[str, dict[str, tuple[float, floa
     kept = (own["value"] * own["seconds"]).groupby([own["session"], own["context"]]).sum()
     all_of = own.groupby(["session", "context"])["seconds"].sum()
     found: dict[str, dict[str, tuple[float, float]]] = {}
-    for (session, context), seconds in all_of.items():
+    for session, context, seconds in all_of.reset_index().itertuples(index=False):
         pair = (float(kept[session, context]), float(seconds))
         found.setdefault(str(session), {})[str(context)] = pair
     return found

@@ -294,11 +294,12 @@ class Speaker:
             what, of = "a difference", "the difference"
         else:
             return ""
+        if bound is None:
+            return ""
         outside = [
             effect
             for effect in effects
-            if bound is not None
-            and finite(effect.ci90_low)
+            if finite(effect.ci90_low)
             and finite(effect.ci90_high)
             and not -bound < effect.ci90_low <= effect.ci90_high < bound
         ]

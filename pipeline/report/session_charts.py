@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from pipeline.report.lookup import text
+from pipeline.report.lookup import rows_of, text
 from pipeline.report.marks import rounded
 from pipeline.report.names import spoken
 from pipeline.report.numbers import finite
@@ -70,7 +70,7 @@ def psd_chart(page: SessionPage) -> dict[str, Any] | None:
     psd = page.spectra["psd"]
     regions = tuple(dict.fromkeys(map(str, psd["region"].values)))
     phases = in_order(map(str, psd["phase"].values), page.phase_order)
-    records = []
+    records: list[dict[str, Any]] = []
     for region in regions:
         channels = psd["region"].values.astype(str) == region
         mean = psd.values[:, channels, :].mean(axis=1)
@@ -174,7 +174,7 @@ def trial_chart(page: SessionPage) -> dict[str, Any] | None:
     timed = time in trials.columns and trials[time].notna().any()
     column = f"error_{page.error_scheme}"
     records = []
-    for index, row in enumerate(trials.to_dict("records"), 1):
+    for index, row in enumerate(rows_of(trials), 1):
         at = row[time] / 60 if timed else row.get("trial", index)
         if not finite(at):
             continue

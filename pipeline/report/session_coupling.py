@@ -135,7 +135,12 @@ def _coupling_spec(phases: tuple[str, ...], contexts: tuple[str, ...]) -> str:
 
     shades = [BAND, INK, *CONDITION_COLOURS]
     # Both legends in one row, each with its name: solid ink is a phase here and a context there.
-    legend = {"orient": "top", "titleOrient": "left", "symbolType": "stroke", "symbolSize": 500}
+    legend: dict[str, Any] = {
+        "orient": "top",
+        "titleOrient": "left",
+        "symbolType": "stroke",
+        "symbolSize": 500,
+    }
     colour = alt.Color(
         "phase:N",
         title="phase",
@@ -158,7 +163,7 @@ def _coupling_spec(phases: tuple[str, ...], contexts: tuple[str, ...]) -> str:
 
 def _measure_panel(
     measure: str, title: str, colour: alt.Color, dash: alt.StrokeDash
-) -> alt.LayerChart:
+) -> alt.LayerChart | alt.FacetChart:
     import altair as alt
 
     x = alt.X(

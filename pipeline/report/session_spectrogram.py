@@ -42,9 +42,10 @@ def spectrogram_charts(page: SessionPage) -> list[tuple[str, dict[str, Any]]]:
     if shown.sum() < 2:
         return []
     at_rest = _baseline_columns(page, array["time"].values.astype(float))
+    speed = _speed(page.spectra, shown)
     charts = []
     for region in dict.fromkeys(map(str, array["region"].values)):
-        picture = _picture(array, region, shown, at_rest, page)
+        picture = _picture(array, region, shown, at_rest, speed, page)
         if picture is not None:
             charts.append((region, picture))
     return charts
@@ -86,6 +87,7 @@ def _picture(
     region: str,
     shown: NDArray[np.bool_],
     baseline: NDArray[np.bool_] | None,
+    speed: list[dict[str, float | None]],
     page: SessionPage,
 ) -> dict[str, Any] | None:
     """dB from the baseline's median at each frequency: what changes is seen, the 1/f is not."""
@@ -116,7 +118,6 @@ def _picture(
         {"minute": rounded(span[1]), "hz": rounded(hz[1]), "url": ""},
     ]
     handling = _handling(page, span)
-    speed = _speed(page, shown)
     datasets = {
         "frame": frame,
         "doses": [
@@ -174,13 +175,13 @@ def _handling(page: SessionPage, span: tuple[float, float]) -> list[tuple[float,
 
 def _hatch(
     window: tuple[float, float], span: tuple[float, float], hz: tuple[float, float]
-) -> list[dict[str, float]]:
+) -> list[dict[str, float | None]]:
     """Lines at 45 degrees across a window."""
     pixels = WIDTH / (span[1] - span[0])
     width = (window[1] - window[0]) * pixels
     bottom, top = hz[0] ** 0.5, hz[1] ** 0.5
 
-    def at(x: float, y: float) -> tuple[float, float]:
+    def at(x: float, y: float) -> tuple[float | None, float | None]:
         return (
             rounded(window[0] + x / pixels),
             rounded((bottom + (top - bottom) * y / _HEIGHT) ** 2),
@@ -200,14 +201,14 @@ def _hatch(
     return lines
 
 
-def _speed(page: SessionPage, shown: NDArray[np.bool_]) -> list[dict[str, float | None]]:
+def _speed(spectra: xr.Dataset, shown: NDArray[np.bool_]) -> list[dict[str, float | None]]:
     """Speed of each column, null where it is unknown; empty when it is nowhere known."""
     import numpy as np
 
-    if "speed_cm_s" not in page.spectra:
+    if "speed_cm_s" not in spectra:
         return []
-    speed = page.spectra["speed_cm_s"].values[shown]
-    time = page.spectra["time"].values.astype(float)[shown] / 60
+    speed = spectra["speed_cm_s"].values[shown]
+    time = spectra["time"].values.astype(float)[shown] / 60
     if not np.isfinite(speed).any():
         return []
     return [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from pipeline.report.lookup import text
+from pipeline.report.lookup import rows_of, text
 from pipeline.report.names import capital, spoken
 from pipeline.report.numbers import SPACE, finite, minutes, number, plain
 
@@ -117,7 +117,8 @@ def clock_table(page: SessionPage) -> Table | None:
 
 def recording_table(page: SessionPage) -> Table | None:
     """Parts of the recording and the gaps between them; None unless there are several files."""
-    parts = page.sync.get("recordings", ()) if page.sync else ()
+    sync = page.sync or {}
+    parts = sync.get("recordings", ())
     if len(parts) < 2:
         return None
     rows = [
@@ -132,7 +133,7 @@ def recording_table(page: SessionPage) -> Table | None:
     ]
     rows += [
         ("not recorded", "–", _clock_s(start), _clock_s(stop), "–")
-        for start, stop in page.sync.get("gaps_s", ())
+        for start, stop in sync.get("gaps_s", ())
     ]
     return Table(columns=("file", "probe", "from", "to", "rate"), rows=tuple(rows))
 
@@ -193,7 +194,7 @@ def epoch_table(page: SessionPage) -> Table | None:
             else "–",
             *(_extra(key, row[key]) for key in extras),
         )
-        for row in page.epochs.to_dict("records")
+        for row in rows_of(page.epochs)
     ]
     columns = ("phase", "context", "interval", "from", "to", "recorded", "clean", "kept")
     return Table(columns=(*columns, *extras.values()), rows=tuple(rows))
@@ -260,7 +261,7 @@ def _cells(
     Cells of which nothing was recorded are left out: a log goes on where the recording ends.
     """
     cells: dict[str, tuple[list[tuple[float, float]], float]] = {}
-    for row in [] if epochs is None else epochs.to_dict("records"):
+    for row in [] if epochs is None else rows_of(epochs):
         start, stop, recorded = row["start_s"], row["stop_s"], row["recorded_s"]
         if finite(start) and finite(stop) and stop > start and recorded > 0:
             label = f"{spoken(text(row['phase']))}, {spoken(text(row['context']))}"

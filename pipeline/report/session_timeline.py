@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from pipeline.report.lookup import text
+from pipeline.report.lookup import rows_of, text
 from pipeline.report.marks import rounded
 from pipeline.report.names import spoken
 from pipeline.report.numbers import SPACE, count, finite, listing, minutes, plain
@@ -16,6 +16,8 @@ from pipeline.report.session_tables import trial_outcomes
 from pipeline.report.style import BAND, INK, TINTS
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pipeline.report.session_page import SessionPage
 
 #: rows of the time line from top to bottom
@@ -67,11 +69,11 @@ def glances(page: SessionPage) -> list[Glance]:
         entries.append(Glance(label="Time kept", value=kept, detail="; ".join(most)))
     entries += _sync(page)
     if "n_units_sorted" in found:
-        kept = found.get("n_units_kept")
-        kept_of = f"{kept if kept is not None else '–'} of {found['n_units_sorted']}"
+        n_kept = found.get("n_units_kept")
+        kept_of = f"{n_kept if n_kept is not None else '–'} of {found['n_units_sorted']}"
         entries.append(Glance(label="Units kept", value=kept_of, detail=""))
     if page.trials is not None and len(page.trials):
-        entries.append(_answers(page))
+        entries.append(_answers(page.trials))
     return entries
 
 
@@ -94,8 +96,8 @@ def _sync(page: SessionPage) -> list[Glance]:
     )
 
 
-def _answers(page: SessionPage) -> Glance:
-    shown = trial_outcomes(page.trials)
+def _answers(trials: pd.DataFrame) -> Glance:
+    shown = trial_outcomes(trials)
     right, wrong = int((shown == "correct").sum()), int((shown == "error").sum())
     answered = right + wrong
     share = f"{plain(100 * right / answered, 0)}{SPACE}% correct" if answered else "none answered"
@@ -129,10 +131,10 @@ def timeline_chart(page: SessionPage) -> dict[str, Any] | None:
 
 def _bars(page: SessionPage) -> Iterable[dict[str, Any] | None]:
     if page.contexts is not None:
-        for row in page.contexts.to_dict("records"):
+        for row in rows_of(page.contexts):
             yield _bar("context", text(row["context"]), row["start_s"], row["stop_s"])
     if page.epochs is not None:
-        for row in page.epochs.to_dict("records"):
+        for row in rows_of(page.epochs):
             kept = row.get("kept_fraction")
             share = f"{plain(100 * kept, 1)}{SPACE}% kept" if finite(kept) else ""
             yield _bar("phase", text(row["phase"]), row["start_s"], row["stop_s"], share)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.compare.contrasts import SIMPLE
 from pipeline.report.cluster_tests import ClusterLine, cluster_lines
+from pipeline.report.lookup import rows_of
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import SPACE, count, number, with_unit
 from pipeline.report.slug import slug
@@ -110,7 +111,7 @@ def _view(
     simple = clusters[clusters["contrast"] == SIMPLE]
     simple = simple.drop_duplicates(["condition", "step", "level"])
     parts, panels = [], []
-    for row in simple.to_dict("records"):
+    for row in rows_of(simple):
         drug = _drug_at(row, lines, names)
         found = _difference(lines, drug, row["reference_condition"], row, names.plan.alpha)
         if found is None:
@@ -171,10 +172,10 @@ def _difference(
     # every row of the spectrum: what lacks (the mains) stays a gap
     width = np.diff(axis).min() if len(axis) > 1 else 1.0
     axis = axis[0] + width * np.arange(round((axis[-1] - axis[0]) / width) + 1)
-    rows_of = [group.reindex(axis, method="nearest", tolerance=width / 4) for group in scores]
-    n = np.array([rows.notna().sum(axis=1) for rows in rows_of])
-    means = np.array([rows.mean(axis=1) for rows in rows_of])
-    parts = np.array([rows.var(axis=1, ddof=1) for rows in rows_of]) / np.maximum(n, 1)
+    curves = [group.reindex(axis, method="nearest", tolerance=width / 4) for group in scores]
+    n = np.array([rows.notna().sum(axis=1) for rows in curves])
+    means = np.array([rows.mean(axis=1) for rows in curves])
+    parts = np.array([rows.var(axis=1, ddof=1) for rows in curves]) / np.maximum(n, 1)
     value = means[0] - means[1] if len(means) > 1 else means[0]
     total = parts.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):

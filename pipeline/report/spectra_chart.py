@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.compare.contrasts import SIMPLE
 from pipeline.report.assembly import Specification, concatenated, figure, layered
 from pipeline.report.highlight import place_of
+from pipeline.report.lookup import rows_of
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite, p_value
 from pipeline.report.spectra import LIKE, SpectraView
@@ -100,8 +101,8 @@ def _panel_name(arm: str, level: str) -> str:
 
 
 def _domain(view: SpectraView) -> tuple[float, float]:
-    known = view.differences[["difference", "low", "high"]].stack().dropna()
-    low, high = min(0.0, float(known.min())), max(0.0, float(known.max()))
+    known = view.differences[["difference", "low", "high"]]
+    low, high = min(0.0, float(known.min().min())), max(0.0, float(known.max().max()))
     air = 0.05 * (high - low) or 1.0
     return low - air, high + air
 
@@ -116,7 +117,7 @@ def _records(view: SpectraView) -> list[dict[str, Any]]:
             "l": _short(row["low"]),
             "h": _short(row["high"]),
         }
-        for row in view.differences.to_dict("records")
+        for row in rows_of(view.differences)
     ]
 
 
@@ -140,7 +141,7 @@ def _bars(view: SpectraView, low: float, foot: float, names: Names) -> list[dict
         labels = label_places(starts, [p_value(p) for p in rows["p"]], ends, _width(view))
         records += [
             {
-                "panel": _panel_name(arm, level),
+                "panel": _panel_name(str(arm), str(level)),
                 "f": _short(start),
                 "to": _short(stop),
                 "at": _short(at),

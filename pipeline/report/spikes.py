@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.behaviour import (
@@ -229,7 +230,7 @@ def _scatters(tables: SpikeTables, region: str, names: Names) -> Iterator[Behavi
                 "test takes these units together: animals are tested."
             ),
             data=rows,
-            draw=lambda rows=rows: scatter_chart(rows, names),
+            draw=partial(scatter_chart, rows, names),
         )
 
 
@@ -255,7 +256,7 @@ def _fractions(tables: SpikeTables, region: str, names: Names) -> Iterator[Behav
                 f"the reference. {not_tested('the shares of units going up and down', names)}"
             ),
             data=part.table,
-            draw=lambda part=part: fractions_chart(part, names),
+            draw=partial(fractions_chart, part, names),
         )
 
 
@@ -277,7 +278,7 @@ def _locking(tables: SpikeTables, region: str, names: Names) -> Iterator[Behavio
                 f"baseline.{_unplaced(tables, region)} {not_tested('locking', names)}"
             ),
             data=part.table,
-            draw=lambda part=part: locking_chart(part, names),
+            draw=partial(locking_chart, part, names),
         )
 
 
@@ -303,7 +304,7 @@ def _preferred(tables: SpikeTables, region: str, names: Names) -> Iterator[Behav
                 "Preferred phases are shown, not tested."
             ),
             data=part.table,
-            draw=lambda part=part: preferred_chart(part, names),
+            draw=partial(preferred_chart, part, names),
         )
 
 
@@ -326,8 +327,9 @@ def _events(tables: SpikeTables, region: str, names: Names) -> Iterator[Behaviou
                 f"{not_tested('responses to events', names)}"
             ),
             data=part.table,
-            draw=lambda part=part, events=events: curves_chart(
-                part, names, columns=[("event", event, spoken(event)) for event in events],
+            draw=partial(
+                curves_chart, part, names,
+                columns=[("event", event, spoken(event)) for event in events],
                 x="time_s", value="change_hz", x_title="s from the event",
                 y_title="change, Hz",
             ),
@@ -357,8 +359,9 @@ def _autocorrelograms(tables: SpikeTables, region: str, names: Names) -> Iterato
                 "tested."
             ),
             data=shown.table,
-            draw=lambda part=shown, contexts=contexts: curves_chart(
-                part, names, columns=[("context", place, spoken(place)) for place in contexts],
+            draw=partial(
+                curves_chart, shown, names,
+                columns=[("context", place, spoken(place)) for place in contexts],
                 x="lag_s", value="ratio", x_title="lag, s", y_title="over chance",
             ),
         )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.report.assembly import Specification, concatenated, figure, layered
 from pipeline.report.behaviour import Slice
 from pipeline.report.highlight import place_of
+from pipeline.report.lookup import rows_of
 from pipeline.report.names import Names, capital, spoken
 from pipeline.report.numbers import finite
 from pipeline.report.style import BAND, MUTED, condition_colours
@@ -29,7 +30,7 @@ def arms_of(conditions: Sequence[str], names: Names) -> list[tuple[str, ...]]:
     """Conditions of each row: a drug and its reference, or all of them while none is known."""
     if names.plan.blind:
         return [tuple(conditions)]
-    pairs = [
+    pairs: list[tuple[str, ...]] = [
         (names.reference(name), name)
         for name in conditions
         if names.reference(name) and names.reference(name) in conditions
@@ -119,7 +120,7 @@ def _records(
     records = []
     for condition in arm:
         curve = rows[rows["condition"] == condition].sort_values(x)
-        for row in curve.to_dict("records"):
+        for row in rows_of(curve):
             ends = {"m": row[value], "l": row[f"{value}_low"], "h": row[f"{value}_high"]}
             records.append(
                 {"p": panel, "c": spoken(condition), "x": _short(row[x])}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.report.assembly import Specification, concatenated, figure, layered
 from pipeline.report.behaviour import Slice, in_order
 from pipeline.report.highlight import BETWEEN, of_animal, place_of
+from pipeline.report.lookup import rows_of
 from pipeline.report.marks import rounded
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import MINUS, finite
@@ -53,17 +54,21 @@ def _places(part: Slice, names: Names) -> list[int | None]:
 
 
 def _of_whom(strokes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Say in every record whose strokes its condition's line holds, in their order.
+    """Say in the first record of each condition's line whose strokes it holds, in their order.
 
-    A stroke is three records: where it begins, where it ends, and what breaks the line.
+    A stroke is three records: where it begins, where it ends, and what breaks the line. A drawing
+    takes the description of a line from its first record; in all of them, the names of a large
+    cohort would be most of the specification.
     """
     lines: dict[str, list[str]] = {}
     for record in strokes[::3]:
         lines.setdefault(record["c"], []).append(record["a"])
-    words = {
-        condition: "".join(a + BETWEEN for a in animals) for condition, animals in lines.items()
-    }
-    return [record | {"a": words[record["c"]]} for record in strokes]
+    records = []
+    for record in strokes:
+        bare = {name: value for name, value in record.items() if name != "a"}
+        whose = lines.pop(record["c"], None)
+        records.append(bare if whose is None else bare | {"a": "".join(a + BETWEEN for a in whose)})
+    return records
 
 
 def bands_of(part: Slice) -> tuple[str, ...]:
@@ -94,7 +99,8 @@ def _band(
     import altair as alt
 
     low, high = domain
-    points, means = [], []
+    points: list[dict[str, Any]] = []
+    means: list[dict[str, Any]] = []
     for index, condition in enumerate(part.conditions):
         for rows, records in ((part.animals, points), (part.means, means)):
             own = rows[
@@ -146,7 +152,7 @@ def _heads(data: dict[str, Any], band: str, domain: tuple[float, float]) -> list
     import altair as alt
 
     low, high = (f"{end:.1g}".replace("-", MINUS) for end in domain)
-    lines = (
+    lines: tuple[tuple[str, int, int, Literal["bold", "normal"], str], ...] = (
         (spoken(band), -22, 11, "bold", INK),
         (f"axis: {low} to {high}", -9, 9, "normal", MUTED),
     )
@@ -170,7 +176,7 @@ def _records(
     """Positions of animals (beside each other) and of the mean (right of them)."""
     records = []
     rows = rows.sort_values("animal", kind="stable")
-    for number, row in enumerate(rows.to_dict("records")):
+    for number, row in enumerate(rows_of(rows)):
         if not finite(row["ppc"]):
             continue
         spread = 0.0 if len(rows) < 2 else 0.36 * (number / (len(rows) - 1) - 0.5)
@@ -237,7 +243,7 @@ def _circle(
                 & (rows["context"] == context)
                 & (rows["band"] == band)
             ]
-            for row in own.to_dict("records"):
+            for row in rows_of(own):
                 if not (finite(row["x"]) and finite(row["y"])):
                     continue
                 at = {"c": spoken(condition), "x": rounded(row["x"]), "y": rounded(row["y"])}

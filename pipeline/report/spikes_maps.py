@@ -155,7 +155,7 @@ def _key() -> Specification:
     import numpy as np
 
     ramp = data_uri(matrix_png(np.linspace(-SPAN, SPAN, 64)[None], low=-SPAN, high=SPAN))
-    labels = [
+    labels: list[dict[str, Any]] = [
         {"x": value, "t": f"{value:+g}".replace("-", "\N{MINUS SIGN}") if value else "0"}
         for value in (-SPAN, -SPAN / 2, 0, SPAN / 2, SPAN)
     ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.report.assembly import Specification, concatenated, figure, layered
 from pipeline.report.behaviour import Slice
 from pipeline.report.highlight import of_animal, place_of
+from pipeline.report.lookup import rows_of
 from pipeline.report.names import Names
 from pipeline.report.numbers import count
 from pipeline.report.png import DIVERGING
@@ -115,7 +116,7 @@ def _scatter(
 ) -> Specification:
     import altair as alt
 
-    axis = {
+    axis: dict[str, Any] = {
         "grid": False,
         "values": log_ticks(domain),
         "labelExpr": "format(pow(10, datum.value), '.3~g')",
@@ -198,7 +199,7 @@ def _bars(
     import altair as alt
 
     records = []
-    for row in rows.to_dict("records"):
+    for row in rows_of(rows):
         ends = (0.0, row["down"], 1 - row["up"], 1.0)
         for call, (low, high) in zip((-1, 0, 1), pairwise(ends), strict=True):
             if high - low > 1e-9:
@@ -206,7 +207,7 @@ def _bars(
                                 "from": round(low, 4), "to": round(high, 4)})  # fmt: skip
     lines = [
         {"a": row["animal"], "from": round(at, 4)}
-        for row in held.to_dict("records")
+        for row in rows_of(held)
         for at in (row["down"], 1 - row["up"])
     ]
     fits = last and width / max(len(animals), 1) >= 11

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.compare.verdicts import NEGLIGIBLE, ONE_CONTEXT, PILL, PROCESS
 from pipeline.report.amounts import amount, interval_text
+from pipeline.report.answer import EXPLORATORY
 from pipeline.report.counted import n_bare
-from pipeline.report.lookup import Contrasts, Effect, Evidence, text
-from pipeline.report.matrix import EXPLORATORY, VERDICTS
+from pipeline.report.lookup import Contrasts, Effect, Evidence, rows_of, text
+from pipeline.report.meanings import VERDICTS
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import SPACE, finite, listing
 from pipeline.report.reasons import Reasons
@@ -120,7 +121,7 @@ def split_tables(
     An effect that is there without the split and within no stratum may have come with the time
     spent in the strata, which one sees only side by side.
     """
-    records = verdicts.to_dict("records")
+    records = rows_of(verdicts)
     tables = []
     for split in dict.fromkeys(text(row["split"]) for row in records if text(row["split"])):
         met = list(
@@ -171,13 +172,16 @@ def remarks(tables: Sequence[SplitTable]) -> dict[tuple[str, ...], str]:
 
 def _cell(found: _Found, names: Names) -> SplitCell:
     drug = found.drug
-    known = drug is not None and finite(drug.estimate)
+    estimate, interval, n = "–", "", ""
+    if drug is not None and finite(drug.estimate):
+        estimate, interval = amount(drug, names), interval_text(drug, names)
+        n = f"n{SPACE}={SPACE}{n_bare(drug, names)}"
     return SplitCell(
         verdict=found.word,
         kind=VERDICTS.get(found.word, ("open", ""))[0],
-        estimate=amount(drug, names) if known else "–",
-        interval=interval_text(drug, names) if known else "",
-        n=f"n{SPACE}={SPACE}{n_bare(drug, names)}" if known else "",
+        estimate=estimate,
+        interval=interval,
+        n=n,
     )
 
 

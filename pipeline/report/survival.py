@@ -11,6 +11,7 @@ from unicodedata import bidirectional
 from pipeline.experiment.plan import AnalysisPlan
 from pipeline.report.assembly import Specification, concatenated, figure, layered
 from pipeline.report.highlight import place_of
+from pipeline.report.lookup import rows_of
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import count, finite, listing, number, with_unit
 from pipeline.report.slug import slug
@@ -26,6 +27,7 @@ _KEY_PIXELS, _KEY_SHARE = 15, 0.09
 #: names of the data sets; panels filter them
 CURVES, KEY = "curves", "key"
 #: dashes of the conditions, in the plan's order, so that colour is never needed
+_DASHES: tuple[list[int], ...]
 _DASHES = ([], [6, 3], [2, 2], [9, 3, 2, 3], [4, 4], [12, 3], [1, 3], [8, 2, 2, 2, 2, 2])
 
 
@@ -209,7 +211,7 @@ def _curves(view: SurvivalView) -> list[dict[str, Any]]:
             "shown": f"{number(row['time'])}: {100 * (1 - row['survival']):.0f} % reached",
             "risk": str(int(row["at_risk"])),
         }
-        for row in view.steps.to_dict("records")
+        for row in rows_of(view.steps)
     ]
 
 
@@ -219,7 +221,7 @@ def _key(view: SurvivalView) -> list[dict[str, Any]]:
     rows = []
     for step, context in view.panels:
         here = view.cells[(view.cells["step"] == step) & (view.cells["context"] == context)]
-        for index, row in enumerate(here.to_dict("records")):
+        for index, row in enumerate(rows_of(here)):
             name = spoken(str(row["condition"]))
             rows.append(
                 {
@@ -254,7 +256,7 @@ def survival_caption(view: SurvivalView, names: Names) -> str:
         said = [
             f"{spoken(str(row['condition']))} {_median(row['median'], unit)} "
             f"(n = {row['n_animals']})"
-            for row in here.to_dict("records")
+            for row in rows_of(here)
         ]
         parts.append(f"Median in {view.title(step, context)}: {listing(said)}.")
     left = int(view.cells["n_sessions_left_out"].sum())

@@ -14,6 +14,7 @@ from pipeline.compare.contrasts import SIMPLE
 from pipeline.compare.rules import priority_of
 from pipeline.report.cluster_tests import ClusterLine, cluster_lines
 from pipeline.report.curve_words import EVERYWHERE, POWER, SPEED
+from pipeline.report.lookup import rows_of
 from pipeline.report.names import Names, capital, spoken
 from pipeline.report.numbers import SPACE, count, number, with_unit
 from pipeline.report.slug import slug
@@ -161,7 +162,7 @@ def _arms(
             conditions=(row["reference_condition"], row["condition"]),
             step=int(row["step"]),
         )
-        for row in simple.to_dict("records")
+        for row in rows_of(simple)
         if (row["condition"], row["step"]) in met
     ]
     if pairs:
@@ -188,7 +189,8 @@ def _whole(
         one = rows[kept].set_index("minute").reindex(axis, method="nearest", tolerance=width / 4)
         one = one.rename_axis("minute").reset_index()
         one = one.assign(n_units=one["n_units"].fillna(0).astype(int))
-        parts.append(one.assign(**dict(zip(_KEYS, keys, strict=True))))
+        held: dict[str, Any] = dict(zip(_KEYS, keys, strict=True))
+        parts.append(one.assign(**held))
     if not parts:
         return pd.DataFrame(columns=[*_KEYS, *kept, "handling"])
     table = pd.concat(parts, ignore_index=True)

@@ -8,6 +8,7 @@ from pipeline.compare.clusters import MINIMUM_ANIMALS
 from pipeline.compare.contrasts import SIMPLE
 from pipeline.report.assembly import Specification, concatenated, figure, layered
 from pipeline.report.highlight import place_of
+from pipeline.report.lookup import rows_of
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import finite, p_value
 from pipeline.report.style import BAND, INK, MUTED, condition_colours
@@ -216,7 +217,7 @@ def _records(
     low, high = domain
     records = []
     for arm in view.arms:
-        for row in curves.to_dict("records"):
+        for row in rows_of(curves):
             if row["condition"] not in arm.conditions or row["step"] != arm.step:
                 continue
             ends = {"l": row["ci_low"], "h": row["ci_high"], "m": row["mean"]}
@@ -258,5 +259,5 @@ def _bars(view: TimeCourseView, low: float, foot: float, names: Names) -> list[d
             "y": _short(low - 0.3 * foot),
             "words": p_value(row["p"]),
         }
-        for row in found.to_dict("records")
+        for row in rows_of(found)
     ]

@@ -182,7 +182,6 @@ def outcome_view(
     points = animal_points(rows, modifier=key.modifier, plan=plan)
     levels = _in_order(points["level"], _level_order(key.modifier, names))
     conditions = _in_order(points["condition"], [entry.name for entry in plan.conditions])
-    shared = {"outcome": key.outcome, "phase": key.phase, "modifier": key.modifier}
     return OutcomeView(
         key=key,
         name=figure_name(key, names),
@@ -191,7 +190,14 @@ def outcome_view(
         points=points,
         means=cell_means(points, confidence=1 - plan.alpha),
         evidence={
-            condition: contrasts.behind(condition=condition, split="", split_level="", **shared)
+            condition: contrasts.behind(
+                outcome=key.outcome,
+                condition=condition,
+                phase=key.phase,
+                modifier=key.modifier,
+                split="",
+                split_level="",
+            )
             for condition in conditions
             if names.reference(condition)
         },

@@ -18,7 +18,7 @@ from pipeline.compare.verdicts import INCONCLUSIVE, NO_EFFECT, ONE_CONTEXT, PILL
 from pipeline.report.amounts import amount, interval_text
 from pipeline.report.carry_over import differences_before
 from pipeline.report.curve_words import EVERYWHERE
-from pipeline.report.lookup import Effect, effects_of, step_of, text
+from pipeline.report.lookup import Effect, effects_of, rows_of, step_of, text
 from pipeline.report.names import Names, spoken
 from pipeline.report.numbers import adjusted_p, finite, listing
 from pipeline.report.reasons import Reasons
@@ -149,7 +149,7 @@ def what_if(verdicts: pd.DataFrame, contrasts: pd.DataFrame, names: Names) -> tu
     strata: dict[tuple[str, ...], list[Row]] = {}
     effects = effects_of(rows)
     before = differences_before(effects, names)
-    for effect, record in zip(effects, rows.to_dict("records"), strict=True):
+    for effect, record in zip(effects, rows_of(rows), strict=True):
         row = record | {"words": contrast_words(effect)}
         (strata if effect.split else whole).setdefault(_key(row), []).append(row)
     several = {
@@ -164,7 +164,7 @@ def what_if(verdicts: pd.DataFrame, contrasts: pd.DataFrame, names: Names) -> tu
             several,
             names,
         )
-        for verdict in mine.to_dict("records")
+        for verdict in rows_of(mine)
     )
 
 

@@ -7,7 +7,22 @@
   const COLUMNS = [[480, 1], [720, 2], [1000, 3]];
 
   const data = (chart) =>
-    JSON.parse(chart.querySelector("script[type='application/json']").textContent);
+    unpacked(JSON.parse(chart.querySelector("script[type='application/json']").textContent));
+
+  // Large data sets stand as columns (pipeline/report/crowded.py): here they become rows again.
+  function unpacked({ packed, ...spec }) {
+    for (const [name, { rows, columns }] of Object.entries(packed || {})) {
+      const values = Object.entries(columns).map(([key, column]) => {
+        const { of, at } = Array.isArray(column) ? { of: column } : column;
+        if (at) return [key, (row) => of[at[row]]];
+        return [key, Array.isArray(column) ? (row) => of[row] : () => of[0]];
+      });
+      spec.datasets[name] = Array.from({ length: rows }, (_, row) =>
+        Object.fromEntries(values.map(([key, value]) => [key, value(row)])),
+      );
+    }
+    return spec;
+  }
 
   function specification(chart) {
     const spec = data(chart);
