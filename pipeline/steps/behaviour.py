@@ -129,7 +129,8 @@ def _with_design(
     joined = join_design(keys.reindex(columns=list(COLUMNS)), settings)
     # a blank anchor: outside of all cells
     texts = joined.assign(condition=joined["condition"].where(keys["anchor"].array != "", ""))
-    design = texts[["session", "anchor", *_design_columns(trials.columns, joined.columns)]]
+    own = _design_columns(list(trials.columns), list(joined.columns))
+    design = texts[["session", "anchor", *own]]
     design = design.assign(
         condition=design["condition"].fillna(NONE), unit=units_of(joined, plan).astype(str).array
     )

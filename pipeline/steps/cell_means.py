@@ -70,7 +70,7 @@ def cell_means(
     units = animals.groupby([*keys, "unit"], sort=True, dropna=False)[list(values)].mean()
     grouped = units.groupby(level=list(range(len(keys))), sort=True, dropna=False)
     mean, sd, n = grouped.mean(), grouped.std(), grouped.count()
-    parts = {}
+    parts: dict[str, pd.Series] = {}
     for name in values:
         enough = n[name] >= MINIMUM_UNITS
         quantile = stdtrit(n[name].where(enough, 2) - 1, 1 - plan.alpha / 2)

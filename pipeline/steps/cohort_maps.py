@@ -186,7 +186,7 @@ def _minus(own: Maps, other: Maps, keys: list[str]) -> Maps:
     """Differences of the rows that both have."""
     left = own.keys.assign(left=np.arange(len(own.keys)))
     right = other.keys.assign(right=np.arange(len(other.keys)))
-    extra = [name for name in right if name.startswith("n_")]
+    extra = [name for name in map(str, right) if name.startswith("n_")]
     joined = left.merge(right[[*keys, "right", *extra]], on=keys, validate="1:1")
     difference = own.values[joined["left"]] - other.values[joined["right"]]
     return Maps(joined.drop(columns=["left", "right"]), difference)

@@ -215,7 +215,8 @@ def _means(
     least_s: float,
 ) -> Maps:
     """Mean power of the bins that share keys, weighted by clean seconds, in dB."""
-    bins = bins[np.isfinite(power[bins["column"]]).any(axis=(1, 2))] if len(bins) else bins
+    if len(bins):
+        bins = bins.iloc[np.flatnonzero(np.isfinite(power[bins["column"]]).any(axis=(1, 2)))]
     grouped = bins.groupby(keys, sort=True)
     number = grouped.ngroup().to_numpy(dtype=int)
     names = grouped["seconds"].sum().reset_index()

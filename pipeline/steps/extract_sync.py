@@ -140,7 +140,7 @@ def align_log(
     import numpy as np
 
     alignment = clock_of_log(log, settings, recording_s, name=name)
-    own = log | {"mapping": log["mapping"] | {"time_offset_s": 0.0}}
+    own = {**log, "mapping": {**log["mapping"], "time_offset_s": 0.0}}
     trials = read_log(own, settings, offset_s=0.0)
     mapped = trials.copy()
     mapped.attrs = {"warnings": trials.attrs["warnings"]} if "warnings" in trials.attrs else {}

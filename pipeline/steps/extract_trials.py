@@ -40,17 +40,19 @@ def join_trials(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.Data
     if len(tables) == 1:
         return tables[0]
     spans = [_span(table) for table in tables]
-    timed = [span is not None for span in spans]
-    if any(timed) and not all(timed):
-        without = ", ".join(name for name, has in zip(names, timed, strict=True) if not has)
+    timed = [span for span in spans if span is not None]
+    if timed and len(timed) < len(spans):
+        without = ", ".join(n for n, span in zip(names, spans, strict=True) if span is None)
         raise InputError(
             f"{without}: found no times; expected times in every log of the session or in none, "
             "for trials are put in order by them"
         )
-    order = sorted(range(len(tables)), key=lambda i: spans[i][0] if timed[i] else i)
-    for a, b in pairwise(order):
-        if timed[a] and spans[b][0] < spans[a][1]:
-            said = [f"{names[i]} ({spans[i][0]:.3f} to {spans[i][1]:.3f} s)" for i in (a, b)]
+    order = list(range(len(tables)))
+    if timed:
+        order.sort(key=lambda i: timed[i][0])
+    for a, b in pairwise(order) if timed else ():
+        if timed[b][0] < timed[a][1]:
+            said = [f"{names[i]} ({timed[i][0]:.3f} to {timed[i][1]:.3f} s)" for i in (a, b)]
             raise InputError(
                 f"behaviour logs: the trials of {said[0]} and {said[1]} overlap on the session's "
                 "clock; expected one log after another (starts_at_s is wrong, or the same log "

@@ -334,7 +334,8 @@ def _labels(sortings: Sequence[Sorting], names: Sequence[Sequence[str]]) -> list
     if len(set(every)) == len(every):
         return [""] * len(sortings)
     of_probe = Counter(sorting.probe for sorting in sortings)
-    labels, met = [], Counter()
+    labels = []
+    met: Counter[str] = Counter()
     for sorting in sortings:
         met[sorting.probe] += 1
         number = [str(met[sorting.probe])] if of_probe[sorting.probe] > 1 else []

@@ -105,7 +105,7 @@ def files_of(
         Path -> [path, bytes, mtime_ns].
     """
     places = [resolve(experiment, path) for path in named_paths(session)]
-    planned = {
+    planned: dict[str, list[str | int]] = {
         file: [file, size, SAMPLE_MTIME_NS]
         for file, size in absent.items()
         if any(file == place or file.startswith(place + os.sep) for place in places)

@@ -47,7 +47,7 @@ def machine_trouble(error: BaseException) -> str | None:
         if isinstance(one, MemoryError):
             return _MEMORY + _THEN
         number = _number(one)
-        if number in _WORDS:
+        if number is not None and number in _WORDS:
             place = getattr(one, "filename", None)
             return (f"{place}: " if place else "") + _WORDS[number] + _THEN
     return None

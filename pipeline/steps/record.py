@@ -69,15 +69,16 @@ def recorded_files(
         label = PurePosixPath(written.name) if written.is_absolute() else written
         roots.append((Path(place).parent, label.parent))
     rows = []
-    for path, size, _ in files.values():
+    for stated in files.values():
+        path, size = Path(str(stated[0])), int(stated[1])
         # from the named file's folder on: a header or a second stream lies beside what is named
         inside = [
-            label / Path(path).relative_to(root).as_posix()
+            label / path.relative_to(root).as_posix()
             for root, label in roots
-            if Path(path).is_relative_to(root)
+            if path.is_relative_to(root)
         ]
-        name = min(inside, key=lambda p: len(p.parts), default=PurePosixPath(Path(path).name))
-        rows.append({"file": name.as_posix(), "bytes": int(size)})
+        name = min(inside, key=lambda p: len(p.parts), default=PurePosixPath(path.name))
+        rows.append({"file": name.as_posix(), "bytes": size})
     return sorted(rows, key=lambda row: row["file"])
 
 

@@ -267,7 +267,9 @@ def assess(
     facts: dict[str, Any] = {}
     own = recorded_within(baseline, data.recorded)
     artefacts: Intervals = np.empty((0, 2))
-    bursts, kinds, loose = None, {}, ()
+    bursts = None
+    kinds: Mapping[str, Intervals] = {}
+    loose: tuple[str, ...] = ()
     if data.has("lfp"):
         from pipeline.steps.lfp_quality import assess_lfp
 

@@ -160,6 +160,7 @@ def calibrate_cohort(
 
 
 def _without_rate(outcome: str, note: str) -> dict[str, object]:
+    empty: dict[str, object]
     empty = {name: "" if kind == "str" else math.nan for name, kind in COLUMNS.items()}
     return empty | {"outcome": outcome, "n_shuffles": 0, "n_tests": 0, "note": note}
 

@@ -54,9 +54,9 @@ def sort(*, settings: Mapping[str, Any], outputs: Mapping[str, Path], jobs: int 
     sorter_parameters(options["run"], options["parameters"])
     _refuse_missing(settings)
     warnings: list[str] = []
-    probes = join_recordings(parts_to_sort(settings))
-    probes = pick_channels(probes, [row["channel"] for row in settings["channels"]])
-    probes = _good_channels(probes, settings["channels"], warnings)
+    recorded = join_recordings(parts_to_sort(settings))
+    listed = pick_channels(recorded, [row["channel"] for row in settings["channels"]])
+    probes = _good_channels(listed, settings["channels"], warnings)
     found = sort_probes(
         probes,
         sorter=options["run"],

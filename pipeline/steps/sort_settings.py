@@ -25,12 +25,18 @@ from pipeline.steps.inputs import files_of, resolve, sortings
 from pipeline.steps.paths import SORTED
 
 
+def _options(experiment: Experiment) -> SortingOptions | None:
+    """How recordings are sorted here; None where units come sorted."""
+    options = experiment.config.spikes.sorting
+    return options if isinstance(options, SortingOptions) else None
+
+
 def is_sorted_here(experiment: Experiment, session: Session) -> bool:
     """Whether a session's recordings are sorted here.
 
     One with a sorting in the tables keeps that.
     """
-    here = isinstance(experiment.config.spikes.sorting, SortingOptions)
+    here = _options(experiment) is not None
     return here and bool(session.recordings) and not sortings(session)
 
 
@@ -65,8 +71,19 @@ def sort_settings(
         A session that :func:`is_sorted_here`.
     absent : mapping of str to int
         Files that a rule of this run will make, with their sizes.
+
+    Raises
+    ------
+    InputError
+        If the config says that units come sorted: the Snakefile asks for no such session.
     """
     config = experiment.config
+    options = _options(experiment)
+    if options is None:
+        raise InputError(
+            f"session {session.name}: found spikes.sorting: existing; expected a sorter, for "
+            "its recordings are to be sorted here"
+        )
     return {
         "session": session.name,
         "recordings": recording_rows(experiment, session),
@@ -76,10 +93,16 @@ def sort_settings(
         ],
         "stream": config.recording.stream or "",
         # The units do not depend on the number of threads.
-        "sorting": config.spikes.sorting.model_dump(mode="json", exclude={"jobs"}),
+        "sorting": options.model_dump(mode="json", exclude={"jobs"}),
         "files": list(sort_files(experiment, session, absent).values()),
         "code": code_of("sort"),
     }
+
+
+def _options_used(experiment: Experiment) -> SortingOptions | None:
+    """How recordings are sorted here; None where those of no session are."""
+    here = any(is_sorted_here(experiment, session) for session in experiment.included)
+    return _options(experiment) if here else None
 
 
 def sorting_problems(experiment: Experiment) -> list[Problem]:
@@ -95,25 +118,23 @@ def sorting_problems(experiment: Experiment) -> list[Problem]:
     list of Problem
         Empty where nothing is sorted here.
     """
-    if not any(is_sorted_here(experiment, session) for session in experiment.included):
+    options = _options_used(experiment)
+    if options is None:
         return []
-    sorter = experiment.config.spikes.sorting.run
-    lacking = lacking_packages(sorter)
+    lacking = lacking_packages(options.run)
     if not lacking:
         return []
-    file = experiment.config_path.name
+    file, sorter = experiment.config_path.name, options.run
     return [Problem(file, "spikes.sorting.run", repr(sorter), how_to_install(sorter, lacking))]
 
 
 def parameter_problems(experiment: Experiment) -> list[Problem]:
     """List parameters that the sorter does not have; this imports the sorter, so only ``check``."""
-    if sorting_problems(experiment) or not any(
-        is_sorted_here(experiment, session) for session in experiment.included
-    ):
+    options = _options_used(experiment)
+    if options is None or sorting_problems(experiment):
         return []
     from pipeline.spikes.sorting_parameters import sorter_parameters
 
-    options = experiment.config.spikes.sorting
     try:
         sorter_parameters(options.run, options.parameters)
     except InputError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from pipeline.intervals import Intervals, intersect, subtract, total_seconds
@@ -188,7 +189,7 @@ def _spectral(
     if spikes is not None:
         makers["leakage"] = leakage
     made = Sources(makers)
-    return {name: lambda name=name: made[name] for name in made}
+    return {name: partial(made.__getitem__, name) for name in made}
 
 
 def _pooled(

@@ -75,12 +75,15 @@ def spectra(*, inputs: Any, outputs: Any, settings: Mapping[str, Any]) -> None:
     write_parquet(comodulograms(couplings, plan, settings), Path(outputs.comodulograms))
 
 
-def metric_of(plan: AnalysisPlan) -> Metric:
-    """Return what the density at one frequency is compared as: on the scale of band power."""
+def metric_of(plan: AnalysisPlan) -> tuple[Metric, AnalysisPlan]:
+    """Return what the density at one frequency is compared as: on the scale of band power.
+
+    The plan that is returned too compares it with the baseline as band power is compared.
+    """
     like = metrics()[_LIKE]
-    return replace(
-        like, name=_METRIC, value_unit="uV^2/Hz", baseline=plan.baseline.get(_LIKE, like.baseline)
-    )
+    rules = {_METRIC: plan.baseline.get(_LIKE, like.baseline), **plan.baseline}
+    metric = replace(like, name=_METRIC, value_unit="uV^2/Hz")
+    return metric, plan.model_copy(update={"baseline": rules})
 
 
 def _compared(
@@ -96,10 +99,11 @@ def _compared(
     width = width_of(settings["segment_s"])
     positions = np.unique(table["band"].astype(float))
     axis = np.arange(round(positions[0] / width), round(positions[-1] / width) + 1) * width
+    metric, ruled = metric_of(plan)
     parts = []
     for _, rows in table.groupby("region", sort=True):
         joined = join_design(rows, settings)
-        outcomes = build_outcomes(joined, plan, {_METRIC: metric_of(plan)}).table
+        outcomes = build_outcomes(joined, ruled, {_METRIC: metric}).table
         parts.append(compare_curves(outcomes, plan, axis=axis, points="frequencies"))
     return Curves(
         *(

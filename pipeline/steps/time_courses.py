@@ -126,7 +126,7 @@ def write_time_course(
     from pipeline.steps.extract import write_parquet
 
     spans = resolve_spans(settings["epochs"], data.end_s)
-    tables = []
+    tables: list[pd.DataFrame] = []
     for zero in zeros_of(settings) if short is not None else ():
         tables += _rows(zero, short, data, settings, spans)
     if not tables:

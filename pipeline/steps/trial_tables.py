@@ -121,7 +121,7 @@ def _columns(table: pd.DataFrame) -> pd.DataFrame:
 
     known = {f"latency_{short}": latencies(table, what) for short, what in _LATENCIES.items()}
     if "trial" not in table:
-        known["trial"] = table.index + 1
+        known["trial"] = table.index.to_numpy(dtype=float) + 1
     table = table.assign(**known).reindex(columns=list(SCORED_TYPES))
     for name, dtype in SCORED_TYPES.items():
         if dtype == "Int64":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.files import replacing
 
@@ -24,7 +24,7 @@ def write_text(table: pd.DataFrame, path: str | Path, *, float_format: str | Non
     float_format : str, optional
         How numbers with a fraction are written; all their digits by default.
     """
-    packed = {"compression": {"method": "gzip", "mtime": 1}}
+    packed: dict[str, Any] = {"compression": {"method": "gzip", "mtime": 1}}
     with replacing(path) as part:
         table.to_csv(
             part,
