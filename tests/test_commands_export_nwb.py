@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,10 +23,12 @@ from workflow_runs import REPOSITORY, rows_of
 
 from pipeline.__main__ import main
 from pipeline.commands.export_nwb import export_nwb
-from pipeline.commands.export_nwb_facts import FACTS, parse_facts
+from pipeline.commands.export_nwb_facts import FACTS, facts_of, parse_facts
 from pipeline.commands.export_nwb_signals import LfpBlocks, resolution_s
 from pipeline.commands.export_nwb_tables import columns_of, intervals_table, trials_table
-from pipeline.errors import InputError
+from pipeline.errors import ExperimentError, InputError
+from pipeline.experiment import load_experiment
+from pipeline.experiment.reporting_options import ReportingOptions
 from pipeline.ingest import open_recording, read_behaviour, read_events, read_units
 from pipeline.lfp import open_lfp
 from pipeline.lfp.signal import write_lfp
@@ -313,6 +317,32 @@ def test_columns_of_the_sessions_table_come_first(run, tmp_path):
         assert nwb.electrodes["region"].data[:].tolist() == ["mPFC", "CA1"]
     # of mice the inspector wants terms of the Allen atlas: PL is one, mPFC is none
     assert set(remarks(path)) <= {"BEST_PRACTICE_SUGGESTION"}
+
+
+def test_facts_of_the_config_hold_where_neither_table_nor_command_line_has_them(run, tmp_path):
+    """The block of docs/python/nwb.md, word for word."""
+    page = (REPOSITORY / "docs" / "python" / "nwb.md").read_text()
+    (block,) = [b for b in re.findall(r"```yaml\n(.*?)```", page, re.S) if "time_zone" in b]
+    experiment = load_experiment(run.config)
+    reporting = ReportingOptions(**yaml.safe_load(block)["reporting"])
+    config = experiment.config.model_copy(update={"reporting": reporting})
+    experiment = replace(experiment, config=config)
+    session = next(one for one in experiment.included if one.name == SECOND)
+
+    def facts(given, **columns):
+        own = replace(session, factors={**session.factors, **columns})
+        return facts_of(experiment, [own], {"age": "P12W", **given})[SECOND]
+
+    found = facts({})
+    assert found.start.tzinfo == ZoneInfo("Europe/Rome")
+    assert found.institution == "University of Bologna"
+    assert found.lab == "Laboratory of behavioural neuroscience"
+    assert found.experimenter == ("Nose, Ada", "Ear, Bo")
+    assert facts({"lab": "Other"}).lab == "Other"
+    assert facts({"experimenter": "Eye, Cy"}, experimenter="Toe, Di").experimenter == ("Toe, Di",)
+    bare = replace(experiment, config=config.model_copy(update={"reporting": ReportingOptions()}))
+    with pytest.raises(ExperimentError, match=r"sessions: reporting.time_zone in the config, or"):
+        facts_of(bare, [session], {"age": "P12W"})
 
 
 def test_a_session_with_a_log_without_times_and_units_only(run, tmp_path):

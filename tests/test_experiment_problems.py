@@ -81,6 +81,18 @@ CONFIG_CASES = {
         lambda c: c["design"].update(phases={"acute": [300, 1800]}, baseline_phase="baseline"),
         ("found 'baseline'; one of design.phases (acute), or baseline_phase left out: without a",),
     ),
+    "a zone that there is none of": (
+        lambda c: c.update(reporting={"time_zone": "Europe/Rom"}),
+        ("reporting.time_zone", "the name of a zone, such as", "did you mean 'Europe/Rome'?"),
+    ),
+    "a name of which YAML made two people": (
+        lambda c: c.update(reporting={"experimenter": ["Nose", "Ada"]}),
+        ("reporting.experimenter", "'Nose': Last, First is expected, in quotation marks"),
+    ),
+    "a zone that is a path": (
+        lambda c: c.update(reporting={"time_zone": "../../etc/passwd"}),
+        ("reporting.time_zone", "the name of a zone, such as Europe/Rome or UTC, is expected"),
+    ),
     "a context for a baseline that there is none of": (
         lambda c: c["design"].update(phases={"acute": [300, 1800]}, baseline_context="home_cage"),
         ("one of design.phases (acute), or baseline_context left out",),

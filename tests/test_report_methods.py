@@ -18,6 +18,7 @@ from report_example import EXCLUDED, FAILED, completeness_rows, few, plan
 from pipeline.commands.new_config import config_text
 from pipeline.errors import InputError
 from pipeline.experiment.config import Config
+from pipeline.experiment.reporting_options import FOR_ARCHIVES
 from pipeline.registry import metrics
 from pipeline.report import arrive, latex, markdown
 from pipeline.report.arrive import arrive_items
@@ -301,7 +302,7 @@ def test_gaps_are_marked_with_the_key_that_fills_them():
 def test_every_entry_of_the_config_has_its_place_in_the_table():
     fields = set(Config.model_fields["reporting"].annotation.model_fields)
     taken = [key for *_, keys in arrive._ITEMS for key, _ in keys]
-    assert sorted([*taken, "statement"]) == sorted(fields)
+    assert sorted([*taken, "statement", *FOR_ARCHIVES]) == sorted(fields)
     assert set(yaml.safe_load(config_text())["reporting"]) == fields
 
 

@@ -293,7 +293,9 @@ def test_a_key_of_the_config_changes_these_rules_and_no_other(lab, before, key):
 
 @pytest.mark.parametrize("key", [key for key in REPORT_ONLY if key.startswith("reporting.")])
 def test_what_is_only_told_changes_the_report_only(lab, before, key):
-    assert changed(before, with_config(lab, set_key(key, "In words."))) == {("report", "")}
+    value = {"reporting.experimenter": ["Nose, Ada"], "reporting.time_zone": "Asia/Kolkata"}
+    edit = set_key(key, value.get(key, "In words."))
+    assert changed(before, with_config(lab, edit)) == {("report", "")}
 
 
 @pytest.mark.parametrize(

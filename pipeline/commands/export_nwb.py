@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a fact of all sessions that the sessions table has no column of: timezone, age, "
+        help="a fact of all sessions that neither sessions table nor config has: timezone, age, "
         "institution, ... (docs/python/nwb.md lists them)",
     )
     parser.add_argument(

@@ -16,7 +16,8 @@ from pipeline.errors import ExperimentError, InputError, Problem
 from pipeline.experiment.model import Experiment, Session
 from pipeline.experiment.strict import did_you_mean
 
-#: fact -> what is written there; each may be a column of the sessions table or given for all
+#: fact -> what is written there; each may be a column of the sessions table or given for all; the
+#: config has some of them, too (:data:`IN_CONFIG`)
 FACTS = {
     "timezone": "name of the zone that the tables' times are in, such as Europe/Rome or UTC",
     "age": "age at the session as an ISO 8601 duration, such as P12W or P90D (a range: P10W/P14W)",
@@ -30,6 +31,15 @@ FACTS = {
     "lab": "whose laboratory",
     "keywords": "words to be found by, with ; between them",
     "publications": "DOIs as doi:..., with ; between them",
+}
+#: fact -> key of the config's section ``reporting`` that holds for all sessions without another
+IN_CONFIG = {
+    "timezone": "time_zone",
+    "strain": "strain",
+    "genotype": "genotype",
+    "experimenter": "experimenter",
+    "institution": "institution",
+    "lab": "lab",
 }
 #: the common names that sentences of the report use, and what the standard wants
 SPECIES = {
@@ -169,7 +179,6 @@ class _Reader:
             self._refuse("weight", weight)
         if self.problems or zone is None or start is None:
             return None
-        reporting = self._experiment.config.reporting
         return Facts(
             start=start.replace(tzinfo=zone),
             species=species,
@@ -177,8 +186,8 @@ class _Reader:
             age=age,
             born=datetime(born.year, born.month, born.day, tzinfo=zone) if born else None,
             weight=weight,
-            strain=self._said("strain") or reporting.strain or "",
-            genotype=self._said("genotype") or reporting.genotype or "",
+            strain=self._said("strain"),
+            genotype=self._said("genotype"),
             experimenter=_several(self._said("experimenter")),
             institution=self._said("institution"),
             lab=self._said("lab"),
@@ -187,7 +196,15 @@ class _Reader:
         )
 
     def _said(self, name: str) -> str:
-        return self._session.factors.get(name, "").strip() or self._given.get(name, "").strip()
+        own = self._session.factors.get(name, "").strip() or self._given.get(name, "").strip()
+        return own or self._of_config(name)
+
+    def _of_config(self, name: str) -> str:
+        """What the config says for all sessions; people as a cell would list them."""
+        if name not in IN_CONFIG:
+            return ""
+        value = getattr(self._experiment.config.reporting, IN_CONFIG[name]) or ""
+        return "; ".join(value) if isinstance(value, tuple) else value
 
     def _refuse(self, name: str, value: str) -> None:
         place = f"session {self._session.name}, column {name}"
@@ -196,13 +213,14 @@ class _Reader:
         self.problems.append(Problem(self._table, place, f"'{value}'", f"expected {FACTS[name]}"))
 
     def _ask(self, name: str) -> None:
+        config = f"reporting.{IN_CONFIG[name]} in the config, or " if name in IN_CONFIG else ""
         self.problems.append(
             Problem(
                 self._table,
                 f"column {name}",
                 "nothing",
                 f"expected {FACTS[name]}: NWB needs it. Add the column, or give it for all "
-                f"sessions: --set {name}=...",
+                f"sessions: {config}--set {name}=...",
             )
         )
 

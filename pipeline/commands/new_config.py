@@ -106,6 +106,10 @@ EXAMPLES: dict[str, Any] = {
     "reporting.welfare": "Weighed daily; end point at 85 % of weight; none reached it.",
     "reporting.registration": "Analysis registered before unblinding.",
     "reporting.data_access": "On request.",
+    "reporting.institution": "University of Bologna",
+    "reporting.lab": "Laboratory of behavioural neuroscience",
+    "reporting.experimenter": ["Nose, Ada", "Ear, Bo"],
+    "reporting.time_zone": "Europe/Rome",
 }
 #: examples of keys whose default does not show what else they take
 ALTERNATIVES: dict[str, Any] = {

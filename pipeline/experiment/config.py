@@ -284,7 +284,7 @@ class Config(StrictModel):
     reporting: ReportingOptions = Field(
         default_factory=ReportingOptions,
         description="What only the lab knows of animals and conduct, for the ARRIVE table of the "
-        "report; no computation reads it",
+        "report and for NWB files; no computation reads it",
     )
 
     @model_validator(mode="after")

@@ -1,14 +1,19 @@
 """The config's section ``reporting``: facts on animals and conduct that only the lab knows.
 
 No computation reads them. They fill the report's ARRIVE table and its copies for a paper; what is
-left out is marked there as not stated.
+left out is marked there as not stated. Those of :data:`FOR_ARCHIVES` go into NWB files.
 """
 
 from __future__ import annotations
 
-from pydantic import Field
+from zoneinfo import ZoneInfo, available_timezones
 
-from pipeline.experiment.strict import StrictModel
+from pydantic import Field, field_validator
+
+from pipeline.experiment.strict import StrictModel, did_you_mean
+
+#: keys that are no item of ARRIVE: ``python -m pipeline export nwb`` writes them into its files
+FOR_ARCHIVES = ("institution", "lab", "experimenter", "time_zone")
 
 
 def _fact(description: str) -> str | None:
@@ -47,3 +52,34 @@ class ReportingOptions(StrictModel):
     welfare: str | None = _fact("Monitoring, humane end points, adverse events (16)")
     registration: str | None = _fact("Where the protocol and the analysis were registered (19)")
     data_access: str | None = _fact("Where raw data are to be had (20)")
+    institution: str | None = _fact("Where it was done, for NWB files")
+    lab: str | None = _fact("Whose laboratory, for NWB files")
+    experimenter: tuple[str, ...] = Field((), description="People, for NWB files: Last, First")
+    time_zone: str | None = _fact("Zone that the tables' times are in, for NWB files")
+
+    @field_validator("experimenter")
+    @classmethod
+    def _last_first(cls, people: tuple[str, ...]) -> tuple[str, ...]:
+        for name in people:
+            if not all(part.strip() for part in name.partition(",")[::2]):
+                raise ValueError(
+                    f"{name!r}: Last, First is expected, in quotation marks: YAML takes a comma "
+                    "for the end of an entry"
+                )
+        return people
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, name: str | None) -> str | None:
+        if name is None:
+            return None
+        try:
+            ZoneInfo(name)
+        except (OSError, ValueError, LookupError):  # unknown, a folder, or no path of a zone
+            known = available_timezones()
+            if known:  # a computer without names of zones refuses none
+                raise ValueError(
+                    "the name of a zone, such as Europe/Rome or UTC, is expected"
+                    f"{did_you_mean(name, known)}"
+                ) from None
+        return name
