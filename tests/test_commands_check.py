@@ -274,6 +274,11 @@ WARNINGS = {
     "a log on another clock": (
         lambda f: log_of(f, LOG.splitlines(True)[0] + "1,5005,Right,R,1\n"),
         ("trials from 5005.0 to 5005.0 s", "starts_at_s")),
+    "a log without times beside phases in seconds": (
+        lambda f: edit_config(
+            f / "config.yaml",
+            lambda c: c["behaviour"]["formats"]["box"]["columns"].pop("t_cue")),
+        ("r0_w0_log.csv: trials without times", "none of these trials is compared")),
     "one recording twice": (lambda f: session_row(f, recording="r1_w1"),
                             ("session r0_w0 (row 2) names it too",)),
     "stopped early": (shorter, ("40 s recorded; about 120 s as in the other sessions",)),
@@ -298,6 +303,7 @@ def test_errors_are_named_and_the_other_sessions_looked_at(lab, capsys, name):
     change(lab)
     said = said_of(lab, capsys, status=1)
     assert "problem(s) in the experiment:" in said and "No errors found" not in said
+    assert "warning: " not in said.rpartition("problem(s) in the experiment:")[2]  # errors last
     for text in expected:
         assert text in said, said[-3000:]
     assert "Traceback" not in said

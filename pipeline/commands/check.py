@@ -187,13 +187,14 @@ def check(config: Path, *, as_json: bool = False) -> int:
         return 1 if checked.errors else 0
     if checked.experiment is not None:
         print(describe(checked.experiment, checked.files))
+    for line in shortened(checked.warnings):
+        print(f"warning: {line}")
+    # Last, for a terminal shows the end: warnings alone stop nothing.
     if checked.errors:
         print(f"{len(checked.errors)} problem(s) in the experiment:")
         for number, line in enumerate(shortened(checked.errors, most=_SHOWN_ERRORS), 1):
             print(f"  {number}. {line}")
-    for line in shortened(checked.warnings):
-        print(f"warning: {line}")
-    if not checked.errors:
+    else:
         print("No errors found.")
     return 1 if checked.errors else 0
 
