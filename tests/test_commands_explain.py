@@ -322,6 +322,8 @@ def test_the_whole_outcome_is_told_without_a_session(said):
     assert lines[0] == "0"
     assert "measured in uV^2, compared on the scale dB (dB), the baseline is subtracted" in lines
     assert any(x.startswith("difference of differences  psilocybin") for x in lines)
+    omnibus = [x for x in lines if x.startswith("omnibus ")]
+    assert omnibus and all(" - " not in x or "any - home_cage" in x for x in omnibus)
     assert any(x.startswith("To follow values to their samples: add --session") for x in lines)
 
 

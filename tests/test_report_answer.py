@@ -395,6 +395,17 @@ def test_warnings_of_many_sessions_are_folded_failures_never():
     assert FAILED in before and "rat01_vehicle" not in before and "rat01_vehicle" in after
 
 
+def test_a_warning_of_many_sessions_is_said_once():
+    one = few()
+    own = one.completeness["session"] == "rat01_vehicle"
+    said = own.map({True: "another", False: "odd"})
+    warned = completeness_view(one.completeness.assign(warnings=said))
+    top = render("attention", one, completeness=warned)
+    assert top.count("<dd>odd ") == 1 == top.count("<dt>rat01_vehicle</dt><dd>another</dd>")
+    assert "<dt>29 sessions</dt>" in top
+    assert all(line.session in top for line in warned.warned)
+
+
 # -- in a browser ----------------------------------------------------------------------------------
 
 

@@ -164,7 +164,11 @@ def _contrasts(run: Run, wanted: dict[str, str | None]) -> list[str]:
         [
             row["contrast"].replace("_", " "),
             row["condition"],
-            row["level"] + (f" - {row['reference_level']}" if row["reference_level"] else ""),
+            (
+                f"{row['level'] or 'any'} - {row['reference_level']}"
+                if row["reference_level"]
+                else row["level"]
+            ),
             row["phase"],
             _short(row["estimate"]),
             f"[{_short(row['ci_low'])}, {_short(row['ci_high'])}]" if row["ci_low"] else "",
