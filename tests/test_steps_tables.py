@@ -9,6 +9,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from pipeline.compare import read_contrasts
 from pipeline.compare.tables import CONTRASTS
 from pipeline.report import spreadsheet
 from pipeline.report.downloads import download_groups
@@ -254,3 +255,15 @@ def test_text_is_read_back_as_it_was_written_and_has_the_same_bytes(tmp_path, na
     pd.testing.assert_frame_equal(back, table, check_exact=True)
     write_text(table, tmp_path / name, float_format="%.3g")
     assert read_typed(tmp_path / name, {})["share"].tolist() == ["0.333", "", "1e-300"]
+
+
+def test_the_comparison_reads_its_tables_as_the_steps_do(tmp_path):
+    """Blanks, "NA" and a column that is not declared; one file, both readers."""
+    table = contrasts(["primary", "exploratory"]).assign(note=["NA", ""], of_a_lab=["01", ""])
+    table["se"] = [np.nan, 0.1]
+    path = tmp_path / "cohort" / "contrasts.tsv"
+    write_text(table, path)
+    theirs, ours = read_contrasts(tmp_path), read_typed(path, CONTRASTS)
+    pd.testing.assert_frame_equal(theirs, ours, check_exact=True)
+    assert theirs["note"].tolist() == ["NA", ""] and theirs["of_a_lab"].tolist() == ["01", ""]
+    assert np.isnan(theirs["se"][0])

@@ -56,7 +56,11 @@ def _found(results: str | Path, name: str) -> Path:
 
 
 def _typed(path: Path, types: Mapping[str, str]) -> pd.DataFrame:
-    """Text stays text ("NA" too), blank numbers are missing."""
+    """Text stays text ("NA" too), blank numbers are missing.
+
+    As pipeline.steps.typed.read_typed, which jobs of a session run: they must neither import this
+    room nor be run again when it changes. A test reads one file with both.
+    """
     header = pd.read_csv(path, sep="\t", nrows=0).columns
     known = {name: types.get(name, "str") for name in header}
     blank = {name: [""] for name, kind in known.items() if kind != "str"}
