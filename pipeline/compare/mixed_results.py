@@ -123,10 +123,6 @@ class MatrixFit:
         """Covariance of the fixed effects (p, p), without small-sample correction."""
         return self.scale**2 * self._back @ self.point.phi @ self._back.T
 
-    def covariance_by(self, method: str = KENWARD_ROGER) -> np.ndarray:
-        """Covariance of the fixed effects (p, p), corrected as the method does."""
-        return self.scale**2 * self._back @ self._reference(method).covariance @ self._back.T
-
     @cached_property
     def variance_components(self) -> dict[str, float]:
         """Variance (or covariance) by name; the residual last."""

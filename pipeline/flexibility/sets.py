@@ -16,10 +16,6 @@ from pipeline.flexibility.schemes import ERROR_TYPES, NO_ERROR, SCHEMES
 if TYPE_CHECKING:
     import pandas as pd
 
-#: How a set ended: the rule changed after the criterion; it changed before ("early"); the session
-#: ended; the epoch ended before the criterion ("cut", only in the sets of an epoch).
-ENDINGS = ("switch", "early", "session", "cut")
-
 
 def summarise_sets(trials: pd.DataFrame, task: Task) -> pd.DataFrame:
     """One row per set.
@@ -139,7 +135,8 @@ def summarise_session(trials: pd.DataFrame, sets: pd.DataFrame, task: Task) -> p
     trials : pandas.DataFrame
         All trials as :func:`pipeline.flexibility.score` returns them.
     sets : pandas.DataFrame
-        All sets, with ``ended``.
+        All sets, with ``ended``: the rule changed after the criterion ("switch") or before it
+        ("early"), or the session ended ("session"); of the sets of an epoch also "cut".
     task : Task
         Says where the restricted mean ends, and what counts.
 
