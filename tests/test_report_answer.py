@@ -116,8 +116,8 @@ def test_what_does_not_depend_what_is_small_and_what_cannot_be_told():
         "to criterion (−7.4 trials). "
         "These 8 rats cannot tell whether ketamine changes theta band power in mPFC and whether "
         "the effect of ketamine on firing rate in mPFC depends on context. "
-        "The other of the 5 effects was shown to be smaller in every context than the smallest "
-        "effect of interest (90 % intervals)."
+        "The other of the 5 effects, of psilocybin on firing rate in mPFC, was shown to be smaller "
+        "in every context than the smallest effect of interest (90 % intervals)."
     )
 
 
@@ -524,7 +524,8 @@ def test_what_is_confounded_is_read_from_whole_outcomes_and_counted():
     table.loc[whole & (table["condition"] == "ketamine") & (table["outcome"] == THETA), "why"] = why
     said = design_table(one.outcomes, table, one.design, {}, names).problems
     assert [line.replace(numbers.SPACE, " ") for line in said] == [
-        "MDMA, ketamine (in 1 of 4 comparisons): vehicle always came first."
+        "MDMA, ketamine (in 1 of 4 comparisons: theta band power in mPFC): "
+        "vehicle always came first."
     ]
 
 

@@ -299,6 +299,8 @@ def _small(found: Sequence[Finding], total: int, modifier: str) -> list[Said]:
     n = len(found)
     which = "The other" if n == 1 else f"The other {n}"
     lead = f"{which} of the {total} effects" if n < total else f"All {total} effects"
+    one = found[0]
+    whose = f", of {one.drug} on {one.speaker.what}," if n == 1 < total else ""
     places = {one.speaker.everywhere("every") for one in found}
     where = places.pop() if len(places) == 1 else f"in every {modifier}"
     small_but = [one for one in found if one.pattern == NEGLIGIBLE]
@@ -309,8 +311,8 @@ def _small(found: Sequence[Finding], total: int, modifier: str) -> list[Said]:
     return [
         Said(
             lead="The only effect" if total == 1 else lead,
-            rest=f" {'was' if n == 1 else 'were'} shown to be smaller {where} than the smallest "
-            f"effect of interest (90{SPACE}% intervals){though}.",
+            rest=f"{whose} {'was' if n == 1 else 'were'} shown to be smaller {where} than the "
+            f"smallest effect of interest (90{SPACE}% intervals){though}.",
         )
     ]
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _STEPS = ("extract", "measure")
+#: so many outcomes that a confound concerns are named
+_NAMED = 3
 #: facts of completeness.tsv that the table shows, where the steps state them
 _FACTS = {
     "duration_s": "duration, s",
@@ -211,7 +213,7 @@ def design_table(
         contexts=tuple(spoken(name) for name in contexts),
         rows=rows,
         totals=tuple(sum(1 for row in rows if row.counts[index]) for index in range(len(grid))),
-        problems=tuple(_problems(verdicts)),
+        problems=tuple(_problems(verdicts, names)),
     )
 
 
@@ -263,15 +265,15 @@ def dose_words(row: Mapping[str, Any]) -> str:
     return " ".join(filter(None, (name, size, text(row.get("route")))))
 
 
-def _problems(verdicts: pd.DataFrame) -> list[str]:
+def _problems(verdicts: pd.DataFrame, names: Names) -> list[str]:
     """What the design cannot tell apart, as the verdicts found it.
 
     Only whole outcomes are asked: a split's strata and a few sessions of a rare one say little of
     the design. Where some comparisons of a condition are concerned and others not, values are
-    missing there, which is said.
+    missing there, which is said; a few are named.
     """
     compared: dict[str, int] = {}
-    found: dict[str, dict[str, int]] = {}
+    found: dict[str, dict[str, list[str]]] = {}
     for row in rows_of(verdicts):
         if text(row["split"]):
             continue
@@ -279,16 +281,20 @@ def _problems(verdicts: pd.DataFrame) -> list[str]:
         compared[who] = compared.get(who, 0) + 1
         if why:
             concerned = found.setdefault(why, {})
-            concerned[who] = concerned.get(who, 0) + 1
-    return [
-        f"{', '.join(_concerned(who, n, compared[who]) for who, n in sorted(whom.items()))}: {why}."
+            concerned.setdefault(who, []).append(names.in_sentence(text(row["outcome"])))
+    said = {
+        why: ", ".join(_concerned(who, of, compared[who]) for who, of in sorted(whom.items()))
         for why, whom in sorted(found.items())
-    ]
+    }
+    return [f"{whom}: {why}." for why, whom in said.items()]
 
 
-def _concerned(who: str, n: int, total: int) -> str:
-    """``ketamine``, or ``ketamine (in 2 of 40 comparisons)``."""
-    return who if n == total else f"{who} (in {n} of {count(total, 'comparison')})"
+def _concerned(who: str, outcomes: Sequence[str], total: int) -> str:
+    """``ketamine``, or ``ketamine (in 2 of 40 comparisons: accuracy, speed)``."""
+    if len(outcomes) == total:
+        return who
+    which = "" if len(outcomes) > _NAMED else f": {', '.join(dict.fromkeys(outcomes))}"
+    return f"{who} (in {len(outcomes)} of {count(total, 'comparison')}{which})"
 
 
 def n_words(view: Completeness, names: Names) -> str:
