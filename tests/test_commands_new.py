@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from pipeline.__main__ import main
+from pipeline.commands.new_beside import Beside, own_sorting
 from pipeline.commands.new_config import ALTERNATIVES, EXAMPLES, GIVEN, config_text
 from pipeline.commands.new_find import find_recordings
 from pipeline.commands.new_propose import session_names
@@ -356,6 +357,27 @@ def test_sortings_logs_and_tracks_are_told_and_sortings_proposed_where_they_are_
         ("behaviour", "../raw/box.txt", "medpc"),
         ("movement", "../raw/track.csv", "deeplabcut"),
     }
+
+
+def test_a_sorting_that_lies_apart_is_proposed_by_its_name_if_that_is_the_only_one(tmp_path):
+    def sorting(*parts):
+        return Beside(tmp_path.joinpath(*parts), "sorting", "phy")
+
+    names = ("R11_d1", "R12_d1", "again", "x/same", "y/same")
+    recordings = [tmp_path / "raw" / name for name in names]
+    for path in recordings:
+        path.mkdir(parents=True)
+    found = [
+        sorting("sorted", "R11_d1"),
+        sorting("sorted", "again"),
+        sorting("older", "again"),
+        sorting("sorted", "same"),
+    ]
+    own = [own_sorting(path, found, recordings) for path in recordings]
+    # no R12_d1; two sortings named again; two recordings named same
+    assert own == [found[0], None, None, None, None]
+    inside = sorting("raw", "R11_d1", "phy")
+    assert own_sorting(recordings[0], [*found, inside], recordings) == inside
 
 
 def test_without_recordings_sessions_are_proposed_from_logs(tmp_path):

@@ -1,8 +1,8 @@
 """Find what lies beside recordings: sortings, behaviour logs, tracks, by names and first bytes.
 
 What is found is told, and written to a list that the lab copies from. Only a sorting that lies in
-its recording's own folder is proposed as that session's: which log belongs to which session stands
-in the lab's notes, not in the names of files.
+its recording's own folder, or alone has its name, is proposed as that session's: which log belongs
+to which session stands in the lab's notes, not in the names of files.
 """
 
 from __future__ import annotations
@@ -185,15 +185,23 @@ def own_sorting(
     Returns
     -------
     Beside or None
-        The recording itself (NWB with units), the only one below its folder, or the only one in
-        the folder of a file that has the folder to itself.
+        The recording itself (NWB with units), the only one below its folder, the only one in the
+        folder of a file that has the folder to itself, or, of sortings that lie apart, the only
+        folder named as the one recording of that name.
     """
     sorted_ones = [one for one in beside if one.column == "sorting"]
     same = [one for one in sorted_ones if one.path == recording]
     if same:
         return same[0]
     folder = recording if recording.is_dir() else recording.parent
-    if sum(other == folder or folder in other.parents for other in recordings) != 1:
-        return None
     inside = [one for one in sorted_ones if folder in one.path.parents]
+    if sum(other == folder or folder in other.parents for other in recordings) != 1:
+        inside = []
+    if not inside and sum(_name(other) == _name(recording) for other in recordings) == 1:
+        inside = [one for one in sorted_ones if one.path.name == _name(recording)]
     return inside[0] if len(inside) == 1 else None
+
+
+def _name(recording: Path) -> str:
+    """Return the name of a recording's folder, or of its file without suffix."""
+    return recording.name if recording.is_dir() else recording.stem
