@@ -63,7 +63,7 @@ def open_logs(
         joined = tried(found, place.log(0), lambda: join_trials(tables, names))
         if joined is not None:
             found.trials = joined
-            tried(found, place.log(0), lambda: _score(place, joined))
+            found.problems += tried(found, place.log(0), lambda: _score(place, joined)) or []
 
 
 def _read(
@@ -172,9 +172,13 @@ def _extent(table: Any, name: str) -> Extent:
     return Extent("behaviour", name, float(start), float(stop), f"{len(table)} trials")
 
 
-def _score(place: Places, trials: Any) -> None:
+def _score(place: Places, trials: Any) -> list[Problem]:
+    """Score the trials, and warn where the box's criterion is another one."""
     task = place.experiment.config.flexibility.task
-    if task is not None:
-        from pipeline.flexibility import score
+    if task is None:
+        return []
+    from pipeline.commands.check_criterion import other_criterion
+    from pipeline.flexibility import score
 
-        score(trials, task)
+    said = other_criterion(score(trials, task).trials, task)
+    return [Problem(*place.log(0), *said, "warning")] if said else []
