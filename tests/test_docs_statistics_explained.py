@@ -131,6 +131,11 @@ def test_rates_of_wrong_verdicts_are_those_of_the_calibration():
     behind = rows["within", "0", "process_for_pill"]
     assert (behind["n_cohorts"], behind["n_tests"]) == ("2000", "6000")
     assert f"a pill was called `process` in {100 * wrong:.1f} %" in flat()
+    parallel = rows["drug_between", "0", "process_for_pill"]
+    assert parallel["n_cohorts"] == parallel["n_tests"] == "2000"
+    percent = 100 * rates["drug_between", "0", "process_for_pill"]
+    assert f"2,000 simulated parallel designs in {percent:.1f} %" in flat()
+    assert f"{100 * rates['within', '0', 'right_process']:.0f} % got their word" in flat()
     fixed = "within_fixed_contexts"
     shares = [rates[fixed, n, "fading_difference"] for n in ("0", "8", "12")]
     every, eight, twelve = (f"{100 * share:.0f} %" for share in shares)

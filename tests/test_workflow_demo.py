@@ -255,7 +255,7 @@ def test_the_page_on_nwb_runs_and_the_inspector_is_content(beside):
 def test_the_tutorial_quotes_this_report_and_what_a_change_does_to_it(results, tmp_path, capsys):
     assert sentences_missing(results) == []
     low, high = interval_of_section_3(results)
-    assert f"from {low} to {high} dB" in PAGE.replace("\n", " ")
+    assert f"in set shifting it is {low} to {high}\n" in PAGE
     assert diff_of_the_change(results, tmp_path, capsys) == []
 
 
