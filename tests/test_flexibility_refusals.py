@@ -31,6 +31,13 @@ def test_rows_are_named_per_file():
     assert "a.csv: row 2, b.csv: rows 4-5: correct" in refused(table)
 
 
+def test_a_line_that_holds_several_trials_is_named_once():
+    table = trial_table("Lll Lrl Lrr Lll Lrr")
+    table["correct"] = [0, 1, 0, 0, 0]  # 1, 3, 4, 5 are wrong, as 2 is
+    table["source_row"] = [22, 22, 22, 23, 30]  # lines of arrays with several values each
+    assert "log.csv: rows 22-23, 30: correct: found" in refused(table)
+
+
 def test_trials_are_named_without_source_rows():
     table = trial_table("Lll Lrl Lrr").drop(columns=["source_file", "source_row"])
     table["correct"] = [0, 0, 0]

@@ -54,10 +54,14 @@ def rows(trials: pd.DataFrame, bad: NDArray[np.bool_]) -> str:
 
 
 def _ranges(what: str, numbers: NDArray[np.int64]) -> str:
-    """Write ``rows 3, 5-8`` for the rows 3, 5, 6, 7, 8."""
+    """Write ``rows 3, 5-8`` for the rows 3, 5, 6, 7, 8.
+
+    A line of a MED-PC file holds several trials, and is named once.
+    """
+    count, numbers = len(numbers), np.unique(numbers)
     pieces = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
     texts = [f"{p[0]}" if len(p) == 1 else f"{p[0]}-{p[-1]}" for p in pieces]
-    more = f" and more ({len(numbers)} in all)" if len(texts) > _LISTED else ""
+    more = f" and more ({count} in all)" if len(texts) > _LISTED else ""
     return f"{what}{'s' if len(numbers) > 1 else ''} {', '.join(texts[:_LISTED])}{more}"
 
 
