@@ -511,6 +511,22 @@ def test_8_behaviour_only_without_clock_times(tmp_path):
     assert spans(experiment, "r0_2") == [("test", "set_shifting", 1, None, None, "ketamine", 1)]
     assert experiment.plan.phases == ("test",)
     assert experiment.epochs["r0_2"][0].since_dose_zero_s is None
+    # given half an hour before, by the clock: what the animal got a week later cuts nothing
+    timed = [{**row, "start": f"{row['start']}T10:00", "exclude": ""} for row in sessions]
+    before = [{**row, "time_s": -1800} for row in administrations]
+    later = load_experiment(
+        write_experiment(tmp_path / "before", config, sessions=timed, administrations=before)
+    )
+    for name in ("r0_1", "r0_2"):
+        (span,) = spans(later, name)
+        assert span[:5] == ("test", "set_shifting", 1, None, None)
+    assert later.epochs["r0_1"][0].since_dose_zero_s == -1800
+    # so short a time before that its handling reaches in: the session begins after it
+    soon = [{**row, "time_s": -60} for row in administrations]
+    reached = load_experiment(
+        write_experiment(tmp_path / "soon", config, sessions=timed, administrations=soon)
+    )
+    assert [span[:5] for span in spans(reached, "r0_1")] == [("test", "set_shifting", 1, 240, None)]
     # a phase in seconds cannot be placed without the time of the dose: refused, once per dose
     config["design"]["phases"] = {"acute": [300, 3600]}
     with pytest.raises(ExperimentError) as error:

@@ -184,7 +184,8 @@ def _from_own(
     for name, phase in design.phases.items():
         if phase.session and test:
             zero = clock_time(first.administration, session)
-            epochs += _cut(session, name, first, zero, (-math.inf, math.inf), known, design)
+            within = _reaching_in(doses, session)
+            epochs += _cut(session, name, first, zero, (-math.inf, math.inf), within, design)
         if phase.seconds is None:
             continue
         if name == design.baseline_phase:
@@ -210,6 +211,20 @@ def _from_own(
             )
             epochs += _cut(session, name, anchor, zero, window, known, design)
     return epochs, problems
+
+
+def _reaching_in(doses: Sequence[Administration], session: Session) -> list[float]:
+    """Return the times of doses that a whole session may contain, or begin in the handling of.
+
+    Where no recording says when a session ends, the animal's later doses must not cut it: they
+    were given in other sessions, or outside of any.
+    """
+    timed = [(dose, clock_time(dose, session)) for dose in doses]
+    return sorted(
+        time
+        for dose, time in timed
+        if time is not None and (time <= 0 or dose.session == session.name)
+    )
 
 
 def _untimed(anchor: Anchor, session: Session, phase: str, spec: Phase) -> Problem:
