@@ -547,6 +547,43 @@ def test_a_measurement_of_an_unknown_phase_or_context_is_told_which_there_are(
     assert any(expected in problem for problem in problems), problems
 
 
+def test_a_measurement_needs_no_context_where_its_session_has_only_one(tmp_path):
+    row = {"animal": "r1", "session": "s2", "outcome": "spines", "phase": "acute"}
+
+    def two_contexts(tables):
+        tables["contexts"][0]["context"] = "novel"
+        tables["measurements"] = [row | {"value": "3", "censored": "yes"}]
+
+    def declared(config):
+        config["design"]["contexts"] = ["home_cage", "novel"]
+        config["outcomes"] = {"declare": {"spines": {"label": "Spines"}}}
+
+    path = edit(changed(tmp_path, two_contexts), declared)
+    (value,) = load_experiment(path).measurements
+    assert (value.context, value.value, value.censored) == ("home_cage", 3, True)
+    # the same value, once with and once without its context, is one value twice
+    twice = [row | {"value": "3"}, row | {"value": "4", "context": "home_cage"}]
+    path = changed(tmp_path, lambda t: (two_contexts(t), t.update(measurements=twice)))
+    assert any("once only" in problem for problem in problems_of(edit(path, declared)))
+    # a sign in the cell of a number: said where a limit stands
+    path = changed(tmp_path, lambda t: (two_contexts(t), t.update(measurements=twice[:1])))
+    limit = tmp_path / "measurements.tsv"
+    limit.write_text(limit.read_text().replace("\t3", "\t>22"))
+    (problem,) = problems_of(edit(path, declared))
+    assert (
+        "found '>22'" in problem
+        and "write 22 (of a measurement: and yes in the column censored)" in problem
+    )
+
+
+def test_a_declared_outcome_without_any_value_is_warned_of(tmp_path):
+    declare = {"outcomes": {"declare": {"spines": {"label": "Spines"}}}}
+    path = edit(minimal(tmp_path), lambda c: c.update(declare))
+    (problem,) = (p for p in load_experiment(path).warnings if "declare" in p.place)
+    assert "no value of it in any table" in str(problem)
+    assert "tables.measurements names no table" in str(problem)
+
+
 def test_a_pretreatment_of_another_session_an_hour_before_is_on_board(tmp_path):
     antagonist = {"drug": "ketanserin"}
     conditions = {

@@ -109,7 +109,7 @@ COLUMN_WORDS: dict[str, dict[str, str]] = {
         "outcome": "Name, as declared under `outcomes.declare`",
         "value": "The value, in the declared unit",
         "censored": "Whether the true value is at least this one (an event not seen by then)",
-        "context": "One of `design.contexts`; may be blank where there is only one",
+        "context": "One of `design.contexts`; may be blank where the session has only one",
         "phase": "One of `design.phases`",
     },
 }

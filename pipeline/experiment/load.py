@@ -16,7 +16,7 @@ from pipeline.experiment.anchors import find_anchors, read_administrations
 from pipeline.experiment.blind_names import blinding_problems
 from pipeline.experiment.config import NO_CONDITION, Config
 from pipeline.experiment.epochs import check_phases, derive_epochs
-from pipeline.experiment.measurements import read_measurements
+from pipeline.experiment.measurements import read_measurements, unmeasured
 from pipeline.experiment.model import Experiment
 from pipeline.experiment.order import (
     administrations_in_order,
@@ -221,6 +221,7 @@ def examine(config_path: Path | str) -> tuple[Experiment | None, list[Problem]]:
     found += wrong
     measurements, wrong = read_measurements(rows.get("measurements", []), by_name, epochs, config)
     found += wrong
+    found += unmeasured(rows.get("measurements", []), config, file=path.name)
     plan = build_plan(config, sessions, anchors)
     found += check_plan(plan, config, sessions, file=path.name)
     found += doubtful_levels(plan, sessions, anchors)

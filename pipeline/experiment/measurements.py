@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pipeline.errors import Problem
 from pipeline.experiment.config import Config
@@ -38,11 +39,10 @@ def read_measurements(
         Names that are not declared; a phase or context that the session does not have.
     """
     measurements: list[Measurement] = []
+    rows = [_in_its_context(row, sessions, config) for row in rows]
     problems = duplicates(rows, ("session", "outcome", "phase", "context"))
-    contexts = config.design.contexts
     for row in rows:
         value = dict(row.values)
-        value["context"] = value["context"] or (contexts[0] if len(contexts) == 1 else "")
         session = sessions.get(value["session"])
         wrong = _undeclared(row, value, sessions, config)
         if session is not None and session.animal != value["animal"]:
@@ -80,6 +80,34 @@ def read_measurements(
             )
         )
     return measurements, problems
+
+
+def _in_its_context(row: Row, sessions: Mapping[str, Session], config: Config) -> Row:
+    """Fill in a blank context where the session, or the whole experiment, has only one."""
+    session = sessions.get(row.values["session"])
+    intervals = session.contexts if session is not None else ()
+    possible = {interval.context for interval in intervals} or set(config.design.contexts)
+    if row.values["context"] or len(possible) != 1:
+        return row
+    return replace(row, values={**row.values, "context": possible.pop()})
+
+
+def unmeasured(rows: Sequence[Row], config: Config, *, file: str) -> list[Problem]:
+    """Warn of declared outcomes that no row has: a table that the config forgot to name."""
+    table = config.tables.measurements
+    likely = "" if table else ": tables.measurements names no table"
+    measured = {row.values["outcome"] for row in rows}
+    return [
+        Problem(
+            file,
+            f"outcomes.declare.{name}",
+            f"no value of it in {table or 'any table'}",
+            f"rows with the outcome {name}, else nothing of it is in the report{likely}",
+            "warning",
+        )
+        for name in config.outcomes.declare
+        if name not in measured
+    ]
 
 
 def _undeclared(

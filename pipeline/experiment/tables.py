@@ -60,7 +60,11 @@ def number(cell: str) -> float:
     try:
         value = float(cell)
     except ValueError:
-        raise CellError("a number is expected") from None
+        limit = cell.lstrip("<>≤≥= ")
+        hint = ""
+        if limit != cell and limit.replace(".", "", 1).isdigit():
+            hint = f": write {limit} (of a measurement: and yes in the column censored)"
+        raise CellError(f"a number is expected{hint}") from None
     if not math.isfinite(value):
         raise CellError("a finite number is expected; leave the cell blank if it is unknown")
     return value
