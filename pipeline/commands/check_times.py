@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.commands.check_found import Extent, SessionFiles
 from pipeline.errors import Problem
 from pipeline.experiment import Experiment
-from pipeline.experiment.model import Session
+from pipeline.experiment.model import Epoch, Session
 from pipeline.intervals import Intervals, intersect, merge, total_seconds
 
 #: kinds of files that say what the animal did or what its brain did, from when to when
@@ -104,12 +104,14 @@ def _doses_beyond(experiment: Experiment, session: Session, end: float) -> list[
         f"a time from 0 to {end:.1f} s, where the session's last file ends (minutes for seconds, "
         "another clock?)"
     )
+    phases = experiment.config.design.phases.values()
+    early_is_sound = any(phase.session for phase in phases)  # given before, at home
     return [
         Problem(file, f"row {dose.line}, column time_s", f"{dose.time_s:g}", expected, "warning")
         for dose in experiment.administrations
         if dose.session == session.name
         and dose.time_s is not None
-        and (dose.time_s > end + _SLACK_S or dose.time_s < 0)
+        and (dose.time_s > end + _SLACK_S or (dose.time_s < 0 and not early_is_sound))
     ]
 
 
@@ -185,7 +187,7 @@ def _without_baseline(
 
 
 def _trials_nowhere(experiment: Experiment, session: Session, files: SessionFiles) -> list[Problem]:
-    """Warn of logs whose trials lie before zero or in no context: another clock."""
+    """Warn of logs whose trials lie before zero, in no context, or nowhere known."""
     logs = [extent for extent in files.extents if extent.kind == "behaviour"]
     timed = [extent for extent in logs if np.isfinite(extent.start_s)]
     spans = [(c.start_s, c.stop_s) for c in session.contexts]
@@ -204,7 +206,23 @@ def _trials_nowhere(experiment: Experiment, session: Session, files: SessionFile
             )
             place = f"row {session.line}, session {session.name}"
             problems.append(Problem(file, place, found, expected, "warning"))
+    epochs = experiment.epochs[session.name]
+    if len(timed) < len(logs) and not any(_whole(epoch, epochs) for epoch in epochs):
+        found = f"{', '.join(log.name for log in logs if log not in timed)}: trials without times"
+        expected = (
+            "a phase that is the whole session (test: session), in one context and without a dose "
+            "inside: otherwise none of these trials is compared"
+        )
+        place = f"row {session.line}, session {session.name}"
+        problems.append(Problem(file, place, found, expected, "warning"))
     return problems
+
+
+def _whole(epoch: Epoch, epochs: Sequence[Epoch]) -> bool:
+    """Return whether an epoch is the session from start to end, and its cell nothing else."""
+    cell = (epoch.anchor, epoch.phase, epoch.context)
+    alone = sum((e.anchor, e.phase, e.context) == cell for e in epochs) == 1
+    return alone and epoch.start_s is None and epoch.stop_s is None
 
 
 def _tracks_beyond(
