@@ -226,15 +226,18 @@ def _always_later(cells: list[Cell], level: str, reference: str) -> float:
     """Return by how many seconds the level comes after its reference in every session, else 0.
 
     Negative where it comes before. Sessions that begin with different ones, or with one and end
-    with the same, make up for it. 0 for fewer animals than a verdict needs: none could be wrong.
+    with the same, make up for it. 0 where no two conditions have the animals that a verdict needs:
+    none could be wrong.
     """
     sessions: dict[str, dict[str, list[Cell]]] = defaultdict(lambda: defaultdict(list))
     for cell in cells:
         if cell.epoch.context in (level, reference):
             sessions[cell.session.name][cell.epoch.context].append(cell)
     both = [pair for pair in sessions.values() if len(pair) == 2]
-    animals = {cell.session.animal for pair in both for arm in pair.values() for cell in arm}
-    if len(animals) < FEWEST:
+    animals: dict[str, set[str]] = defaultdict(set)
+    for cell in (cell for pair in both for arm in pair.values() for cell in arm):
+        animals[cell.condition].add(cell.session.animal)
+    if sum(len(those) >= FEWEST for those in animals.values()) < 2:
         return 0.0
     second = [_first(pair[level]) > _first(pair[reference]) for pair in both]
     late = [_middle(pair[level]) - _middle(pair[reference]) for pair in both]
