@@ -212,6 +212,7 @@ def test_report_size_prints_what_grows(tmp_path, monkeypatch, capsys):
         tmp_path, where=tmp_path, sessions=(8, 16), drawn=3, results=tmp_path
     )
     assert [row["sessions"] for row in found["grown"]] == [8, 16]
+    assert found["limit"] == {"mb": 8.0, "outcomes": 60, "grown_mb": 25.0}
     said = capsys.readouterr().out
     # 4 MB with 3 outcomes, and 57 more of 0.1 MB
     assert "| 8        | 3        | 4" in said and "9.7" in said
