@@ -66,7 +66,9 @@ def test_a_lower_bound_is_recorded_as_a_missing_cell_and_kept_in_the_table():
     built = build_outcomes(observations(*rows), cohorts.plan(), known)
     assert built.table.set_index("session")["censored"].to_dict() == {"S1": True, "S2": False}
     assert built.dropped["session"].tolist() == ["S1"]
-    assert built.dropped["reason"].tolist() == ["at least 4: the criterion was not reached"]
+    assert built.dropped["reason"].tolist() == [
+        "at least 4: criterion not reached, or counted no further"
+    ]
     timed = metrics(metric(scale="time_to_event", baseline="none", needs=("trials",)))
     assert build_outcomes(observations(*rows), cohorts.plan(), timed).dropped.empty
 
@@ -78,9 +80,12 @@ def test_unfinished_stages_of_impaired_rats_are_no_improvement():
     as_observed, _ = found(table.assign(censored=False))
     assert (as_observed.verdict, as_observed.drug_estimate < -1) == (ONE_CONTEXT, True)
     assert row.n_sessions == 12 + 7 and abs(row.estimate) < 1
-    assert "5 lower bounds left out, the criterion was not reached (5 psilocybin, 0" in row.note
+    assert (
+        "5 lower bounds left out, criterion not reached or counted no further (5 psilocybin, 0"
+        in row.note
+    )
     assert verdict.verdict == INCONCLUSIVE
-    assert "5 lower bounds left out" in verdict.note and "slowest" in verdict.note
+    assert "5 lower bounds left out" in verdict.note and "the largest are missing" in verdict.note
 
 
 def test_those_who_finish_in_time_do_not_make_a_verdict_of_improvement():

@@ -43,9 +43,9 @@ def missing_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that are lower bounds, with ``reason`` (columns as the cells', ``raw``)."""
     lost = table[lower_bounds(table)]
     reason = [
-        f"at least {raw:g}: the criterion was not reached"
+        f"at least {raw:g}: criterion not reached, or counted no further"
         if censored
-        else "its baseline is a lower bound: the criterion was not reached"
+        else "its baseline is a lower bound: criterion not reached, or counted no further"
         for raw, censored in zip(lost["raw"], lost["censored"], strict=True)
     ]
     return lost.assign(reason=pd.Series(reason, index=lost.index, dtype="str"))
@@ -110,13 +110,13 @@ def left_out(arms: Arms, coefficients: np.ndarray | None = None) -> str:
         return ""
     drug, reference = counts[DRUG].sum(), counts[REFERENCE].sum()
     return (
-        f"{n} lower {'bound' if n == 1 else 'bounds'} left out, the criterion was not reached "
-        f"({drug} {arms.condition}, {reference} {arms.reference})"
+        f"{n} lower {'bound' if n == 1 else 'bounds'} left out, criterion not reached or "
+        f"counted no further ({drug} {arms.condition}, {reference} {arms.reference})"
     )
 
 
 def remarks(arms: Arms) -> Iterator[str]:
-    """Say beside the verdict that the slowest are missing."""
+    """Say beside the verdict that the largest are missing."""
     text = left_out(arms)
     if text:
-        yield f"{text}: the slowest are missing, read trials or time to criterion beside it"
+        yield f"{text}: the largest are missing, read trials or time to criterion beside it"

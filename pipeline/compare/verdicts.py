@@ -31,8 +31,9 @@ NEGLIGIBLE = "negligible"
 
 #: why of a verdict that lower bounds forbid
 SLOWEST_MISSING = (
-    "one arm lost more values than the other because the criterion was not reached: the slowest "
-    "are missing, and that alone could make this result"
+    "one arm lost more values than the other because only a lower bound of them is known "
+    "(criterion not reached, or counted no further): the largest are missing, and that "
+    "alone could make this result"
 )
 
 Row = Mapping[str, Any]
