@@ -136,6 +136,10 @@ def test_excel_with_a_sheet_per_animal(tmp_path):
         read(path)
     with pytest.raises(InputError, match=r"'rta2' \(did you mean 'rat2'\?\)"):
         read(path, sheet="rta2")
+    (tmp_path / "many").mkdir()
+    many = workbook(tmp_path / "many", {f"day {n}": [["a"]] for n in range(9)})
+    with pytest.raises(InputError, match=r"'day 5' and 3 more; the mapping asks for 'x'; name one"):
+        read(many, sheet="x")
     table = read_behaviour(
         path, format="box", mapping=mapping(sheet="{animal}"), fields={"animal": "rat2"}
     )

@@ -20,6 +20,23 @@ SCORED = {
 }
 
 
+def test_a_column_of_the_lab_names_the_sheet(tmp_path):
+    sessions = [
+        {"session": name, "animal": "r1", "start": f"2026-03-{day:02d}T09:00:00", "page": page,
+         "behaviour": "box.xlsx", "behaviour_format": "box"}
+        for name, day, page in (("s1", 1, "R1 01.03."), ("s2", 8, "R1 08.03."))
+    ]  # fmt: skip
+    box = {"sheet": "{page}", "rows": {"Rat": "{animal}"}, "columns": {"choice_side": "Choice"}}
+    task = {"sides": ["left", "right"], "rules": {"left": "choose left"}}
+    task["criterion"] = {"consecutive": 10}
+    config = {"behaviour": {"formats": {"box": box}}, "flexibility": {"task": task}}
+    experiment = load_checked(minimal(tmp_path, sessions=sessions, config=config))
+    for session, page in zip(experiment.included, ("R1 01.03.", "R1 08.03."), strict=True):
+        (log,) = extract_settings(experiment, session, {})["behaviours"]
+        assert log["mapping"]["sheet"] == page
+        assert log["mapping"]["rows"] == {"Rat": "{animal}"}  # the reader's to fill in
+
+
 def test_scored_videos_come_through_both_steps(tmp_path):
     header = "Subject,Media duration (s),Behavior,Start (s),Stop (s)\n"
     rows = "r1,2400,Immobile,100,340\nr1,2400,Immobile,1000,1300\nr2,2400,Immobile,0,2400\n"

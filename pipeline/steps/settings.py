@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.experiment import Experiment, anchor_rows, session_rows
+from pipeline.experiment.behaviour_mapping import BehaviourMapping
 from pipeline.experiment.blinding import shown, shown_config
 from pipeline.experiment.lfp_options import LfpOptions
 from pipeline.experiment.model import Session
@@ -53,7 +54,7 @@ def extract_settings(
                 "starts_at_s": log.starts_at_s,
                 "task": log.label,
                 "aligned": aligned[log.format],
-                "mapping": formats[log.format].model_dump(mode="json")
+                "mapping": mapping_of(formats[log.format], session)
                 if log.format in formats
                 else None,
             }
@@ -79,6 +80,25 @@ def extract_settings(
         "files": list(files_of(experiment, session, absent).values()),
         "code": code_of("extract"),
     }
+
+
+def mapping_of(mapping: BehaviourMapping, session: Session) -> dict[str, Any]:
+    """Return a mapping of logs with the lab's own columns of sessions.tsv filled in.
+
+    ``{column}`` in ``sheet`` and in ``rows`` is the session's cell of that column; only the cells
+    that a mapping names are read, so that no other change of the column reads the log again.
+    """
+
+    def fill(text: str) -> str:
+        for name, cell in session.factors.items():
+            text = text.replace(f"{{{name}}}", cell)
+        return text
+
+    filled = {
+        "rows": {column: fill(value) for column, value in mapping.rows.items()},
+        "sheet": mapping.sheet and fill(mapping.sheet),
+    }
+    return mapping.model_copy(update=filled).model_dump(mode="json")
 
 
 def measure_settings(experiment: Experiment, session: Session) -> dict[str, Any]:

@@ -22,6 +22,8 @@ EXCEL_SUFFIXES = (".xlsx", ".xlsm")
 #: a workbook is a zip file; more than this unpacked is no behaviour log
 LARGEST_WORKBOOK_BYTES = 300_000_000
 LARGEST_WORKBOOK_CELLS = 5_000_000
+#: sheets that a message lists by name
+_SHEETS_NAMED = 6
 
 Row = tuple[int, Sequence[object]]
 
@@ -195,7 +197,9 @@ def _sheet(path: Path, names: Sequence[str], wanted: str | None) -> str:
         return names[0]
     if wanted in names:
         return str(wanted)
-    found = ", ".join(f"'{name}'" for name in names)
+    found = ", ".join(f"'{name}'" for name in names[:_SHEETS_NAMED])
+    if len(names) > _SHEETS_NAMED:
+        found += f" and {len(names) - _SHEETS_NAMED} more"
     asked = f"; the mapping asks for '{wanted}'{did_you_mean(wanted, names)}" if wanted else ""
     raise InputError(f"{path}: found sheets {found}{asked}; name one under 'sheet'")
 
