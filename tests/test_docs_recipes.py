@@ -922,6 +922,15 @@ def test_contrasts_that_stand_beside_the_verdicts(found):
     assert "`pooled over dosing_context`" in page("crossover")
 
 
+def test_rest_and_task_a_fading_pill_is_called_process_where_all_begin_with_rest(tmp_path):
+    """7 of these 20 cohorts, 30 of 60 of another seed; with the recipe's orders 0, and 2 of 60."""
+    experiment = load_experiment(as_a_lab("rest_and_task", tmp_path, all_begin_with_rest))
+    result = run(experiment, [power("pill", fading, noise=WITHIN)], n_cohorts=20, seed=SEED)
+    # of 20 at a rate of 5 %, five or more come in 3 of 1000
+    assert (result.of("pill")["verdict"] == "process").sum() >= 5
+    assert f"{DOD}_at_equal_time" not in set(result.contrasts["contrast"])
+
+
 def test_washout_compares_the_first_visits_too(tmp_path):
     experiment = load_experiment(as_a_lab("crossover", tmp_path, three_days))
     truth = power("pill", always(3), noise=WITHIN)

@@ -216,8 +216,7 @@ def _two_contexts(cells: list[Cell], level: str, reference: str, phase: str) -> 
             f"context order: every session begins with {first}, and {second} is on average "
             f"{abs(late) / 60:.0f} min later after the dose, in {phase}",
             "half of the animals to begin with each context: a fading drug effect looks like an "
-            "effect of the context, the verdict may be 'process' without one (look at the contrast "
-            "at equal time)",
+            "effect of the context, the verdict may be 'process' without one",
             "warning",
         )
 
