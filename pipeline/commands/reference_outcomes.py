@@ -40,6 +40,8 @@ _GRAINS = {
     "interval": "computed per context interval; several of one cell are combined",
     "cell": "computed once from all intervals of a context and phase",
 }
+#: what an option has one value of each of, where the metric names no kinds of its own
+_KINDS = {"lfp.phase_amplitude": "pair of bands (`theta-low_gamma`)", "movement.zones": "zone"}
 _INDEX = """# Outcomes
 
 Written by `make references` from the metrics' own declarations; a test keeps it in step.
@@ -62,16 +64,31 @@ def page_of(domain: str) -> str:
     return f"outcomes_{domain}.md"
 
 
+def _kinds(metric: Metric) -> str:
+    """What may stand behind the slash of the metric's outcome ids; "" where nothing does."""
+    names = [f"`{name}`" for name in metric.band_names]
+    if not metric.per_band:
+        return ""
+    if "flexibility.task.rules" in metric.options:
+        return ", ".join([*names, "one value per direction of a switch (`light_to_side`)"])
+    if names:
+        return ", ".join(names)
+    for option, kind in _KINDS.items():
+        if option in metric.options:
+            return f"one value per {kind} of `{option}`"
+    if metric.needs == ("scored",):
+        return "one value per scored behaviour"
+    return "one value per band of `lfp.bands`"
+
+
 def _facts(metric: Metric) -> list[str]:
     unit = metric.value_unit or "none (a ratio, an index)"
-    bands = ", ".join(f"`{name}`" for name in metric.band_names)
     of_difference = SCALE_UNITS[metric.scale] or metric.value_unit or "the value's own unit"
     facts = [
         ("unit", unit),
         ("scale", f"{metric.scale}; smallest effects are declared in {of_difference}"),
         ("one value describes", _ENTITIES[metric.entity]),
-        ("kinds", bands or ("one value per band, pair of bands, zone, behaviour or direction"
-                            if metric.per_band else "")),
+        ("kinds", _kinds(metric)),
         ("when", _GRAINS[metric.grain]),
         ("baseline", _BASELINES[metric.baseline]),
         ("read beside it", ", ".join(f"`{name}`" for name in metric.read_with)),

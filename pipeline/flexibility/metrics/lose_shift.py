@@ -28,10 +28,10 @@ METRIC = Metric(
     ),
     definition=(
         "n(loss, shift) / n(loss) over pairs of choices on neighbouring trials of one interval "
-        "(an omission breaks the pair; a change of the rule does not); a win is a reward, or a "
-        "correct choice where the log has no rewards (probabilistic tasks: no value then); side: "
-        "the same side is chosen again; cue: the cue is followed both times or neither time; true "
-        "and misleading: the reward agrees with the rule or not"
+        "(an omission breaks the pair; a change of the rule does not); a loss is a choice without "
+        "reward, or an error where the log has no rewards (probabilistic tasks: no value then); "
+        "side: another side is chosen next; cue: the cue is followed once and not the other "
+        "time; true and misleading: the missing reward agrees with the rule or not"
     ),
     formula="n(loss, shift) / n(loss)",
     fails_when=(

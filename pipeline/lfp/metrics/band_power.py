@@ -28,8 +28,8 @@ METRIC = Metric(
         "and its harmonics left out and the rest scaled to the full width"
     ),
     formula=(
-        "P = (f₂ − f₁) / w · Σ_f S(f) · Δf over the bins of [f₁, f₂) outside the mains, w their "
-        "summed width in Hz"
+        "P = (f₂ − f₁) / w · Σ_f S(f) · w_f, w_f the width in Hz of the part of bin f that lies "
+        "between f₁ and f₂ outside the mains, w their sum"
     ),
     fails_when=(
         "No value where the clean time holds no segment of lfp.segment_s (4 s) in one piece.",
