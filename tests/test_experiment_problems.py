@@ -565,6 +565,10 @@ def test_a_measurement_needs_no_context_where_its_session_has_only_one(tmp_path)
     twice = [row | {"value": "3"}, row | {"value": "4", "context": "home_cage"}]
     path = changed(tmp_path, lambda t: (two_contexts(t), t.update(measurements=twice)))
     assert any("once only" in problem for problem in problems_of(edit(path, declared)))
+    # a context that is wrong in contexts.tsv is said there, and once
+    path = changed(tmp_path, lambda t: (two_contexts(t), t["contexts"][1].update(context="cage")))
+    (problem,) = problems_of(edit(path, declared))
+    assert problem.startswith("contexts.tsv") and "found 'cage'" in problem
     # a sign in the cell of a number: said where a limit stands
     path = changed(tmp_path, lambda t: (two_contexts(t), t.update(measurements=twice[:1])))
     limit = tmp_path / "measurements.tsv"

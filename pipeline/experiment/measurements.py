@@ -114,6 +114,9 @@ def _undeclared(
     row: Row, value: Mapping[str, object], sessions: Mapping[str, Session], config: Config
 ) -> list[Problem]:
     design = config.design
+    session = sessions.get(str(value["session"]))
+    # a wrong context of the session is said where it stands, in its own table
+    own = [c.context for c in session.contexts] if session is not None else []
     checks = (
         ("session", sessions, "a session of sessions.tsv"),
         ("outcome", config.outcomes.declare, "one of outcomes.declare"),
@@ -123,7 +126,7 @@ def _undeclared(
     return [
         row.problem(column, expected + did_you_mean(value[column], known))
         for column, known, expected in checks
-        if value[column] not in known
+        if value[column] not in known and not (column == "context" and value[column] in own)
     ]
 
 
