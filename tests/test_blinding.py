@@ -342,7 +342,7 @@ def test_everything_that_names_a_drug_is_listed_at_once(tmp_path, capsys):
         "config.yaml: outcomes.declare.psilocin.label",
     ):
         assert place in said, said
-    assert said.startswith("6 problem(s)"), said
+    assert "\n6 problem(s)" in said, said  # below what is only remarked upon
     edit(path, lambda c: c["statistics"].update(blind=False))
     assert main(["check", str(path)]) == 0  # no blind run was begun
 
