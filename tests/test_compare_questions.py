@@ -208,6 +208,14 @@ def test_times_that_reached_the_cap_are_restricted_there():
     assert row.companion == "permuted log-rank"
 
 
+def test_times_that_all_ended_before_the_event_are_told_from_animals_that_do_not_differ():
+    value = np.array([50, 80, 90, 200, 120, 180, 60, 200, 70, 150, 40, 170.0])
+    row = timed(value, np.ones(12, dtype=bool))
+    assert np.isnan(row.p) and "was never reached: every time is only a lower bound" in row.note
+    alike = timed(np.full(12, 50.0), np.zeros(12, dtype=bool))
+    assert "no variation between animals: not tested" in alike.note
+
+
 def test_one_short_session_does_not_restrict_the_others():
     value = np.array([50, 80, 90, 200, 120, 180, 60, 20, 70, 150, 40, 170.0])
     censored = np.isin(value, (20, 200))

@@ -20,7 +20,7 @@ carry-over.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ import numpy as np
 from pipeline.compare.arms import DRUG, REFERENCE, Arms
 from pipeline.compare.counts import counts
 from pipeline.compare.engines import Answer, Models, answer
-from pipeline.compare.lower_bounds import LEAN, lean, left_out
+from pipeline.compare.lower_bounds import LEAN, lean, left_out, reason
 from pipeline.compare.per_animal import (
     PLAIN_MODELS,
     Estimate,
@@ -198,6 +198,8 @@ def make_contrast(
 ) -> Contrast:
     """Estimate one contrast and write its row."""
     found = _answer(arms, spec, models, arms.values, alpha)
+    why = reason(arms, found.used, found.estimate.problem)
+    found = replace(found, estimate=replace(found.estimate, problem=why))
     other = Estimate()
     plain = found.estimate.model in PLAIN_MODELS
     if spec.kind == DIFFERENCE and arms.slice.declared["other_scale"] and plain:

@@ -15,7 +15,10 @@ import numpy as np
 import pandas as pd
 
 from pipeline.compare.arms import DRUG, REFERENCE, Arms
+from pipeline.compare.per_animal import NO_VARIATION
 
+#: why nothing can be said of times that all ended before the event
+NEVER_REACHED = "the event, or the criterion, was never reached: every time is only a lower bound"
 #: column of the contrasts' rows while they are made: :func:`lean`
 LEAN = "lean"
 
@@ -98,6 +101,27 @@ def undermined(row: Mapping[str, object], *, significant: bool) -> bool:
     leaning = float(row.get(LEAN, 0.0))  # type: ignore[arg-type]
     against = significant and leaning * float(row["estimate"]) > 0  # type: ignore[arg-type]
     return leaning != 0 and not against
+
+
+def reason(arms: Arms, used: np.ndarray, problem: str) -> str:
+    """Return why a contrast has no test; of times that were all censored, that they were.
+
+    Restricted to their common end they are alike, which reads as if no animal differed.
+
+    Parameters
+    ----------
+    arms : Arms
+        The comparison.
+    used : ndarray of bool (2, unit, level)
+        Cells that the contrast rests on.
+    problem : str
+        What the engine said.
+    """
+    timed = arms.slice.declared["scale"] == "time_to_event"
+    late = arms.late[used]
+    if problem == NO_VARIATION and timed and late.size and (late == 1).all():
+        return NEVER_REACHED
+    return problem
 
 
 def left_out(arms: Arms, coefficients: np.ndarray | None = None) -> str:
