@@ -136,8 +136,8 @@ def test_every_animal_of_a_crowd_can_be_highlighted():
     for one in dots:
         assert one.get("data-a").split(BETWEEN) == [*animals, ""]
         assert one.get("d").count("M") == len(animals)
-    few = drawing(error_types_chart(errors(animals[:50]), NAMES))
-    assert not any(BETWEEN in one.get("data-a", "") for one in few.iter())
+    fewer = drawing(error_types_chart(errors(animals[:50]), NAMES))
+    assert not any(BETWEEN in one.get("data-a", "") for one in fewer.iter())
 
 
 def test_names_of_a_line_stand_once():

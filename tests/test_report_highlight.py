@@ -349,6 +349,39 @@ def test_drawings_take_part(visit, report):
 
 
 @pytest.mark.browser
+def test_an_animal_stands_out_of_a_crowd(visit, report, tmp_path):
+    """Its dot, one of 60, is copied out of each of four paths; a click on a crowd says nothing."""
+    svg = inline_svg(
+        render_svg(
+            specification_json(error_types_chart(errors([f"rat{n:02d}" for n in range(60)]), NAMES))
+        ),
+        choices=True,
+    )
+    shown = f'<figure><div class="chart crowd"><div class="drawing">{svg}</div></div></figure>'
+    before, more, after = report.read_text().partition('<figure><div class="chart more"')
+    path = tmp_path / "index.html"
+    path.write_text(before + shown + more + after)
+    seen = visit(path)
+    select = seen.page.locator("#flexibility .choice select")
+    select.select_option("rat44")
+    crowds = [
+        one for one in ElementTree.fromstring(str(svg)).iter() if BETWEEN in one.get("data-a", "")
+    ]
+    expected = [re.findall(r"M[^M]+", one.get("d"))[44] for one in crowds]
+    found = seen.page.eval_on_selector_all(
+        ".crowd path.own:not(.ground)", "all => all.map((one) => one.getAttribute('d'))"
+    )
+    assert found == expected and len(found) == 4
+    faded = f".crowd [data-a*='{BETWEEN}']"
+    opacities = seen.page.eval_on_selector_all(
+        faded, "all => all.map((one) => getComputedStyle(one).opacity)"
+    )
+    assert opacities == ["0.22"] * 4
+    seen.page.locator(faded).first.dispatch_event("click")
+    assert select.input_value() == "rat44" and seen.complaints == []
+
+
+@pytest.mark.browser
 def test_on_paper_and_without_scripts_nothing_is_chosen(visit, report):
     seen = visit(report)
     choice = seen.page.locator("#flexibility .choice")
