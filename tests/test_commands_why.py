@@ -70,6 +70,14 @@ def sessions(*rows: tuple[str, str], first_s: float = 0.0):
     }
 
 
+def test_a_row_that_came_or_went_is_one_line():
+    first = {"phase": "test", "start_s": None, "stop_s": 600.0}
+    second = {"phase": "test", "start_s": 900.0, "stop_s": None}
+    one, both = {"epochs": [first]}, {"epochs": [first, second]}
+    assert differences(both, one) == ["epochs[2]: one less"]
+    assert differences(one, both) == ["epochs[2]: one more"]
+
+
 def test_a_session_left_out_or_taken_in_is_one_line():
     both, one = sessions(("a", ""), ("b", "")), sessions(("a", ""), ("b", "cable came off"))
     assert differences(both, one) == ["session b left out (cable came off)"]

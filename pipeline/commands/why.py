@@ -136,14 +136,25 @@ def differences(before: Any, after: Any) -> list[str]:
     moved = _moved(before, after)
     lines = list(moved.values())
     trees = [flat(_by_name(_without(settings, moved))) for settings in (before, after)]
+    rows = [{_row_of(key) for key in tree} for tree in trees]
     for key in dict.fromkeys((*trees[0], *trees[1])):
         one, other = (tree.get(key) for tree in trees)
-        if one != other:
+        row = _row_of(key)
+        if row and (row in rows[0]) != (row in rows[1]):  # all of it came or went: one line
+            told = f"{_named(row)}: {'one less' if row in rows[0] else 'one more'}"
+            lines += [told] if told not in lines else []
+        elif one != other:
             # versions are words: 2.10 is not 2.1
             told = " -> ".join(map(shown, (one or "", other or "")))
             words = told if "versions." in key else arrow(one or "", other or "")
             lines.append(f"{_named(key)}: {words}")
     return lines
+
+
+def _row_of(key: str) -> str:
+    """Return the row of a list that a key lies in (``epochs[2]`` of ``epochs[2].stop_s``)."""
+    found = re.match(r"(.*\[\d+\])\.", key)
+    return found[1] if found else ""
 
 
 def _moved(before: Any, after: Any) -> dict[str, str]:
