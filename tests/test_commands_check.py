@@ -265,6 +265,10 @@ WARNINGS = {
                                                   "minutes for seconds")),
     "a dose in the wrong unit": (lambda f: dose(f, time_s="60000"),
                                  ("column time_s: found 60000; a time from 0 to 120.0 s",)),
+    "a dose before a session that is one phase": (
+        lambda f: (dose(f, time_s="-1800"), edit_config(
+            f / "config.yaml", lambda c: c["design"].update(phases={"test": "session"}))),
+        ("column time_s: found -1800; a blank for a dose before a session",)),
     "the sorting of another recording": (lambda f: spikes_of(f, 500),
                                          ("the last spike at 500.0 s",
                                           "within the 120.0 s that were recorded")),

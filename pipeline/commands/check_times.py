@@ -105,13 +105,24 @@ def _doses_beyond(experiment: Experiment, session: Session, end: float) -> list[
         "another clock?)"
     )
     phases = experiment.config.design.phases.values()
-    early_is_sound = any(phase.session for phase in phases)  # given before, at home
+    early = expected
+    if any(phase.session for phase in phases):  # given before, at home
+        early = (
+            "a blank for a dose before a session that is one phase: with a time, contexts are "
+            "compared by the middles of their sessions after the dose (context order)"
+        )
     return [
-        Problem(file, f"row {dose.line}, column time_s", f"{dose.time_s:g}", expected, "warning")
+        Problem(
+            file,
+            f"row {dose.line}, column time_s",
+            f"{dose.time_s:g}",
+            early if dose.time_s < 0 else expected,
+            "warning",
+        )
         for dose in experiment.administrations
         if dose.session == session.name
         and dose.time_s is not None
-        and (dose.time_s > end + _SLACK_S or (dose.time_s < 0 and not early_is_sound))
+        and (dose.time_s > end + _SLACK_S or dose.time_s < 0)
     ]
 
 
