@@ -230,7 +230,7 @@ def _row(key: Key) -> str:
     words = "; ".join(word for word in stated if word)
     shown = key.example not in (None, "", (), {}) and not isinstance(key.example, BaseModel)
     example = f"`{inline(key.example)}`" if shown else ""
-    cells = (f"`{key.name}`", words, key.default, key.field.description or "", example)
+    cells = (f"`{key.name}`", key.field.description or "", words, key.default, example)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
@@ -250,7 +250,7 @@ def page() -> str:
         parts += [
             f"{'##' if '.' not in path else '###'} `{path}`\n",
             f"{about}\n",
-            "| key | type | default | meaning | example |",
+            "| key | meaning | type | default | example |",
             "|---|---|---|---|---|",
             *map(_row, keys),
             "",
