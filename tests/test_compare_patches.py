@@ -168,6 +168,46 @@ def test_the_bases_of_patches_hold_x_and_z():
     assert patches.rank < patches.n
 
 
+# ---- where a variance tends to its limit
+
+
+@pytest.mark.parametrize("whole_rows", [0, 10**6])
+def test_animals_that_differ_a_thousandfold_leave_enough_digits(whole_rows):
+    """Crossovers with lost rows; without the digits the search ends beside the minimum."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        groups, x = crossover(n_animals=8)
+        keep = rng.random(len(x)) > 0.15
+        groups, x = {name: codes[keep] for name, codes in groups.items()}, x[keep]
+        y = 1000 * rng.normal(size=8)[groups["animal"]] + rng.normal(size=len(x))
+        fit = fit_structure(prepare(x, groups, whole_rows=whole_rows), y, bounded=False)
+        assert fit.converged and not fit.fell_back
+
+
+@pytest.mark.parametrize("whole_rows", [0, 10**6])
+@pytest.mark.parametrize("seed", [26, 186, 382])
+def test_rounding_is_not_taken_for_a_minimum(seed, whole_rows):
+    """Most cells are lost: V is nearly singular where the search without bounds leads."""
+    rng = np.random.default_rng(seed)
+    drug, animal, context = np.nonzero(rng.random((4, 11, 3)) > rng.choice([0.55, 0.65, 0.7]))
+    groups = {"animal": animal, "animal:drug": animal * 4 + drug}
+    groups["animal:context"] = animal * 3 + context
+    x = np.eye(12)[drug * 3 + context]
+    spread = rng.choice([0, 0.1, 1], 3)
+    y = rng.normal(size=len(x)) + sum(
+        size * rng.normal(size=codes.max() + 1)[codes]
+        for size, codes in zip(spread, groups.values(), strict=True)
+    )
+    structure = prepare(x[:, x.any(axis=0)], groups, whole_rows=whole_rows)
+    fit, bounded = fit_structure(structure, y, bounded=False), fit_structure(structure, y)
+    # the minimum without bounds is no higher than that within them; where there is none, the
+    # bounded fit stands in
+    assert fit.fell_back
+    assert fit.criterion == bounded.criterion
+    # of 38 rows no residual variance is left at the minimum: no test may rest on it
+    assert fit.converged == (seed != 26)
+
+
 # ---- designs are shared
 
 

@@ -140,8 +140,10 @@ class Patched:
         phi = half_small.T @ half_small
         pull = np.tensordot(solved, patches.by_kind(y), 2 * ((0, 1),))
         beta = phi @ pull
-        turned = (half[patches.kind] @ y[:, :, None]).ravel()
-        value = 2 * (patches.counts @ np.log(pivots).sum(axis=1)) + turned @ turned - pull @ beta
+        # of what the fixed effects leave: a difference of two sums may be rounding below zero
+        left = y - (self.x @ beta)[patches.kind]
+        turned = (half[patches.kind] @ left[:, :, None]).ravel()
+        value = 2 * (patches.counts @ np.log(pivots).sum(axis=1)) + turned @ turned
         if self.dead:
             value += self.dead * np.log(gamma[0]) + rest / gamma[0]
         if reml:
@@ -238,8 +240,8 @@ class PatchedPoint:
     def _pulls(self) -> tuple[np.ndarray, np.ndarray]:
         """Return Py (patches, s) and G_i P y (patches, s, k)."""
         space, kind = self.space, self.space.patches.kind
-        py = (self.inverse[kind] @ self.y[:, :, None])[:, :, 0]
-        py = py - (self.solved @ self.beta)[kind]
+        left = self.y - (space.x @ self.beta)[kind]
+        py = (self.inverse[kind] @ left[:, :, None])[:, :, 0]
         pulls = [py, *((piece[kind] @ py[:, :, None])[:, :, 0] for piece in space.pieces)]
         return py, np.stack(pulls, axis=-1)
 

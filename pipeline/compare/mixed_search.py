@@ -28,6 +28,10 @@ _MAX_STEPS = 100
 #: logarithm of a residual variance (of about one at the start) that is rounding error
 _NO_RESIDUAL = -30.0
 
+#: second derivative of the criterion by that logarithm below which it tends to a limit: of a
+#: minimum it is about the number of dimensions that contain mostly residual
+_LEAST_CURVATURE = 1e-4
+
 #: predicted decrease of the criterion at which the last step is taken
 _DONE = 1e-12
 
@@ -105,9 +109,12 @@ def _search(problem: Problem, *, nonnegative: bool) -> tuple[Point, bool]:
             step, predicted = _step(point, nonnegative=nonnegative, newton=decrease < 1.0)
         except np.linalg.LinAlgError:  # rounding, at the edge of positive definiteness
             return point, False
+        if predicted < -_DONE:  # no step to a minimum: rounding, as above
+            return point, False
         if predicted < _DONE:
             last = problem.evaluate(point.gamma + step)
-            point = point if last is None or not _allowed(last.gamma, nonnegative) else last
+            if last is not None and _allowed(last.gamma, nonnegative) and _falls(point, last):
+                point = last
             return point, _is_minimum(point, nonnegative)
         after = _along(problem, point, step, predicted, nonnegative)
         if after is None:
@@ -154,11 +161,15 @@ def _along(
             gamma = np.maximum(gamma, 0.0)
         if _allowed(gamma, nonnegative):
             after = problem.evaluate(gamma)
-            slack = 1e-9 * (1 + abs(point.value))
-            if after is not None and after.value <= point.value - 1e-4 * length * predicted + slack:
+            if after is not None and _falls(point, after, by=1e-4 * length * predicted):
                 return after
         length /= 2
     return None
+
+
+def _falls(point: Point, after: Point, *, by: float = 0.0) -> bool:
+    """Whether the criterion is lower by so much, but for rounding."""
+    return after.value <= point.value - by + 1e-9 * (1 + abs(point.value))
 
 
 def _is_minimum(point: Point, nonnegative: bool) -> bool:
@@ -166,9 +177,16 @@ def _is_minimum(point: Point, nonnegative: bool) -> bool:
     free = np.ones(len(point.gamma), dtype=bool)
     if nonnegative:
         free = point.gamma > 0
+        if not _has_residual(point):
+            return False
     size = np.sqrt(point.expected.diagonal()[free])
     inside = point.observed[np.ix_(free, free)] / np.outer(size, size)
     return bool(np.linalg.eigvalsh(inside)[0] > 1e-10)
+
+
+def _has_residual(point: Point) -> bool:
+    """Whether the criterion does not just fall ever more slowly to a residual variance of zero."""
+    return bool(point.gamma[0] ** 2 * point.observed[0, 0] > _LEAST_CURVATURE)
 
 
 # ---- Cholesky factors of the covariance of each term
@@ -250,5 +268,5 @@ def _search_factors(problem: Problem) -> tuple[Point, bool]:
     )
     best = at(found.x)[0]
     point = _start(problem) if best is None else best
-    converged = bool(np.abs(slope(found.x)).max() < 1e-5)
+    converged = bool(np.abs(slope(found.x)).max() < 1e-5) and _has_residual(point)
     return point, converged

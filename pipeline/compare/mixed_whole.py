@@ -91,7 +91,7 @@ class Whole:
         self, y: np.ndarray, rest: float, gamma: np.ndarray, *, reml: bool
     ) -> WholePoint | None:
         """Evaluate the criterion; None where V is not positive definite."""
-        from scipy.linalg.lapack import dpotrf, dpotri
+        from scipy.linalg.lapack import dpotrf, dpotri, dtrtrs
 
         if self.dead and gamma[0] <= 0:
             return None
@@ -115,7 +115,9 @@ class Whole:
         phi = phi + np.tril(phi, -1).T
         pull = solved.T @ y
         beta = phi @ pull
-        value = 2 * np.log(pivots).sum() + y @ (inverse @ y) - pull @ beta
+        # of what the fixed effects leave: a difference of two sums may be rounding below zero
+        turned, _ = dtrtrs(factor, y - self.x @ beta, lower=1)
+        value = 2 * np.log(pivots).sum() + turned @ turned
         if self.dead:
             value += self.dead * np.log(gamma[0]) + rest / gamma[0]
         if reml:
@@ -171,7 +173,7 @@ class WholePoint:
     @cached_property
     def _pulls(self) -> tuple[np.ndarray, np.ndarray]:
         """Return Py (r,) and G_i P y (k, r)."""
-        py = self.projector @ self.y
+        py = self.inverse @ (self.y - self.space.x @ self.beta)
         return py, np.concatenate([py[None], self.space.pieces @ py])
 
     @cached_property
