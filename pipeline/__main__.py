@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from pipeline.commands.export_nwb import add_arguments as add_export_arguments
 from pipeline.commands.explain import add_arguments as add_explain_arguments
+from pipeline.commands.export_nwb import add_arguments as add_export_arguments
 from pipeline.commands.power import add_arguments as add_power_arguments
 
 

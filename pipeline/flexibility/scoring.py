@@ -119,7 +119,9 @@ def _add_columns(trials: pd.DataFrame, coded: CodedTrials, task: Task) -> pd.Dat
         column = pd.Categorical.from_codes(spread(codes + 1, 0), pd.Index(["", *names]))
         return pd.Series(column, index=trials.index).astype("str")
 
-    def category(names: tuple[str, ...], codes: NDArray[Any], otherwise: int) -> pd.Categorical[str]:
+    def category(
+        names: tuple[str, ...], codes: NDArray[Any], otherwise: int
+    ) -> pd.Categorical[str]:
         return pd.Categorical.from_codes(spread(codes, otherwise), pd.Index(names))
 
     def flag(values: NDArray[np.bool_], known: NDArray[np.bool_]) -> pd.arrays.BooleanArray:
