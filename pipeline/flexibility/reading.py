@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def read_trials(path: str | Path) -> pd.DataFrame:
@@ -28,6 +30,8 @@ def read_trials(path: str | Path) -> pd.DataFrame:
     InputError
         If the session has no trials (the file is empty), or there is no file.
     """
+    import pandas as pd
+
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: not found; expected the trials of a finished session")
