@@ -129,6 +129,43 @@ def test_interleaved_contexts_have_no_order():
     assert "context order" not in compare(table, cohorts.plan(), metrics()).verdicts["why"].item()
 
 
+@pytest.mark.parametrize(
+    ("minutes", "own_sessions", "called"),
+    [
+        # half an hour after the dose, sessions of 22 and 35 minutes: middles 41 and 47.5
+        ((22, 35), True, False),
+        # the same middles, but the contexts take turns in one session
+        ((22, 35), False, True),
+        # one lasts so long that its middle lies beyond the end of the other
+        ((10, 60), True, True),
+    ],
+)
+def test_sessions_that_begin_alike_and_last_differently_long_have_no_order(
+    minutes, own_sessions, called
+):
+    rows = grid(8, levels=cohorts.CONTEXTS[:2])
+    last = rows["context"].map(dict(zip(cohorts.CONTEXTS, minutes, strict=False))) * 60.0
+    middle = 1800 + last / 2
+    rows = rows.assign(since_dose_s=middle)
+    if own_sessions:
+        rows = rows.assign(session=rows["session"] + "_" + rows["context"])
+    table = outcomes(rows, np.random.default_rng(0).normal(size=len(rows))).assign(
+        since_dose_first_s=middle, since_dose_last_s=middle, seconds=last
+    )
+    why = compare(table, cohorts.plan(), metrics()).verdicts["why"].item()
+    assert ("context order" in why) is called
+
+
+def test_contexts_hours_apart_are_in_order_though_each_has_its_session():
+    rows = grid(8, levels=cohorts.CONTEXTS[:2])
+    since = 3600.0 + 7200.0 * (rows["context"] == cohorts.CONTEXTS[1])
+    rows = rows.assign(since_dose_s=since, session=rows["session"] + "_" + rows["context"])
+    table = outcomes(rows, np.random.default_rng(0).normal(size=len(rows))).assign(
+        since_dose_first_s=since, since_dose_last_s=since, seconds=1800.0
+    )
+    assert "context order" in compare(table, cohorts.plan(), metrics()).verdicts["why"].item()
+
+
 def test_unknown_clocks_and_other_modifiers_have_no_context_order():
     rows = grid(8, order="fixed")
     value = np.random.default_rng(0).normal(size=len(rows))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -138,21 +139,54 @@ def _order_of_contexts(arms: Arms) -> Iterator[str]:
         here = _times(arms, drug, level)
         if level == part.reference_level or here is None or reference is None:
             continue
-        if here[0] > reference[1] or reference[0] > here[1]:
+        if not (here.meets(reference) and reference.meets(here)):
             yield (
                 f"context order: {level} and {part.reference_level} were never visited at the "
                 "same time after the dose"
             )
 
 
-def _times(arms: Arms, drug: np.ndarray, level: str) -> tuple[float, float] | None:
-    """Earliest and latest interval midpoint (s since the dose) of the drug's rows at a level."""
+@dataclass(frozen=True)
+class _Times:
+    """When a context was measured, s since the dose.
+
+    ``first`` and ``last`` are the earliest and the latest midpoint of its intervals, ``begin`` and
+    ``end`` those of the time measured around them, and ``sessions`` its sessions.
+    """
+
+    first: float
+    last: float
+    begin: float
+    end: float
+    sessions: frozenset[int]
+
+    def meets(self, other: _Times) -> bool:
+        """Whether some midpoint lies where the other context was measured.
+
+        Contexts of one session take turns: there the other's midpoints are its times. Contexts with
+        sessions of their own may begin alike after the dose and last differently long (the drug
+        may make a session longer): there it counts what lies around the midpoints.
+        """
+        apart = not self.sessions & other.sessions
+        begin, end = (other.begin, other.end) if apart else (other.first, other.last)
+        return self.first <= end and begin <= self.last
+
+
+def _times(arms: Arms, drug: np.ndarray, level: str) -> _Times | None:
+    """Times of the drug's rows at a level; None where they are not known."""
     rows = arms.slice.rows
     here = drug & (rows.level == arms.slice.levels.index(level))
     first, last = rows.since_first[here], rows.since_last[here]
     if not np.isfinite(first).any() or not np.isfinite(last).any():
         return None
-    return float(np.nanmin(first)), float(np.nanmax(last))
+    half = np.nan_to_num(rows.seconds[here].astype(float)) / 2
+    return _Times(
+        first=float(np.nanmin(first)),
+        last=float(np.nanmax(last)),
+        begin=float(np.nanmin(first - half)),
+        end=float(np.nanmax(last + half)),
+        sessions=frozenset(rows.session[here].tolist()),
+    )
 
 
 def remarks(arms: Arms, plan: AnalysisPlan) -> Iterator[str]:

@@ -29,6 +29,7 @@ _KEPT = (
     "since_dose_s",
     "since_dose_first_s",
     "since_dose_last_s",
+    "seconds",
     "n_entities",
     "period",
     "censored",
@@ -74,6 +75,7 @@ class Rows:
     bounded: np.ndarray
     since_first: np.ndarray
     since_last: np.ndarray
+    seconds: np.ndarray
     cohort: np.ndarray
     sex: np.ndarray
     stage: np.ndarray
@@ -355,6 +357,7 @@ def _rows(column: Columns, at: Columns) -> Rows:
         bounded=column["bounded"],
         since_first=column["since_dose_first_s"],
         since_last=column["since_dose_last_s"],
+        seconds=column["seconds"],
         cohort=column["cohort"],
         sex=column["sex"],
         stage=column["stage"],
