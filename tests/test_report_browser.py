@@ -51,9 +51,13 @@ def test_tooltips_name_animal_and_session(visit, results):
     chart = seen.page.locator("[id='chart-fig-band_power-theta-at-mPFC'] .live")
     chart.scroll_into_view_if_needed()
     point = chart.locator("g.mark-symbol path").nth(3)
-    point.hover(force=True)
     tooltip = seen.page.locator("#vg-tooltip-element.visible")
-    tooltip.wait_for(timeout=5_000)
+    for _ in range(20):  # charts above may still be drawn and move the point from under the mouse
+        point.hover(force=True)
+        seen.page.wait_for_timeout(500)
+        if tooltip.is_visible():
+            break
+        seen.page.mouse.move(1, 1)
     text = tooltip.inner_text()
     for word in ("animal", "rat", "session", "condition", "context", "value", "dB"):
         assert word in text
